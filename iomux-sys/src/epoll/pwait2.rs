@@ -1,0 +1,76 @@
+//! epoll_pwait2(2), since Linux 5.11, by its number: glibc before 2.35 has no symbol to link to.
+
+use crate::epoll::epoll_event;
+pub use crate::epoll_call::{__kernel_timespec, EpollPwait2Fn};
+use crate::signal::sigset_t;
+use core::ffi::{c_int, c_long};
+
+/// What the number of every call has added to it on this processor.
+const CALLS_FROM: c_long = if cfg!(any(target_arch = "mips", target_arch = "mips32r6")) {
+    4000
+} else if cfg!(any(target_arch = "mips64", target_arch = "mips64r6")) {
+    5000
+} else if cfg!(all(target_arch = "x86_64", target_pointer_width = "32")) {
+    0x4000_0000
+} else {
+    0
+};
+
+constants! {
+    as in libc {
+        /// `SYS_epoll_pwait2`: the number of epoll_pwait2(2).
+        SYS_epoll_pwait2: c_long = CALLS_FROM + 441;
+    }
+    not in libc {}
+}
+layout!(KERNEL_TIMESPEC: __kernel_timespec { tv_sec, tv_nsec });
+
+#[doc(hidden)]
+pub const HEADER: crate::table::Header = crate::table::Header {
+    includes: &["sys/syscall.h", "linux/time_types.h"],
+    guard: Some("SYS_epoll_pwait2"),
+    constants: CONSTANTS,
+    structs: &[KERNEL_TIMESPEC],
+};
+
+/// The size of the kernel's own signal set in bytes: 64 signals, on mips 128.
+///
+/// The kernel refuses any other, and libc's `sigset_t` is at least as large.
+pub const KERNEL_SIGSET_SIZE: usize = if cfg!(any(
+    target_arch = "mips",
+    target_arch = "mips32r6",
+    target_arch = "mips64",
+    target_arch = "mips64r6",
+)) {
+    16
+} else {
+    8
+};
+const _: () = assert!(KERNEL_SIGSET_SIZE <= size_of::<sigset_t>());
+
+/// epoll_pwait2(2), where it may be called: a kernel before 5.11 answers `ENOSYS`.
+pub const EPOLL_PWAIT2: Option<EpollPwait2Fn> = Some(epoll_pwait2);
+
+/// epoll_pwait2(2): epoll_pwait(2) with a timeout in ns.
+///
+/// # Safety
+/// `events` points to room for `maxevents` events that nobody else uses during the call; `timeout`
+/// and `sigmask` are null or point to what their types say.
+#[inline]
+pub unsafe fn epoll_pwait2(
+    epfd: c_int,
+    events: *mut epoll_event,
+    maxevents: c_int,
+    timeout: *const __kernel_timespec,
+    sigmask: *const sigset_t,
+) -> c_int {
+    // SAFETY: the caller guarantees the pointers; the kernel takes these six, and reads
+    // KERNEL_SIGSET_SIZE bytes of the set, which is no more than it has.
+    let answer = unsafe {
+        libc::syscall(SYS_epoll_pwait2, epfd, events, maxevents, timeout, sigmask, KERNEL_SIGSET_SIZE)
+    };
+    // The number of events, at most `maxevents`, or -1.
+    #[allow(clippy::cast_possible_truncation)]
+    let answer = answer as c_int;
+    answer
+}

@@ -1,0 +1,6 @@
+//! `<errno.h>`: the error numbers that a multiplexer tells apart.
+
+pub use libc::{
+    EAGAIN, EBADF, EEXIST, EFAULT, EINTR, EINVAL, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSPC, ENOSYS, ENOTSUP,
+    EOPNOTSUPP, EPERM,
+};

@@ -1,0 +1,77 @@
+//! `<sys/event.h>` of DragonFly: kqueue(2), kevent(2).
+
+pub use crate::kevent::{kevent, kqueue};
+use core::ffi::{c_int, c_void};
+
+/// The type of a filter here; not a C name.
+pub type filter_t = i16;
+/// The type of the flags here; not a C name.
+pub type flags_t = u16;
+/// The type of the data here; not a C name.
+pub type data_t = isize;
+/// The type of a number of changes or events here; not a C name.
+pub type nevents_t = c_int;
+
+/// `struct kevent`: a change to the queue, or an event out of it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct kevent {
+    /// What is watched: an fd, a signal, a process, a timer's number, as the filter says.
+    pub ident: usize,
+    /// One of `EVFILT_*`.
+    pub filter: filter_t,
+    /// A union of `EV_*`.
+    pub flags: flags_t,
+    /// A union of `NOTE_*`, as the filter says.
+    pub fflags: u32,
+    /// As the filter says; the number of bytes for READ and WRITE.
+    pub data: data_t,
+    /// The caller's own.
+    pub udata: *mut c_void,
+}
+layout_as_in_libc!(KEVENT: kevent { ident, filter, flags, fflags, data, udata });
+ev_set!();
+
+kqueue_constants! {
+    as in libc {
+        /// `EVFILT_READ`: there is data to read.
+        EVFILT_READ: filter_t = -1;
+        /// `EVFILT_WRITE`: writing is possible.
+        EVFILT_WRITE: filter_t = -2;
+        /// `EVFILT_AIO`: an asynchronous read or write is done.
+        EVFILT_AIO: filter_t = -3;
+        /// `EVFILT_VNODE`: a file changed.
+        EVFILT_VNODE: filter_t = -4;
+        /// `EVFILT_PROC`: a process changed.
+        EVFILT_PROC: filter_t = -5;
+        /// `EVFILT_SIGNAL`: a signal was sent to this process.
+        EVFILT_SIGNAL: filter_t = -6;
+        /// `EVFILT_TIMER`: a time has passed.
+        EVFILT_TIMER: filter_t = -7;
+        /// `EVFILT_EXCEPT`: there is something exceptional.
+        EVFILT_EXCEPT: filter_t = -8;
+        /// `EVFILT_USER`: the program itself said so.
+        EVFILT_USER: filter_t = -9;
+        /// `EVFILT_FS`: a file system changed.
+        EVFILT_FS: filter_t = -10;
+        /// `EV_HUP`: both directions are closed.
+        EV_HUP: flags_t = 0x800;
+        /// `EV_NODATA`: the other end is gone, and no data is left.
+        EV_NODATA: flags_t = 0x1000;
+        /// `EV_SYSFLAGS`: the bits that belong to the system.
+        EV_SYSFLAGS: flags_t = 0xf800;
+        /// `NOTE_OOB`: there is out-of-band data (EXCEPT).
+        NOTE_OOB: u32 = 0x2;
+        /// `NOTE_PCTRLMASK`: the bits that are no data (PROC).
+        NOTE_PCTRLMASK: u32 = 0xf000_0000;
+    }
+    not in libc {}
+}
+
+#[doc(hidden)]
+pub const HEADER: crate::table::Header = crate::table::Header {
+    includes: &["sys/types.h", "sys/event.h"],
+    guard: None,
+    constants: CONSTANTS,
+    structs: &[KEVENT],
+};

@@ -1,0 +1,25 @@
+//! `<poll.h>` of AIX: poll(2), and no ppoll(2).
+
+pub use crate::pollfd::{POLLFD, PpollFn, poll, pollfd};
+pub use crate::ppoll::PPOLL;
+use core::ffi::{c_short, c_uint};
+
+/// `nfds_t`, the number of entries: `unsigned int`.
+pub type nfds_t = c_uint;
+
+poll_constants! {
+    IN 0x1, PRI 0x4, OUT 0x2, ERR 0x4000, HUP 0x2000, NVAL -0x8000, RDNORM 0x10, RDBAND 0x20,
+    WRNORM 0x2, WRBAND 0x40;
+    as in libc {
+        /// `POLLSYNC`: do not wait; the same bit as `POLLNVAL`.
+        POLLSYNC: c_short = -0x8000;
+        /// `POLLMSG`: fds above are message queues.
+        POLLMSG: c_short = 0x80;
+        /// `POLLNORM`: `POLLIN` by another name.
+        POLLNORM: c_short = 0x1;
+    }
+    not in libc {}
+}
+
+/// poll(2) has no bit here for "the peer has closed its writing half".
+pub const RDHUP: Option<c_short> = None;

@@ -1,0 +1,18 @@
+//! `<poll.h>` of Cygwin: poll(2), ppoll(2).
+
+pub use crate::pollfd::{POLLFD, PpollFn, poll, pollfd};
+pub use crate::ppoll::{PPOLL, ppoll};
+use core::ffi::{c_short, c_uint};
+
+/// `nfds_t`, the number of entries: `unsigned int`.
+pub type nfds_t = c_uint;
+
+poll_constants! {
+    IN 0x1, PRI 0x2, OUT 0x4, ERR 0x8, HUP 0x10, NVAL 0x20, RDNORM 0x1, RDBAND 0x2,
+    WRNORM 0x4, WRBAND 0x4;
+    as in libc {}
+    not in libc {}
+}
+
+/// poll(2) has no bit here for "the peer has closed its writing half".
+pub const RDHUP: Option<c_short> = None;

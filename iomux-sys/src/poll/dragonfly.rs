@@ -1,0 +1,34 @@
+//! `<poll.h>` of DragonFly: poll(2), ppoll(2).
+
+pub use crate::pollfd::{POLLFD, PpollFn, poll, pollfd};
+pub use crate::ppoll::{PPOLL, ppoll};
+use core::ffi::{c_int, c_short, c_uint};
+
+/// `nfds_t`, the number of entries: `unsigned int`.
+pub type nfds_t = c_uint;
+
+poll_constants! {
+    IN 0x1, PRI 0x2, OUT 0x4, ERR 0x8, HUP 0x10, NVAL 0x20, RDNORM 0x40, RDBAND 0x80,
+    WRNORM 0x4, WRBAND 0x100;
+    as in libc {
+        /// `POLLSTANDARD`: all that POSIX knows.
+        POLLSTANDARD: c_short = 0x1ff;
+    }
+    not in libc {
+        /// `POLLEXTEND`: the file may have grown.
+        POLLEXTEND: c_short = 0x200;
+        /// `POLLATTRIB`: the attributes of the file may have changed.
+        POLLATTRIB: c_short = 0x400;
+        /// `POLLNLINK`: the file may have been linked, unlinked or renamed.
+        POLLNLINK: c_short = 0x800;
+        /// `POLLWRITE`: the contents of the file may have changed.
+        POLLWRITE: c_short = 0x1000;
+        /// `POLLINIGNEOF`: as `POLLIN`, but the end of the file is not ready.
+        POLLINIGNEOF: c_short = 0x2000;
+        /// `INFTIM`: the timeout that is for ever.
+        INFTIM: c_int = -1;
+    }
+}
+
+/// poll(2) has no bit here for "the peer has closed its writing half".
+pub const RDHUP: Option<c_short> = None;

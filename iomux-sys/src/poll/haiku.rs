@@ -1,0 +1,18 @@
+//! `<poll.h>` of Haiku: poll(2), ppoll(2).
+
+pub use crate::pollfd::{POLLFD, PpollFn, poll, pollfd};
+pub use crate::ppoll::{PPOLL, ppoll};
+use core::ffi::{c_short, c_ulong};
+
+/// `nfds_t`, the number of entries: `unsigned long`.
+pub type nfds_t = c_ulong;
+
+poll_constants! {
+    IN 0x1, PRI 0x20, OUT 0x2, ERR 0x4, HUP 0x80, NVAL 0x1000, RDNORM 0x1, RDBAND 0x8,
+    WRNORM 0x2, WRBAND 0x10;
+    as in libc {}
+    not in libc {}
+}
+
+/// poll(2) has no bit here for "the peer has closed its writing half".
+pub const RDHUP: Option<c_short> = None;

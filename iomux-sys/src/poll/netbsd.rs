@@ -1,0 +1,21 @@
+//! `<poll.h>` of NetBSD: poll(2), pollts(2).
+
+pub use crate::pollfd::{POLLFD, PpollFn, poll, pollfd};
+pub use crate::ppoll::{PPOLL, pollts};
+use core::ffi::{c_int, c_short, c_uint};
+
+/// `nfds_t`, the number of entries: `unsigned int`.
+pub type nfds_t = c_uint;
+
+poll_constants! {
+    IN 0x1, PRI 0x2, OUT 0x4, ERR 0x8, HUP 0x10, NVAL 0x20, RDNORM 0x40, RDBAND 0x80,
+    WRNORM 0x4, WRBAND 0x100;
+    as in libc {}
+    not in libc {
+        /// `INFTIM`: the timeout that is for ever.
+        INFTIM: c_int = -1;
+    }
+}
+
+/// poll(2) has no bit here for "the peer has closed its writing half".
+pub const RDHUP: Option<c_short> = None;

@@ -1,0 +1,18 @@
+//! `<poll.h>` of Redox: poll(2), and no ppoll(2).
+
+pub use crate::pollfd::{POLLFD, PpollFn, poll, pollfd};
+pub use crate::ppoll::PPOLL;
+use core::ffi::{c_short, c_ulong};
+
+/// `nfds_t`, the number of entries: `unsigned long`.
+pub type nfds_t = c_ulong;
+
+poll_constants! {
+    IN 0x1, PRI 0x2, OUT 0x4, ERR 0x8, HUP 0x10, NVAL 0x20, RDNORM 0x40, RDBAND 0x80,
+    WRNORM 0x100, WRBAND 0x200;
+    as in libc {}
+    not in libc {}
+}
+
+/// poll(2) has no bit here for "the peer has closed its writing half".
+pub const RDHUP: Option<c_short> = None;

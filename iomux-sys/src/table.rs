@@ -1,0 +1,146 @@
+//! How this crate declares what a C header holds: once, compared with libc at compile time, and
+//! listed, so that a test can ask the system's own header for the same.
+
+/// What one C header holds, as this crate declares it.
+#[derive(Clone, Copy, Debug)]
+pub struct Header {
+    /// What a C program includes, in this order.
+    pub includes: &'static [&'static str],
+    /// A macro that an older system's header lacks, and with it everything here.
+    pub guard: Option<&'static str>,
+    /// The constants.
+    pub constants: &'static [Constant],
+    /// The structs.
+    pub structs: &'static [Struct],
+}
+
+/// A constant, by its C name.
+#[derive(Clone, Copy, Debug)]
+pub struct Constant {
+    /// The C name.
+    pub name: &'static str,
+    /// Its value on this target.
+    pub value: i128,
+    /// The size of its type here, in bytes: C's may be wider, and then the rest is its sign.
+    pub size: usize,
+}
+
+/// A struct, by its C name: `struct pollfd` is `pollfd`.
+#[derive(Clone, Copy, Debug)]
+pub struct Struct {
+    /// The C name, without `struct`.
+    pub name: &'static str,
+    /// `sizeof`.
+    pub size: usize,
+    /// `_Alignof`.
+    pub align: usize,
+    /// The fields.
+    pub fields: &'static [Field],
+}
+
+/// A field of a [`Struct`].
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// The C name.
+    pub name: &'static str,
+    /// `offsetof`.
+    pub offset: usize,
+    /// `sizeof`.
+    pub size: usize,
+}
+
+/// The size of what `_field` reads out of a struct; it is never called.
+pub(crate) const fn size_of_field<S, F>(_field: fn(S) -> F) -> usize {
+    size_of::<F>()
+}
+
+/// Declares the constants of a C header, and lists them as `CONSTANTS`.
+///
+/// Those under `as in libc` are compared with libc's: a wrong one does not compile, on any target.
+/// `, unless <condition>` exempts the targets where libc is wrong; it is said there how that is known.
+/// Those under `not in libc` are unknown to libc.
+macro_rules! constants {
+    (
+        as in libc { $(
+            $(#[$doc:meta])* $name:ident: $ty:ty = $value:expr $(, unless $wrong_in_libc:expr)?;
+        )* }
+        not in libc { $($(#[$own_doc:meta])* $own_name:ident: $own_ty:ty = $own_value:expr;)* }
+    ) => {
+        $($(#[$doc])* pub const $name: $ty = $value;)*
+        $($(#[$own_doc])* pub const $own_name: $own_ty = $own_value;)*
+        // libc may give the same bits another sign or width; the cast is to the header's type.
+        // It marks some as changing between versions; ours are those of the oldest one supported.
+        #[allow(
+            deprecated,
+            clippy::cast_possible_truncation,
+            clippy::cast_possible_wrap,
+            clippy::cast_sign_loss
+        )]
+        const _: () = {
+            $(assert!(
+                $name == libc::$name as $ty $(|| $wrong_in_libc)?,
+                concat!(stringify!($name), " is not what libc says"),
+            );)*
+        };
+        #[doc(hidden)]
+        pub const CONSTANTS: &[crate::table::Constant] = &[
+            $(crate::table::Constant {
+                name: stringify!($name),
+                value: $name as i128,
+                size: size_of::<$ty>(),
+            },)*
+            $(crate::table::Constant {
+                name: stringify!($own_name),
+                value: $own_name as i128,
+                size: size_of::<$own_ty>(),
+            },)*
+        ];
+    };
+}
+
+/// Compares a struct's size, alignment and each field's offset and size with libc's, and lists it
+/// as `$list`. `data = u64` says that libc calls the field `data` `u64`.
+macro_rules! layout_as_in_libc {
+    ($list:ident: $name:ident { $($field:ident),+ }) => {
+        layout_as_in_libc!($list: $name { $($field = $field),+ });
+    };
+    ($list:ident: $name:ident { $($field:ident = $theirs:ident),+ }) => {
+        const _: () = {
+            use crate::table::size_of_field;
+            assert!(size_of::<$name>() == size_of::<libc::$name>());
+            assert!(align_of::<$name>() == align_of::<libc::$name>());
+            $(assert!(
+                core::mem::offset_of!($name, $field) == core::mem::offset_of!(libc::$name, $theirs)
+                    && size_of_field(|ours: $name| ours.$field)
+                        == size_of_field(|theirs: libc::$name| theirs.$theirs),
+                concat!(stringify!($name), ".", stringify!($field), " is not as libc has it"),
+            );)+
+        };
+        layout!($list: $name { $($field),+ });
+    };
+}
+
+/// Lists a struct as `$list`.
+macro_rules! layout {
+    ($list:ident: $name:ident { $($field:ident),+ }) => {
+        #[doc(hidden)]
+        pub const $list: crate::table::Struct = crate::table::Struct {
+            name: stringify!($name),
+            size: size_of::<$name>(),
+            align: align_of::<$name>(),
+            fields: &[$(crate::table::Field {
+                name: stringify!($field),
+                offset: core::mem::offset_of!($name, $field),
+                size: crate::table::size_of_field(|it: $name| it.$field),
+            }),+],
+        };
+    };
+}
+
+/// Lists the headers of this target as `HEADERS`, for the tests.
+macro_rules! headers {
+    ($($module:ident),+) => {
+        #[doc(hidden)]
+        pub const HEADERS: &[Header] = &[$($module::HEADER),+];
+    };
+}
