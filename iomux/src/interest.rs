@@ -1,0 +1,275 @@
+//! What is asked of an fd, and what is reported: two types over poll's own bits.
+
+use core::fmt;
+use iomux_sys::poll as c;
+
+/// Whether poll(2) of this system can report [`Interest::READ_CLOSED`].
+///
+/// ```
+/// use iomux::{Error, HAS_READ_CLOSED, Interest, PollFd};
+/// use std::os::fd::AsFd;
+///
+/// let stdin = std::io::stdin();
+/// let asked = PollFd::new(stdin.as_fd(), Interest::READ_CLOSED);
+/// assert_eq!(asked.is_ok(), HAS_READ_CLOSED);
+/// ```
+pub const HAS_READ_CLOSED: bool = c::RDHUP.is_some();
+
+/// The bit of [`Interest::READ_CLOSED`]: poll's own, or one that poll(2) leaves free here.
+const READ_CLOSED: i16 = match c::RDHUP {
+    Some(bit) => bit,
+    None => highest_bit_free_of(
+        c::POLLIN
+            | c::POLLPRI
+            | c::POLLOUT
+            | c::POLLERR
+            | c::POLLHUP
+            | c::POLLNVAL
+            | c::POLLRDNORM
+            | c::POLLRDBAND
+            | c::POLLWRNORM
+            | c::POLLWRBAND,
+    ),
+};
+
+/// The highest bit below the sign that `taken` leaves free.
+const fn highest_bit_free_of(taken: i16) -> i16 {
+    let mut bit = 1 << 14;
+    while bit & taken != 0 {
+        bit >>= 1;
+    }
+    bit
+}
+
+bitflags::bitflags! {
+    /// What is asked of an fd: the `events` of `struct pollfd`.
+    ///
+    /// Errors, hangups and closed fds are reported whether asked or not, so there is nothing here to
+    /// ask for them with: they are in [`Readiness`] only.
+    ///
+    /// Bits that have no name here can be asked for with [`from_bits_retain`](Self::from_bits_retain),
+    /// and reach the kernel as they are.
+    ///
+    /// ```
+    /// use iomux::Interest;
+    ///
+    /// let both = Interest::READABLE | Interest::WRITABLE;
+    /// assert!(both.contains(Interest::READABLE));
+    /// assert_eq!(format!("{both:?}"), "Interest(READABLE | WRITABLE)");
+    /// ```
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct Interest: i16 {
+        /// There is data to read, a connection to accept, or the end of the stream.
+        #[doc(alias = "POLLIN")]
+        const READABLE = c::POLLIN;
+        /// Writing would not block.
+        #[doc(alias = "POLLOUT")]
+        const WRITABLE = c::POLLOUT;
+        /// Something exceptional: urgent data of TCP, a state change of a pseudo-terminal or a GPIO line.
+        #[doc(alias = "POLLPRI")]
+        const PRIORITY = c::POLLPRI;
+        /// The peer has closed its writing half, or the whole connection.
+        ///
+        /// # Platform notes
+        /// poll(2) reports it on Linux, Android, FreeBSD and illumos ([`HAS_READ_CLOSED`]
+        /// (crate::HAS_READ_CLOSED)); elsewhere, asking poll for it is [`Error::Unsupported`]
+        /// (crate::Error::Unsupported), and the bit never reaches the kernel.
+        #[doc(alias = "POLLRDHUP")]
+        const READ_CLOSED = READ_CLOSED;
+        /// Normal data to read; the same as `READABLE` for most fds.
+        #[doc(alias = "POLLRDNORM")]
+        const READ_NORMAL = c::POLLRDNORM;
+        /// Data of a priority band to read.
+        #[doc(alias = "POLLRDBAND")]
+        const READ_BAND = c::POLLRDBAND;
+        /// Normal data may be written; the same as `WRITABLE` for most fds.
+        #[doc(alias = "POLLWRNORM")]
+        const WRITE_NORMAL = c::POLLWRNORM;
+        /// Data of a priority band may be written.
+        #[doc(alias = "POLLWRBAND")]
+        const WRITE_BAND = c::POLLWRBAND;
+    }
+}
+
+bitflags::bitflags! {
+    /// What was reported of an fd: the `revents` of `struct pollfd`.
+    ///
+    /// Bits that this crate has no name for are kept as the kernel gave them. The `is_` predicates
+    /// answer "would it block?", so a program that only reads or only writes learns of errors and
+    /// hangups from its next read or write, and never spins on them.
+    ///
+    /// ```
+    /// use iomux::Readiness;
+    ///
+    /// let gone = Readiness::HANGUP; // all that a pipe reports once its writer is gone
+    /// assert!(gone.is_readable(), "a read returns 0 at once");
+    /// assert!(gone.is_closed());
+    /// ```
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct Readiness: i16 {
+        /// There is data to read, a connection to accept, or the end of the stream.
+        #[doc(alias = "POLLIN")]
+        const READABLE = c::POLLIN;
+        /// Writing would not block.
+        #[doc(alias = "POLLOUT")]
+        const WRITABLE = c::POLLOUT;
+        /// Something exceptional: urgent data of TCP, a state change of a pseudo-terminal or a GPIO line.
+        #[doc(alias = "POLLPRI")]
+        const PRIORITY = c::POLLPRI;
+        /// The peer has closed its writing half, or the whole connection.
+        #[doc(alias = "POLLRDHUP")]
+        const READ_CLOSED = READ_CLOSED;
+        /// An error: the next read or write returns it; on the writing end of a pipe, no reader is left.
+        #[doc(alias = "POLLERR")]
+        const ERROR = c::POLLERR;
+        /// The other end is gone; what it had sent before can still be read.
+        #[doc(alias = "POLLHUP")]
+        const HANGUP = c::POLLHUP;
+        /// The fd is not open.
+        ///
+        /// # Platform notes
+        /// macOS also reports it for open devices that its poll(2) does not know, `/dev/tty` among
+        /// them: there it is no proof that the fd is closed.
+        #[doc(alias = "POLLNVAL")]
+        const INVALID = c::POLLNVAL;
+        /// Normal data to read.
+        #[doc(alias = "POLLRDNORM")]
+        const READ_NORMAL = c::POLLRDNORM;
+        /// Data of a priority band to read.
+        #[doc(alias = "POLLRDBAND")]
+        const READ_BAND = c::POLLRDBAND;
+        /// Normal data may be written.
+        #[doc(alias = "POLLWRNORM")]
+        const WRITE_NORMAL = c::POLLWRNORM;
+        /// Data of a priority band may be written.
+        #[doc(alias = "POLLWRBAND")]
+        const WRITE_BAND = c::POLLWRBAND;
+
+        // Whatever else a kernel reports is a bit like any other.
+        const _ = !0;
+    }
+}
+
+impl Readiness {
+    /// A read (or an accept) would not block: there is data, the end of the stream, or an error to
+    /// collect.
+    ///
+    /// Errors and hangups are reported whether [`Interest::READABLE`] was asked or not, so this may be
+    /// true of an fd that is only to be written to: a program that reads from it then must be ready
+    /// for 0 bytes.
+    #[inline]
+    #[must_use]
+    pub const fn is_readable(self) -> bool {
+        self.intersects(
+            Self::READABLE
+                .union(Self::READ_NORMAL)
+                .union(Self::READ_BAND)
+                .union(Self::READ_CLOSED)
+                .union(Self::HANGUP)
+                .union(Self::ERROR)
+                .union(Self::INVALID),
+        )
+    }
+
+    /// A write would not block: there is room, or it fails at once, since nobody reads any more.
+    ///
+    /// As [`is_readable`](Self::is_readable), it may be true though [`Interest::WRITABLE`] was not asked.
+    #[inline]
+    #[must_use]
+    pub const fn is_writable(self) -> bool {
+        self.intersects(
+            Self::WRITABLE
+                .union(Self::WRITE_NORMAL)
+                .union(Self::WRITE_BAND)
+                .union(Self::HANGUP)
+                .union(Self::ERROR)
+                .union(Self::INVALID),
+        )
+    }
+
+    /// There is something exceptional: [`PRIORITY`](Self::PRIORITY).
+    #[inline]
+    #[must_use]
+    pub const fn is_priority(self) -> bool {
+        self.intersects(Self::PRIORITY)
+    }
+
+    /// The peer will send no more: [`READ_CLOSED`](Self::READ_CLOSED) or [`HANGUP`](Self::HANGUP).
+    #[inline]
+    #[must_use]
+    pub const fn is_read_closed(self) -> bool {
+        self.intersects(Self::READ_CLOSED.union(Self::HANGUP))
+    }
+
+    /// The other end is gone: [`HANGUP`](Self::HANGUP).
+    #[inline]
+    #[must_use]
+    pub const fn is_closed(self) -> bool {
+        self.intersects(Self::HANGUP)
+    }
+
+    /// There is an error to collect: [`ERROR`](Self::ERROR).
+    #[inline]
+    #[must_use]
+    pub const fn is_error(self) -> bool {
+        self.intersects(Self::ERROR)
+    }
+
+    /// The fd is not open: [`INVALID`](Self::INVALID).
+    #[inline]
+    #[must_use]
+    pub const fn is_invalid(self) -> bool {
+        self.intersects(Self::INVALID)
+    }
+}
+
+/// The C names of flags, in the order in which strace prints them; a name of two bits comes first.
+const C_NAMES: [(i16, &str); 11] = [
+    (c::POLLIN, "POLLIN"),
+    (c::POLLPRI, "POLLPRI"),
+    (c::POLLOUT, "POLLOUT"),
+    (c::POLLERR, "POLLERR"),
+    (c::POLLHUP, "POLLHUP"),
+    (c::POLLNVAL, "POLLNVAL"),
+    (c::POLLRDNORM, "POLLRDNORM"),
+    (c::POLLRDBAND, "POLLRDBAND"),
+    (c::POLLWRNORM, "POLLWRNORM"),
+    (c::POLLWRBAND, "POLLWRBAND"),
+    (READ_CLOSED, "POLLRDHUP"),
+];
+
+/// Flags as strace prints them: `POLLIN|POLLHUP`, what has no name in hexadecimal, none as `0`.
+pub(crate) struct CNames(pub(crate) i16);
+
+impl fmt::Display for CNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut left = self.0;
+        let mut separator = "";
+        for (bits, name) in C_NAMES {
+            if left & bits == bits {
+                write!(f, "{separator}{name}")?;
+                left &= !bits;
+                separator = "|";
+            }
+        }
+        match (left, separator) {
+            (0, "") => f.write_str("0"),
+            (0, _) => Ok(()),
+            _ => write!(f, "{separator}{left:#x}"),
+        }
+    }
+}
+
+/// The names of the flags, joined by ` | `.
+impl fmt::Display for Interest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        bitflags::parser::to_writer(self, f)
+    }
+}
+
+/// The names of the flags, joined by ` | `.
+impl fmt::Display for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        bitflags::parser::to_writer(self, f)
+    }
+}

@@ -1,0 +1,316 @@
+//! Every `unsafe` of this crate: the system calls behind safe signatures, and the one type whose
+//! private fields prove that a number is an open fd.
+
+use core::ffi::{c_int, c_long};
+use core::marker::PhantomData;
+use core::mem::{ManuallyDrop, MaybeUninit, transmute};
+use core::ptr;
+use iomux_sys::errno::{EINVAL, ENOSYS};
+use iomux_sys::poll::{self as c, nfds_t, pollfd};
+use iomux_sys::signal::{self, sigset_t};
+use iomux_sys::time::timespec;
+use iomux_sys::unistd;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+#[cfg(test)]
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use crate::error::Error;
+use crate::interest::Interest;
+use crate::pollfd::{PollFd, check};
+use crate::slots::Slots;
+use crate::timeout::Timespec;
+
+/// A `pollfd` whose fd is either negative or open for `'fd`.
+///
+/// Only this file can write the number, so [`fd`](Self::fd) can lend it out again.
+#[derive(Clone)]
+#[repr(transparent)]
+pub(crate) struct Entry<'fd> {
+    raw: pollfd,
+    open: PhantomData<BorrowedFd<'fd>>,
+}
+
+impl<'fd> Entry<'fd> {
+    pub(crate) const VACANT: Self = Self::with(-1, 0);
+
+    const fn with(fd: RawFd, events: i16) -> Self {
+        Self { raw: pollfd { fd, events, revents: 0 }, open: PhantomData }
+    }
+
+    #[inline]
+    pub(crate) fn new(fd: BorrowedFd<'fd>, events: i16) -> Self {
+        Self::with(fd.as_raw_fd(), events)
+    }
+
+    #[inline]
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'fd>> {
+        if self.is_vacant() {
+            return None;
+        }
+        // SAFETY: not -1, and open for 'fd: `new` had a `BorrowedFd<'fd>`, the caller of `PollFd::from_raw` said so.
+        Some(unsafe { BorrowedFd::borrow_raw(self.raw.fd) })
+    }
+
+    #[inline]
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.raw.fd < 0
+    }
+
+    #[inline]
+    pub(crate) fn events(&self) -> i16 {
+        self.raw.events
+    }
+
+    #[inline]
+    pub(crate) fn set_events(&mut self, events: i16) {
+        self.raw.events = events;
+    }
+
+    #[inline]
+    pub(crate) fn revents(&self) -> i16 {
+        self.raw.revents
+    }
+
+    #[inline]
+    pub(crate) fn wipe_revents(&mut self) {
+        self.raw.revents = 0;
+    }
+
+    /// All of it as one word: what the compiler can put into a vector.
+    #[inline]
+    pub(crate) fn word(&self) -> u64 {
+        // SAFETY: a pollfd is 8 bytes of integers without padding.
+        unsafe { transmute::<pollfd, u64>(self.raw) }
+    }
+
+    /// Where `revents` is in [`word`](Self::word), whatever the byte order.
+    pub(crate) const REVENTS: u64 = {
+        let only = pollfd { fd: 0, events: 0, revents: !0 };
+        // SAFETY: as in `word`.
+        unsafe { transmute::<pollfd, u64>(only) }
+    };
+}
+
+impl PollFd<'_> {
+    /// As [`new`](Self::new), from the number of an fd.
+    ///
+    /// # Safety
+    /// `fd` is open for as long as this value, or a copy of it, is used.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    #[inline]
+    pub unsafe fn from_raw(fd: RawFd, interest: Interest) -> Result<Self, Error> {
+        check(fd, interest)?;
+        Ok(Self(Entry::with(fd, interest.bits())))
+    }
+}
+
+impl<'fd, S> Slots<'fd, S>
+where
+    S: AsRef<[PollFd<'fd>]> + AsMut<[PollFd<'fd>]>,
+{
+    /// As [`set`](Self::set), from the number of an fd: for who closes fds while their table lives.
+    ///
+    /// # Safety
+    /// `fd` is open until the slot is cleared, set to another, or the table is gone.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set). A negative number is [`Error::NegativeFd`]: to make a slot vacant, use
+    /// [`clear`](Self::clear).
+    ///
+    /// ```
+    /// use iomux::{Interest, Slots, Timeout};
+    /// use std::os::fd::AsRawFd;
+    ///
+    /// let (reader, writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(1);
+    /// // SAFETY: `reader` lives until after the slot is cleared.
+    /// unsafe { slots.set_raw(0, reader.as_raw_fd(), Interest::READABLE)? };
+    /// drop(writer);
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1);
+    /// slots.clear(0)?;
+    /// drop(reader);
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 0);
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[inline]
+    pub unsafe fn set_raw(&mut self, index: usize, fd: RawFd, interest: Interest) -> Result<(), Error> {
+        // SAFETY: the caller keeps the fd open for as long as it is in the slot.
+        let slot = unsafe { PollFd::from_raw(fd, interest) }?;
+        self.put(index, slot)
+    }
+}
+
+/// The length of `fds` as the kernel takes it.
+///
+/// Linux takes an `unsigned int` whatever `nfds_t` is, and the answer is an `int`: a number past that
+/// would be cut off in silence.
+#[inline]
+fn count(fds: usize) -> Result<nfds_t, i32> {
+    let Ok(count) = c_int::try_from(fds) else {
+        return Err(EINVAL);
+    };
+    #[allow(clippy::cast_sign_loss, reason = "a length is not negative, and `nfds_t` holds every `c_int`")]
+    Ok(count as nfds_t)
+}
+
+/// A system call's answer: a count, or what it left in `errno`.
+#[inline]
+fn answer(returned: c_int) -> Result<usize, i32> {
+    usize::try_from(returned).map_err(|_| errno())
+}
+
+#[cold]
+fn errno() -> i32 {
+    io::Error::last_os_error().raw_os_error().unwrap_or_default()
+}
+
+/// poll(2) over `fds`, for `timeout` ms; negative is for ever.
+#[inline]
+pub(crate) fn poll(fds: &mut [PollFd<'_>], timeout: i32) -> Result<usize, i32> {
+    let count = count(fds.len())?;
+    // SAFETY: `fds` is `count` pollfds (`repr(transparent)`), ours alone while it is borrowed.
+    answer(unsafe { c::poll(fds.as_mut_ptr().cast(), count, timeout) })
+}
+
+/// ppoll(2) over `fds`; no timeout is for ever, no mask leaves the thread's own. ENOSYS where there is none.
+#[inline]
+pub(crate) fn ppoll(
+    fds: &mut [PollFd<'_>],
+    timeout: Option<Timespec>,
+    mask: Option<&SignalSet>,
+) -> Result<usize, i32> {
+    let Some(ppoll) = c::PPOLL else {
+        return Err(ENOSYS);
+    };
+    let count = count(fds.len())?;
+    let timeout = timeout.map(c_timespec);
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let mask = mask.map_or(ptr::null(), |set| ptr::from_ref(&set.0));
+    // SAFETY: `fds` as in `poll`; both pointers are null or to what outlives the call.
+    answer(unsafe { ppoll(fds.as_mut_ptr().cast(), count, timeout, mask) })
+}
+
+/// libc's timespec: `time_t` and the width of `tv_nsec` are the system's.
+#[allow(clippy::cast_possible_truncation, reason = "`Timespec` holds at most 1,000,000 s and 10^9 - 1 ns")]
+fn c_timespec(time: Timespec) -> timespec {
+    // SAFETY: a timespec is integers (and padding on some systems), so all zeroes is one.
+    let mut c = unsafe { MaybeUninit::<timespec>::zeroed().assume_init() };
+    c.tv_sec = time.tv_sec as _;
+    c.tv_nsec = time.tv_nsec as _;
+    c
+}
+
+/// sysconf(3) `_SC_OPEN_MAX`: -1 is "no limit".
+pub(crate) fn open_max() -> c_long {
+    // SAFETY: takes and returns a number.
+    unsafe { unistd::sysconf(unistd::_SC_OPEN_MAX) }
+}
+
+/// The slots of `fds`, all vacant and in the same allocation, for fds of another lifetime.
+pub(crate) fn rebind<'new>(fds: Vec<PollFd<'_>>) -> Vec<PollFd<'new>> {
+    let mut fds = ManuallyDrop::new(fds);
+    fds.fill(PollFd::VACANT);
+    let (pointer, length, capacity) = (fds.as_mut_ptr(), fds.len(), fds.capacity());
+    // SAFETY: the parts of a Vec that is never dropped; only the lifetime of its items differs, and
+    // none of them holds an fd.
+    unsafe { Vec::from_raw_parts(pointer.cast(), length, capacity) }
+}
+
+/// A C `sigset_t`, initialised.
+#[derive(Clone, Copy)]
+pub(crate) struct SignalSet(sigset_t);
+
+impl SignalSet {
+    pub(crate) fn empty() -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: sigemptyset(3) is given room for a set, and fails for no valid pointer.
+        unsafe { signal::sigemptyset(set.as_mut_ptr()) };
+        // SAFETY: sigemptyset has initialised it.
+        Self(unsafe { set.assume_init() })
+    }
+
+    pub(crate) fn full() -> Self {
+        let mut set = Self::empty();
+        // SAFETY: a valid set, ours alone.
+        unsafe { signal::sigfillset(&raw mut set.0) };
+        set
+    }
+
+    /// Adds a signal; `false` if there is none of that number.
+    pub(crate) fn insert(&mut self, number: c_int) -> bool {
+        // SAFETY: a valid set, ours alone; an unknown number is refused.
+        unsafe { signal::sigaddset(&raw mut self.0, number) == 0 }
+    }
+
+    pub(crate) fn remove(&mut self, number: c_int) {
+        // SAFETY: a valid set, ours alone; an unknown number is refused.
+        unsafe { signal::sigdelset(&raw mut self.0, number) };
+    }
+
+    pub(crate) fn contains(&self, number: c_int) -> bool {
+        // SAFETY: a valid set, only read; an unknown number is refused.
+        unsafe { signal::sigismember(&raw const self.0, number) == 1 }
+    }
+}
+
+/// `pthread_sigmask(3)`: changes the calling thread's mask, and returns the one before.
+///
+/// It returns the error number itself, and leaves `errno` alone.
+pub(crate) fn change_mask(how: c_int, set: Option<&SignalSet>) -> Result<SignalSet, i32> {
+    let mut before = SignalSet::empty();
+    let set = set.map_or(ptr::null(), |set| ptr::from_ref(&set.0));
+    // SAFETY: `set` is null or valid, `before` is valid and ours alone.
+    match unsafe { signal::pthread_sigmask(how, set, &raw mut before.0) } {
+        0 => Ok(before),
+        code => Err(code),
+    }
+}
+
+/// For tests: a signal whose handler sends it again, `times` times: it is never not pending.
+#[cfg(test)]
+pub(crate) fn pending_again_and_again(number: c_int, times: usize) -> Arc<AtomicUsize> {
+    let left = Arc::new(AtomicUsize::new(times));
+    let in_handler = Arc::clone(&left);
+    let again = move || {
+        let more = in_handler.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if more.is_ok() {
+            let _ = signal_hook::low_level::raise(number);
+        }
+    };
+    // SAFETY: atomics and raise(3) are safe in a handler.
+    unsafe { signal_hook::low_level::register(number, again) }.expect("a signal that can be handled");
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_that_an_int_cannot_hold_is_refused_and_not_cut_off() {
+        assert_eq!(count(0), Ok(0));
+        assert_eq!(count(i32::MAX as usize), Ok(i32::MAX as nfds_t));
+        for too_long in [i32::MAX as usize + 1, u32::MAX as usize, usize::MAX] {
+            assert_eq!(count(too_long), Err(EINVAL), "{too_long}");
+        }
+    }
+
+    #[test]
+    fn rebinding_keeps_the_allocation_and_vacates_every_entry() {
+        let stdin = io::stdin();
+        let fd = std::os::fd::AsFd::as_fd(&stdin);
+        let mut fds = Vec::with_capacity(9);
+        fds.resize(5, PollFd::new(fd, crate::Interest::READABLE).unwrap());
+        let (address, capacity) = (fds.as_ptr() as usize, fds.capacity());
+        let rebound: Vec<PollFd<'static>> = rebind(fds);
+        assert_eq!((rebound.as_ptr() as usize, rebound.capacity()), (address, capacity));
+        assert_eq!(rebound.len(), 5);
+        assert!(rebound.iter().all(PollFd::is_vacant));
+    }
+}
