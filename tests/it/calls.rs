@@ -1,0 +1,66 @@
+//! Which system call each wait makes, and how many: seen by strace.
+
+use crate::support::{full_pipe, is_foreign, skip};
+use iomux::{Interest, SigSet, Slots, Timeout};
+use std::os::fd::AsFd;
+use std::process::Command;
+use std::time::Duration;
+
+const NAME: &str = "calls::each_wait_takes_the_cheapest_call_that_can_express_it";
+
+/// What the traced process does, and the calls that are due for it.
+fn waits(slots: &mut Slots<'_>) {
+    slots.poll(Timeout::Nowait).unwrap();
+    slots.poll(Timeout::Infinite).unwrap();
+    slots.poll(Duration::from_millis(77)).unwrap();
+    slots.wait(Duration::from_millis(78)).unwrap();
+    slots.ppoll(Duration::from_millis(79), None).unwrap();
+    slots.poll(Duration::from_micros(1500)).unwrap();
+    slots.wait(Duration::from_nanos(1_000_001)).unwrap();
+    slots.ppoll(Timeout::Infinite, Some(&SigSet::empty())).unwrap();
+    slots.poll(Duration::MAX).unwrap();
+    slots.poll_first(3, Timeout::Nowait).unwrap();
+}
+
+const DUE: [(&str, &str); 10] = [
+    ("poll", "2, 0)"),
+    ("poll", "2, -1)"),
+    ("poll", "2, 77)"),
+    ("poll", "2, 78)"),
+    ("poll", "2, 79)"),
+    ("ppoll", "2, {tv_sec=0, tv_nsec=1500000}, NULL"),
+    ("ppoll", "2, {tv_sec=0, tv_nsec=1000001}, NULL"),
+    ("ppoll", "2, NULL, [], 8)"),
+    ("ppoll", "2, {tv_sec=1789, tv_nsec=0}, NULL"),
+    ("poll", "3, 0)"),
+];
+
+#[test]
+fn each_wait_takes_the_cheapest_call_that_can_express_it() {
+    if std::env::var_os("IOMUX_TRACED").is_some() {
+        let (reader, _writer) = full_pipe();
+        let mut slots = Slots::with_capacity(3);
+        slots.set(1, reader.as_fd(), Interest::READABLE).unwrap();
+        return waits(&mut slots);
+    }
+    if is_foreign() || Command::new("strace").arg("-V").output().is_err() {
+        return skip("system calls of a wait", "no strace for this processor here");
+    }
+    let output = Command::new("strace")
+        .args(["-f", "-qq", "-e", "trace=poll,ppoll", "-e", "signal=none"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", NAME, "--test-threads=1"])
+        .env("IOMUX_TRACED", "1")
+        .output()
+        .expect("strace runs");
+    assert!(output.status.success(), "{output:?}");
+    let trace = String::from_utf8(output.stderr).expect("text");
+    // The runtime polls its standard fds at the start; ours has a vacant slot first.
+    let made: Vec<&str> = trace.lines().filter(|line| line.contains("poll([{fd=-1}, ")).collect();
+    assert_eq!(made.len(), DUE.len(), "one call a wait:\n{trace}");
+    for (line, (call, arguments)) in made.iter().zip(DUE) {
+        let name = line.split('(').next().unwrap().rsplit(' ').next().unwrap();
+        assert_eq!(name, call, "{line}");
+        assert!(line.contains(arguments), "{line} should have {arguments}");
+    }
+}

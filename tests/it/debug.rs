@@ -1,0 +1,115 @@
+//! What is printed: slots as strace does, flags by name, errors with what to do.
+
+use crate::support::full_pipe;
+use iomux::{Error, Interest, PollFd, Readiness, Slots, Timeout};
+use std::os::fd::{AsFd, AsRawFd};
+
+#[test]
+fn slots_print_as_strace_prints_a_poll() {
+    let (reader, writer) = full_pipe();
+    let mut slots = Slots::with_capacity(8);
+    assert_eq!(format!("{slots:?}"), "[]");
+    slots.set(0, reader.as_fd(), Interest::READABLE).unwrap();
+    slots.set(2, reader.as_fd(), Interest::READABLE | Interest::PRIORITY).unwrap();
+    slots.set(3, writer.as_fd(), Interest::empty()).unwrap();
+    let (r, w) = (reader.as_raw_fd(), writer.as_raw_fd());
+    assert_eq!(
+        format!("{slots:?}"),
+        format!(
+            "[{{fd={r}, events=POLLIN}}, {{fd=-1}}, {{fd={r}, events=POLLIN|POLLPRI}}, {{fd={w}, events=0}}]"
+        )
+    );
+    slots.poll_first(1, Timeout::Nowait).unwrap();
+    drop(writer.try_clone());
+    assert_eq!(
+        format!("{slots:?}"),
+        format!(
+            "[{{fd={r}, events=POLLIN, revents=POLLIN}}, {{fd=-1}}, \
+             {{fd={r}, events=POLLIN|POLLPRI}}, {{fd={w}, events=0}}]"
+        ),
+        "what was not polled is not reported"
+    );
+    let printed: Vec<String> = slots.iter().map(|slot| format!("{slot:?}")).collect();
+    assert_eq!(printed[0], format!("{{fd={r}, events=POLLIN, revents=POLLIN}}"));
+    assert_eq!(printed.len(), 3, "vacant slots are not in use");
+    assert!(format!("{:?}", slots.ready()).starts_with("[Ready { index: 0, fd: "));
+    assert!(format!("{:?}", slots.iter()).starts_with("[{fd="));
+}
+
+#[test]
+fn a_slot_of_its_own_prints_alike_and_hangups_and_unknown_bits_by_their_number() {
+    let (reader, writer) = full_pipe();
+    let r = reader.as_raw_fd();
+    let unknown = Interest::READABLE | Interest::from_bits_retain(0x4000);
+    let mut fds = [PollFd::new(reader.as_fd(), unknown).unwrap(), PollFd::VACANT];
+    drop(writer);
+    iomux::poll(&mut fds, Timeout::Nowait).unwrap();
+    assert_eq!(
+        format!("{fds:?}"),
+        format!("[{{fd={r}, events=POLLIN|0x4000, revents=POLLIN|POLLHUP}}, {{fd=-1}}]")
+    );
+    fds[0].set_interest(Interest::from_bits_retain(0x4000)).unwrap();
+    assert_eq!(format!("{:?}", fds[0]), format!("{{fd={r}, events=0x4000, revents=POLLIN|POLLHUP}}"));
+}
+
+#[test]
+fn flags_print_by_their_names() {
+    assert_eq!(format!("{:?}", Interest::READABLE | Interest::WRITABLE), "Interest(READABLE | WRITABLE)");
+    assert_eq!(format!("{:?}", Readiness::HANGUP), "Readiness(HANGUP)");
+    assert_eq!(Interest::READABLE.to_string(), "READABLE");
+    assert_eq!((Readiness::READABLE | Readiness::ERROR).to_string(), "READABLE | ERROR");
+}
+
+#[test]
+fn each_error_says_what_was_wrong_and_what_to_do() {
+    let texts = [
+        (
+            Error::IndexOutOfRange { index: 8, capacity: 8 },
+            "no slot 8: the table has 8 slots, counted from 0",
+        ),
+        (Error::CountOutOfRange { count: 9, capacity: 8 }, "can't poll the first 9 slots: the table has 8"),
+        (Error::Vacant { index: 3 }, "slot 3 is vacant: give it an fd with `set` first"),
+        (Error::NegativeFd { fd: -1 }, "-1 is no fd that can be polled: to make a slot vacant, use `clear`"),
+        (
+            Error::TooManySlots { count: 81, limit: 64 },
+            "can't poll 81 slots: the open-files limit (RLIMIT_NOFILE) is 64; use lower indices, or raise the limit",
+        ),
+        (Error::OutOfMemory { capacity: 9 }, "no memory for a table of 9 slots"),
+        (Error::NothingToWaitFor, "would wait for ever: no slot is in use and the timeout is infinite"),
+        (Error::Interrupted, "interrupted by a signal before anything was ready: call again, or use `wait`"),
+        (
+            Error::Unsupported { what: "a signal mask" },
+            "a signal mask is not supported by this system's poll",
+        ),
+        (Error::NoSuchSignal { number: 0 }, "0 is no signal of this system"),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
+    }
+    let error = Error::Os { call: "poll", code: libc::ENOMEM };
+    assert!(error.to_string().starts_with("poll: "), "{error}");
+    assert!(error.to_string().contains(&std::io::Error::from_raw_os_error(libc::ENOMEM).to_string()));
+}
+
+#[test]
+fn an_io_error_keeps_the_kernels_number_or_says_the_kind() {
+    use std::io::{self, ErrorKind};
+    let table = [
+        (Error::Interrupted, ErrorKind::Interrupted, Some(libc::EINTR)),
+        (Error::Os { call: "poll", code: libc::ENOMEM }, ErrorKind::OutOfMemory, Some(libc::ENOMEM)),
+        (Error::Unsupported { what: "x" }, ErrorKind::Unsupported, None),
+        (Error::OutOfMemory { capacity: 1 }, ErrorKind::OutOfMemory, None),
+        (Error::IndexOutOfRange { index: 1, capacity: 1 }, ErrorKind::InvalidInput, None),
+        (Error::TooManySlots { count: 2, limit: 1 }, ErrorKind::InvalidInput, None),
+    ];
+    for (error, kind, code) in table {
+        let io = io::Error::from(error);
+        assert_eq!((io.kind(), io.raw_os_error()), (kind, code), "{error}");
+    }
+    let wrapped = io::Error::from(Error::NothingToWaitFor);
+    assert_eq!(wrapped.to_string(), Error::NothingToWaitFor.to_string(), "the text is not lost");
+    assert_eq!(Error::Interrupted.raw_os_error(), Some(libc::EINTR));
+    assert_eq!(Error::TooManySlots { count: 2, limit: 1 }.raw_os_error(), Some(libc::EINVAL));
+    assert_eq!(Error::Os { call: "poll", code: 77 }.raw_os_error(), Some(77));
+    assert_eq!(Error::NothingToWaitFor.raw_os_error(), None);
+}

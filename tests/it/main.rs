@@ -1,0 +1,17 @@
+//! What the crates promise, tried from outside on real pipes, sockets, signals and threads.
+
+mod bad_input;
+mod c_headers;
+mod calls;
+mod debug;
+mod model;
+mod nc;
+mod no_compile;
+mod readiness;
+mod readme;
+mod signals;
+mod slots;
+mod storage;
+mod support;
+mod tidy;
+mod time;

@@ -1,0 +1,180 @@
+//! Any sequence of calls, against a model so simple that it is right.
+
+use crate::support::{empty_pipe, full_pipe};
+use iomux::{Error, Interest, Readiness, Slots, Timeout};
+use proptest::prelude::*;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+const CAPACITY: usize = 37;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Set(usize, usize, Interest),
+    SetInterest(usize, Interest),
+    Clear(usize),
+    Poll,
+    PollFirst(usize),
+    NextReady,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let index = 0..CAPACITY + 2;
+    let interest = prop::sample::select(vec![
+        Interest::empty(),
+        Interest::READABLE,
+        Interest::WRITABLE,
+        Interest::PRIORITY,
+        Interest::READABLE | Interest::WRITABLE,
+    ]);
+    let step = prop_oneof![
+        6 => (index.clone(), 0..4usize, interest.clone()).prop_map(|(i, fd, ask)| Step::Set(i, fd, ask)),
+        2 => (index.clone(), interest).prop_map(|(i, ask)| Step::SetInterest(i, ask)),
+        2 => index.clone().prop_map(Step::Clear),
+        3 => Just(Step::Poll),
+        2 => index.prop_map(Step::PollFirst),
+        4 => Just(Step::NextReady),
+    ];
+    prop::collection::vec(step, 1..120)
+}
+
+/// The four fds: with data, without, with room, hung up; and what they report.
+const STATES: [Readiness; 4] =
+    [Readiness::READABLE, Readiness::empty(), Readiness::WRITABLE, Readiness::HANGUP];
+
+#[derive(Clone, Copy)]
+struct Slot {
+    fd: usize,
+    interest: Interest,
+    reported: Readiness,
+}
+
+/// The table as it should be: `reported` holds the last poll's answer until it is forgotten.
+struct Model {
+    slots: [Option<Slot>; CAPACITY],
+    cursor: usize,
+}
+
+impl Model {
+    fn used(&self) -> usize {
+        self.slots.iter().rposition(Option::is_some).map_or(0, |highest| highest + 1)
+    }
+
+    fn poll(&mut self, count: usize) -> usize {
+        self.cursor = 0;
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let Some(slot) = slot else { continue };
+            let always = STATES[slot.fd] & Readiness::HANGUP;
+            let asked = STATES[slot.fd] & Readiness::from_bits_retain(slot.interest.bits());
+            slot.reported = if index < count { asked | always } else { Readiness::empty() };
+        }
+        self.ready(0).len()
+    }
+
+    fn ready(&self, from: usize) -> Vec<(usize, Readiness)> {
+        let reported = self.slots.iter().enumerate().skip(from);
+        reported
+            .filter_map(|(index, slot)| slot.map(|slot| (index, slot.reported)))
+            .filter(|(_, reported)| !reported.is_empty())
+            .collect()
+    }
+
+    fn take(&mut self, slots: &mut Slots<'_>) -> Result<(), TestCaseError> {
+        let due = self.ready(self.cursor).first().copied();
+        let next = slots.next_ready().map(|ready| (ready.index(), ready.readiness()));
+        prop_assert_eq!(next, due);
+        self.cursor = due.map_or(CAPACITY, |(index, _)| index + 1);
+        Ok(())
+    }
+
+    fn apply<'fd>(
+        &mut self,
+        step: &Step,
+        slots: &mut Slots<'fd>,
+        fds: &[BorrowedFd<'fd>; 4],
+    ) -> Result<(), TestCaseError> {
+        let outside = |index| Err(Error::IndexOutOfRange { index, capacity: CAPACITY });
+        match *step {
+            Step::Set(index, fd, interest) => {
+                let expected = match self.slots.get_mut(index) {
+                    Some(slot) => {
+                        *slot = Some(Slot { fd, interest, reported: Readiness::empty() });
+                        Ok(())
+                    }
+                    None => outside(index),
+                };
+                prop_assert_eq!(slots.set(index, fds[fd], interest), expected);
+            }
+            Step::SetInterest(index, interest) => {
+                let expected = match self.slots.get_mut(index) {
+                    Some(Some(slot)) => {
+                        slot.interest = interest;
+                        Ok(())
+                    }
+                    Some(None) => Err(Error::Vacant { index }),
+                    None => outside(index),
+                };
+                prop_assert_eq!(slots.set_interest(index, interest), expected);
+            }
+            Step::Clear(index) => {
+                let expected = self.slots.get_mut(index).map(|slot| *slot = None);
+                prop_assert_eq!(slots.clear(index), expected.map_or(outside(index), Ok));
+            }
+            Step::Poll => {
+                let count = self.poll(self.used());
+                prop_assert_eq!(slots.poll(Timeout::Nowait), Ok(count));
+            }
+            Step::PollFirst(count) if count > CAPACITY => {
+                let expected = Err(Error::CountOutOfRange { count, capacity: CAPACITY });
+                prop_assert_eq!(slots.poll_first(count, Timeout::Nowait), expected);
+            }
+            Step::PollFirst(count) => {
+                let ready = self.poll(count);
+                prop_assert_eq!(slots.poll_first(count, Timeout::Nowait), Ok(ready));
+            }
+            Step::NextReady => self.take(slots)?,
+        }
+        Ok(())
+    }
+
+    fn check(&self, slots: &Slots<'_>, fds: &[BorrowedFd<'_>; 4]) -> Result<(), TestCaseError> {
+        prop_assert_eq!(slots.used(), self.used());
+        let walked: Vec<_> = slots.ready().map(|ready| (ready.index(), ready.readiness())).collect();
+        prop_assert_eq!(walked, self.ready(0));
+        let mut in_use = slots.iter();
+        for (index, slot) in self.slots.iter().enumerate() {
+            let reported = slot.map_or(Readiness::empty(), |slot| slot.reported);
+            prop_assert_eq!(slots.readiness(index), Ok(reported));
+            let fd = slot.map(|slot| fds[slot.fd].as_raw_fd());
+            prop_assert_eq!(slots.fd(index).unwrap().map(|fd| fd.as_raw_fd()), fd);
+            let interest = slot.map_or(Interest::empty(), |slot| slot.interest);
+            prop_assert_eq!(slots.interest(index), Ok(interest));
+            if slot.is_some() {
+                let listed = in_use.next().map(|slot| (slot.index(), slot.readiness()));
+                prop_assert_eq!(listed, Some((index, reported)));
+            }
+        }
+        prop_assert!(in_use.next().is_none());
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_calls_gives_what_the_model_gives(steps in steps()) {
+        use std::os::fd::AsFd;
+        let (with_data, _w1) = full_pipe();
+        let (without, _w2) = empty_pipe();
+        let (_r3, with_room) = empty_pipe();
+        let (hung_up, w4) = empty_pipe();
+        drop(w4);
+        let fds = [with_data.as_fd(), without.as_fd(), with_room.as_fd(), hung_up.as_fd()];
+        let mut slots = Slots::with_capacity(CAPACITY);
+        let mut model = Model { slots: [None; CAPACITY], cursor: 0 };
+        for step in &steps {
+            model.apply(step, &mut slots, &fds)?;
+            model.check(&slots, &fds)?;
+        }
+    }
+}

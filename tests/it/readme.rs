@@ -1,0 +1,20 @@
+//! The main job: the README's program as a process of its own.
+
+use crate::support::example;
+use std::process::Command;
+
+#[test]
+fn the_readme_program_prints_what_the_models_does_with_the_fds_that_the_kernel_gave() {
+    let output = Command::new(example("readme")).output().expect("the program runs");
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<&str> = text.lines().collect();
+    let [read, written] = lines[..] else { panic!("not two lines: {text}") };
+    let fd_of = |line: &str, rest: &str| -> i32 {
+        let number = line.strip_prefix("fd ").and_then(|line| line.strip_suffix(rest));
+        number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("not as promised: {line}"))
+    };
+    let reader = fd_of(read, " (from index 0) can be read without blocking");
+    let writer = fd_of(written, " (from index 7) can be written without blocking");
+    assert!(reader >= 3 && writer > reader, "the fds of a pipe, past the standard three: {text}");
+}

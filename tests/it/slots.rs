@@ -1,0 +1,262 @@
+//! The table: set and read by index, what is reported, and when it is forgotten.
+
+use crate::support::{empty_pipe, full_pipe};
+use iomux::{Error, Interest, PollFd, Readiness, SigSet, Signal, Slots, Timeout};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+
+fn indices(slots: &Slots<'_>) -> Vec<usize> {
+    slots.ready().map(|ready| ready.index()).collect()
+}
+
+#[test]
+fn a_slot_gives_back_what_was_set_until_it_is_cleared() {
+    let (reader, _writer) = empty_pipe();
+    let mut slots = Slots::with_capacity(4);
+    assert!(slots.fd(2).unwrap().is_none());
+    assert_eq!(slots.interest(2), Ok(Interest::empty()));
+    slots.set(2, reader.as_fd(), Interest::READABLE).unwrap();
+    assert_eq!(slots.fd(2).unwrap().map(|fd| fd.as_raw_fd()), Some(reader.as_raw_fd()));
+    assert_eq!(slots.interest(2), Ok(Interest::READABLE));
+    slots.set_interest(2, Interest::PRIORITY).unwrap();
+    assert_eq!(slots.interest(2), Ok(Interest::PRIORITY));
+    slots.clear(2).unwrap();
+    assert!(slots.fd(2).unwrap().is_none());
+    assert_eq!(slots.interest(2), Ok(Interest::empty()));
+}
+
+#[test]
+fn poll_reaches_the_highest_slot_in_use_and_no_further() {
+    let (reader, _writer) = full_pipe();
+    let mut slots = Slots::with_capacity(16);
+    assert_eq!(slots.used(), 0);
+    slots.set(7, reader.as_fd(), Interest::READABLE).unwrap();
+    slots.set(3, reader.as_fd(), Interest::READABLE).unwrap();
+    assert_eq!(slots.used(), 8);
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(2));
+    slots.clear(7).unwrap();
+    assert_eq!(slots.used(), 4, "known before the next poll");
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(1));
+    assert_eq!(slots.used(), 4);
+    slots.clear(3).unwrap();
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(0));
+    assert_eq!((slots.used(), slots.capacity()), (0, 16));
+}
+
+#[test]
+fn slots_that_are_vacant_between_others_are_passed_over() {
+    let (reader, writer) = full_pipe();
+    let mut slots = Slots::with_capacity(64);
+    for index in [0, 15, 16, 17, 40, 63] {
+        slots.set(index, reader.as_fd(), Interest::READABLE).unwrap();
+    }
+    slots.set(41, writer.as_fd(), Interest::empty()).unwrap();
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(6));
+    assert_eq!(indices(&slots), [0, 15, 16, 17, 40, 63]);
+    let in_use: Vec<usize> = slots.iter().map(|slot| slot.index()).collect();
+    assert_eq!(in_use, [0, 15, 16, 17, 40, 41, 63]);
+}
+
+#[test]
+fn every_position_of_a_lone_ready_slot_is_found() {
+    let (ready, _w) = full_pipe();
+    let (idle, _w) = empty_pipe();
+    for size in [1, 15, 16, 17, 31, 32, 33, 50] {
+        for position in 0..size {
+            let mut slots = Slots::with_capacity(size);
+            for index in 0..size {
+                let fd = if index == position { ready.as_fd() } else { idle.as_fd() };
+                slots.set(index, fd, Interest::READABLE).unwrap();
+            }
+            assert_eq!(slots.poll(Timeout::Nowait), Ok(1));
+            assert_eq!(indices(&slots), [position], "of {size}");
+            assert_eq!(slots.next_ready().map(|ready| ready.index()), Some(position), "of {size}");
+            assert!(slots.next_ready().is_none());
+        }
+    }
+}
+
+#[test]
+fn what_was_reported_is_index_fd_and_readiness() {
+    let (reader, writer) = full_pipe();
+    let mut slots = Slots::with_capacity(4);
+    slots.set(1, writer.as_fd(), Interest::WRITABLE).unwrap();
+    slots.set(3, reader.as_fd(), Interest::READABLE).unwrap();
+    slots.poll(Timeout::Nowait).unwrap();
+    let due = [
+        (1, writer.as_raw_fd(), Interest::WRITABLE, Readiness::WRITABLE),
+        (3, reader.as_raw_fd(), Interest::READABLE, Readiness::READABLE),
+    ];
+    let reported: Vec<_> = slots
+        .ready()
+        .map(|ready| (ready.index(), ready.fd().as_raw_fd(), ready.interest(), ready.readiness()))
+        .collect();
+    assert_eq!(reported, due);
+    let listed: Vec<_> = slots
+        .iter()
+        .map(|slot| (slot.index(), slot.fd().as_raw_fd(), slot.interest(), slot.readiness()))
+        .collect();
+    assert_eq!(listed, due);
+    assert_eq!(slots.readiness(3), Ok(Readiness::READABLE));
+}
+
+#[test]
+fn nothing_is_reported_before_the_first_poll() {
+    let (reader, _writer) = full_pipe();
+    let mut slots = Slots::with_capacity(2);
+    slots.set(0, reader.as_fd(), Interest::READABLE).unwrap();
+    assert_eq!(slots.readiness(0), Ok(Readiness::empty()));
+    assert!(slots.ready().next().is_none());
+    assert!(slots.next_ready().is_none());
+}
+
+#[test]
+fn setting_or_clearing_a_slot_forgets_what_was_reported_of_it() {
+    let (reader, writer) = full_pipe();
+    let mut slots = Slots::with_capacity(3);
+    for index in 0..3 {
+        slots.set(index, reader.as_fd(), Interest::READABLE).unwrap();
+    }
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(3));
+    slots.clear(0).unwrap();
+    slots.set(1, writer.as_fd(), Interest::WRITABLE).unwrap();
+    slots.set_interest(2, Interest::PRIORITY).unwrap();
+    assert_eq!(slots.readiness(0), Ok(Readiness::empty()));
+    assert_eq!(slots.readiness(1), Ok(Readiness::empty()), "not the answer to the earlier question");
+    assert_eq!(slots.readiness(2), Ok(Readiness::READABLE), "still a fact of the same fd");
+    assert_eq!(indices(&slots), [2]);
+}
+
+#[test]
+fn only_the_slots_that_were_polled_are_reported() {
+    let (reader, _writer) = full_pipe();
+    let mut slots = Slots::with_capacity(8);
+    for index in 0..8 {
+        slots.set(index, reader.as_fd(), Interest::READABLE).unwrap();
+    }
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(8));
+    assert_eq!(slots.poll_first(3, Timeout::Nowait), Ok(3));
+    assert_eq!(indices(&slots), [0, 1, 2]);
+    assert_eq!(slots.readiness(2), Ok(Readiness::READABLE));
+    assert_eq!(slots.readiness(3), Ok(Readiness::empty()), "the first poll's answer is stale");
+    assert!(slots.iter().skip(3).all(|slot| slot.readiness().is_empty()));
+    assert_eq!(slots.poll_first(0, Timeout::Nowait), Ok(0));
+    assert!(slots.ready().next().is_none());
+    assert_eq!(slots.poll_first(8, Timeout::Nowait), Ok(8), "the whole table is in range");
+}
+
+#[test]
+fn the_number_of_slots_polled_bounds_the_walk_and_not_the_number_that_were_ready() {
+    let (ready, _w) = full_pipe();
+    let (idle, _w) = empty_pipe();
+    let mut slots = Slots::with_capacity(40);
+    for index in 0..40 {
+        let fd = if index == 39 { ready.as_fd() } else { idle.as_fd() };
+        slots.set(index, fd, Interest::READABLE).unwrap();
+    }
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(1));
+    assert_eq!(indices(&slots), [39]);
+}
+
+#[test]
+fn the_walk_ends_when_as_many_were_found_as_poll_said() {
+    let (reader, _writer) = full_pipe();
+    let mut slots = Slots::with_capacity(8);
+    slots.set(0, reader.as_fd(), Interest::READABLE).unwrap();
+    slots.set(5, reader.as_fd(), Interest::READABLE).unwrap();
+    slots.poll(Timeout::Nowait).unwrap();
+    let mut walk = slots.ready();
+    assert_eq!(walk.size_hint(), (0, Some(2)));
+    walk.next();
+    assert_eq!(walk.size_hint(), (0, Some(1)));
+    walk.next();
+    assert_eq!(walk.size_hint(), (0, Some(0)));
+    assert!(walk.next().is_none() && walk.next().is_none());
+}
+
+#[test]
+fn slots_may_be_cleared_and_set_while_the_cursor_walks() {
+    let (reader, writer) = full_pipe();
+    let mut slots = Slots::with_capacity(64);
+    for index in [0, 20, 21, 40, 63] {
+        slots.set(index, reader.as_fd(), Interest::READABLE).unwrap();
+    }
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(5));
+    assert_eq!(slots.next_ready().map(|ready| ready.index()), Some(0));
+    slots.clear(20).unwrap();
+    slots.set(21, writer.as_fd(), Interest::WRITABLE).unwrap();
+    slots.set(50, writer.as_fd(), Interest::WRITABLE).unwrap();
+    assert_eq!(slots.next_ready().map(|ready| ready.index()), Some(40));
+    slots.clear(63).unwrap();
+    assert!(slots.next_ready().is_none(), "a later slot that was cleared is not run into");
+    assert!(slots.next_ready().is_none());
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(4), "21 and 50 now, 0 and 40 still");
+    assert_eq!(slots.next_ready().map(|ready| ready.index()), Some(0), "a poll takes the cursor back");
+}
+
+#[test]
+fn the_cursor_and_the_walk_agree_and_do_not_disturb_each_other() {
+    let (reader, _writer) = full_pipe();
+    let mut slots = Slots::with_capacity(100);
+    for index in (0..100).step_by(3) {
+        slots.set(index, reader.as_fd(), Interest::READABLE).unwrap();
+    }
+    slots.poll(Timeout::Nowait).unwrap();
+    slots.next_ready();
+    let walked = indices(&slots);
+    let mut seen = vec![0];
+    seen.extend(std::iter::from_fn(|| slots.next_ready().map(|ready| ready.index())));
+    assert_eq!(walked, seen);
+    assert_eq!(walked, (0..100).step_by(3).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_poll_that_was_interrupted_reports_nothing_though_the_kernel_left_the_old_answer() {
+    if !iomux::HAS_PPOLL {
+        return crate::support::skip("interrupted poll", "no ppoll to interrupt at a known moment");
+    }
+    let (mut reader, mut writer) = full_pipe();
+    let hit = std::sync::Arc::default();
+    signal_hook::flag::register(libc::SIGWINCH, std::sync::Arc::clone(&hit)).unwrap();
+    let blocked = SigSet::from(Signal::WINCH).block().unwrap();
+    let mut slots = Slots::with_capacity(1);
+    let source = reader.try_clone().unwrap();
+    slots.set(0, source.as_fd(), Interest::READABLE).unwrap();
+    let mut lone = [PollFd::new(source.as_fd(), Interest::READABLE).unwrap()];
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(1));
+    assert_eq!(iomux::poll(&mut lone, Timeout::Nowait), Ok(1));
+    reader.read_exact(&mut [0]).unwrap();
+
+    nix::sys::pthread::pthread_kill(nix::sys::pthread::pthread_self(), nix::sys::signal::SIGWINCH).unwrap();
+    assert_eq!(slots.ppoll(Timeout::Infinite, Some(blocked.before())), Err(Error::Interrupted));
+    assert!(hit.load(std::sync::atomic::Ordering::SeqCst));
+    assert_eq!(slots.readiness(0), Ok(Readiness::empty()));
+    assert!(slots.ready().next().is_none() && slots.next_ready().is_none());
+
+    nix::sys::pthread::pthread_kill(nix::sys::pthread::pthread_self(), nix::sys::signal::SIGWINCH).unwrap();
+    let answer = iomux::ppoll(&mut lone, Timeout::Infinite, Some(blocked.before()));
+    assert_eq!(answer, Err(Error::Interrupted));
+    assert_eq!(lone[0].readiness(), Readiness::empty());
+
+    writer.write_all(b"!").unwrap();
+    assert_eq!(slots.poll(Timeout::Infinite), Ok(1), "and the table goes on");
+}
+
+#[test]
+fn the_free_poll_reports_into_the_slots_it_was_given() {
+    let (reader, writer) = full_pipe();
+    let mut fds = [
+        PollFd::new(reader.as_fd(), Interest::READABLE).unwrap(),
+        PollFd::VACANT,
+        PollFd::new(writer.as_fd(), Interest::WRITABLE).unwrap(),
+        PollFd::default(),
+    ];
+    assert_eq!(iomux::poll(&mut fds, Timeout::Infinite), Ok(2));
+    assert_eq!(fds[0].readiness(), Readiness::READABLE);
+    assert_eq!(fds[1].readiness(), Readiness::empty());
+    assert_eq!(fds[2].readiness(), Readiness::WRITABLE);
+    assert_eq!(fds[0].fd().map(|fd| fd.as_raw_fd()), Some(reader.as_raw_fd()));
+    assert!(fds[1].is_vacant() && fds[3].is_vacant() && !fds[0].is_vacant());
+    fds[0].set_interest(Interest::WRITABLE).unwrap();
+    assert_eq!(fds[0].interest(), Interest::WRITABLE);
+}

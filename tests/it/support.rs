@@ -1,0 +1,43 @@
+//! What the tests share.
+
+use std::io::{self, PipeReader, PipeWriter, Write};
+use std::path::PathBuf;
+
+/// Says that something was not tested, and why: on stderr, and in the file that `IOMUX_SKIPS` names.
+pub(crate) fn skip(name: &str, reason: &str) {
+    let line = format!("skipped: {name}: {reason}\n");
+    eprint!("{line}");
+    if let Some(path) = std::env::var_os("IOMUX_SKIPS") {
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        file.and_then(|mut file| file.write_all(line.as_bytes()))
+            .expect("IOMUX_SKIPS is a file to append to");
+    }
+}
+
+/// Whether the tests run on another processor than the one that they were built on: what needs the
+/// host's compiler, cargo or tools is then skipped.
+pub(crate) fn is_foreign() -> bool {
+    std::env::var_os("IOMUX_FOREIGN").is_some()
+}
+
+/// The program of an example, which cargo has built beside this test.
+#[track_caller]
+pub(crate) fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its program");
+    let profile = test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps/TEST");
+    let program = profile.join("examples").join(name);
+    assert!(program.exists(), "{} is missing: `cargo build --examples` makes it", program.display());
+    program
+}
+
+/// A pipe with a byte in it.
+pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = io::pipe().expect("a pipe");
+    writer.write_all(b"!").expect("room for a byte");
+    (reader, writer)
+}
+
+/// A pipe with nothing in it.
+pub(crate) fn empty_pipe() -> (PipeReader, PipeWriter) {
+    io::pipe().expect("a pipe")
+}

@@ -1,0 +1,184 @@
+//! The style of the repository, held by tests: what is said here is not said in prose elsewhere.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const CRATES: [&str; 3] = ["iomux-sys/src", "iomux/src", "iomux-backend/src"];
+const ALL: [&str; 5] = ["iomux-sys", "iomux", "iomux-backend", "tests", "examples"];
+
+/// Where it is decided which system gets what.
+const TARGET_TABLES: [&str; 2] = ["iomux-sys/src/lib.rs", "iomux-backend/src/lib.rs"];
+
+/// Where `iomux` is allowed to be unsafe.
+const UNSAFE_FILES: [&str; 1] = ["iomux/src/sys.rs"];
+
+/// Tests that may sleep, each with the reason why it can't wait for an event.
+const SLEEPERS: [(&str, &str); 0] = [];
+
+const LONGEST_FILE: usize = 400;
+
+/// A file of the repository, by its path from the root.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// Its lines that are not comments, numbered from 1.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.text
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line))
+            .filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+
+    fn is(&self, path: &str) -> bool {
+        self.path == path
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All `.rs` files under these folders, built ones left out.
+fn sources(folders: &[&str]) -> Vec<Source> {
+    let mut waiting: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
+    let mut found = Vec::new();
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            let inside = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path());
+            waiting.extend(inside.filter(|path| !path.ends_with("target")));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push(Source { path: path.strip_prefix(root()).unwrap().display().to_string(), text });
+        }
+    }
+    assert!(found.len() >= folders.len(), "the sources are not where they were: {folders:?}");
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+/// `file:line: text` for each line of code that is an offence.
+fn offences<'a>(
+    sources: impl IntoIterator<Item = &'a Source>,
+    is_offence: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let lines = sources.into_iter().flat_map(|source| source.code().map(move |line| (source, line)));
+    lines
+        .filter(|(_, (_, line))| is_offence(line))
+        .map(|(source, (number, line))| format!("{}:{number}: {}", source.path, line.trim()))
+        .collect()
+}
+
+#[track_caller]
+fn assert_none(offences: &[String], what_to_do: &str) {
+    assert!(offences.is_empty(), "{what_to_do}:\n{}", offences.join("\n"));
+}
+
+/// Whether `line` has `word`, not as a part of a longer name.
+fn has_word(line: &str, word: &str) -> bool {
+    let of_a_name = |c: char| c.is_alphanumeric() || c == '_';
+    line.split(|c| !of_a_name(c)).any(|found| found == word)
+}
+
+#[test]
+fn systems_are_told_apart_in_the_target_tables_alone() {
+    let sources = sources(&CRATES);
+    let others = sources.iter().filter(|source| !TARGET_TABLES.iter().any(|table| source.is(table)));
+    let found = offences(others, |line| has_word(line, "target_os") || has_word(line, "target_vendor"));
+    assert_none(
+        &found,
+        "decide it in the table of the crate's lib.rs, and put the code into a file of its own",
+    );
+}
+
+#[test]
+fn iomux_is_unsafe_in_one_file_alone() {
+    let sources = sources(&["iomux/src"]);
+    let others = sources.iter().filter(|source| !UNSAFE_FILES.iter().any(|file| source.is(file)));
+    let found = offences(others, |line| has_word(line, "unsafe"));
+    assert_none(&found, "move it behind a safe signature in iomux/src/sys.rs");
+}
+
+#[test]
+fn no_file_is_too_long_to_be_read_at_once() {
+    let sources = sources(&ALL);
+    let lengths = sources.iter().map(|source| (source, source.text.lines().count()));
+    let found: Vec<_> = lengths
+        .filter(|(_, length)| *length > LONGEST_FILE)
+        .map(|(source, length)| format!("{}:{length}: its last line", source.path))
+        .collect();
+    assert_none(&found, "split it by subject, at 400 lines or before");
+}
+
+#[test]
+fn what_is_re_exported_is_named() {
+    let found = offences(&sources(&ALL), |line| {
+        let line = line.trim_start();
+        line.starts_with("pub use ") && line.contains("::*")
+    });
+    assert_none(&found, "name each item: a star makes an interface that nobody decided on");
+}
+
+#[test]
+fn nothing_is_left_to_be_done() {
+    let unfinished = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("dbg", "!(")];
+    let found = offences(&sources(&ALL), |line| unfinished.iter().any(|mark| line.contains(mark)));
+    assert_none(&found, "finish it");
+}
+
+#[test]
+fn no_test_is_switched_off() {
+    let found = offences(&sources(&ALL), |line| line.contains(concat!("#[", "ignore")));
+    assert_none(
+        &found,
+        "let the test find out whether it can run, and print its reason with `support::skip`",
+    );
+}
+
+#[test]
+fn tests_wait_for_events_not_for_time() {
+    let sources = sources(&ALL);
+    let others = sources.iter().filter(|source| !SLEEPERS.iter().any(|(file, _)| source.is(file)));
+    let found = offences(others, |line| has_word(line, "sleep"));
+    assert_none(&found, "wait for what is to happen, or list the file in SLEEPERS with the reason");
+    for (file, reason) in SLEEPERS {
+        assert!(
+            sources.iter().any(|source| source.is(file)),
+            "{file} is gone: take it out of SLEEPERS ({reason})"
+        );
+    }
+}
+
+#[test]
+fn every_example_says_what_it_is() {
+    let silent: Vec<_> = sources(&["examples"])
+        .iter()
+        .filter(|source| !source.text.starts_with("//! "))
+        .map(|source| format!("{}:1", source.path))
+        .collect();
+    assert_none(&silent, "begin the file with `//!` and what a reader will see");
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    let deaf: Vec<_> = ["", "iomux-sys/", "iomux/", "iomux-backend/"]
+        .map(|folder| format!("{folder}Cargo.toml"))
+        .into_iter()
+        .filter(|path| {
+            let manifest = fs::read_to_string(root().join(path)).unwrap();
+            !manifest.contains("[lints]\nworkspace = true")
+        })
+        .collect();
+    assert_none(&deaf, "add `[lints] workspace = true`");
+}
+
+#[test]
+fn changes_are_written_down() {
+    let path = root().join("CHANGELOG.md");
+    let text = fs::read_to_string(path).expect("CHANGELOG.md: say there what changes for a user");
+    let version = concat!("## ", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(version), "CHANGELOG.md: has no line `{version}`");
+}

@@ -1,0 +1,10 @@
+//! E0308: what was reported is not what can be asked.
+use iomux::{Readiness, Slots};
+use std::os::fd::AsFd;
+
+fn main() -> std::io::Result<()> {
+    let (reader, _writer) = std::io::pipe()?;
+    let mut slots = Slots::with_capacity(1);
+    slots.set(0, reader.as_fd(), Readiness::READABLE)?;
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! The four tests of ocaml-iomux, each under a check that no fd is leaked: a process of their own, and
+//! one after the other, since other tests open fds.
+
+use iomux::{HAS_PPOLL, Interest, Readiness, Slots, Timeout};
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The fds that are open, of those that a small program has.
+fn open_fds() -> Vec<i32> {
+    // SAFETY: F_GETFD takes any number, and only looks.
+    (0..1024).filter(|&fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } != -1).collect()
+}
+
+#[track_caller]
+fn without_a_leak(test: impl FnOnce()) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let before = open_fds();
+    test();
+    assert_eq!(open_fds(), before, "fds were leaked");
+}
+
+#[test]
+fn unit() {
+    without_a_leak(|| {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let mut slots = Slots::with_capacity(16);
+        slots.set(0, reader.as_fd(), Interest::READABLE).unwrap();
+        assert_eq!(writer.write(&[0]).unwrap(), 1);
+        assert_eq!(slots.poll_first(1, Timeout::Nowait), Ok(1));
+        assert_eq!(slots.fd(0).unwrap().map(|fd| fd.as_raw_fd()), Some(reader.as_raw_fd()));
+        let readiness = slots.readiness(0).unwrap();
+        assert!(readiness.intersects(Readiness::READABLE));
+        assert_eq!(readiness, Readiness::READABLE);
+    });
+}
+
+#[test]
+fn ppoll_timeout() {
+    without_a_leak(|| {
+        let mut slots = Slots::with_capacity(16);
+        let begin = Instant::now();
+        let mask = HAS_PPOLL.then(iomux::SigSet::empty);
+        assert_eq!(slots.ppoll(Duration::from_secs(1), mask.as_ref()), Ok(0));
+        assert!(begin.elapsed() >= Duration::from_secs(1));
+    });
+}
+
+#[test]
+fn ppoll_or_poll() {
+    without_a_leak(|| {
+        let mut slots = Slots::with_capacity(16);
+        assert_eq!(slots.ppoll(Timeout::Nowait, None), Ok(0));
+        let begin = Instant::now();
+        assert_eq!(slots.ppoll(Duration::from_nanos(100_000_000), None), Ok(0));
+        assert!(begin.elapsed() >= Duration::from_millis(100));
+    });
+}
+
+#[test]
+fn example() {
+    without_a_leak(|| {
+        let (pipe_r, mut pipe_w) = std::io::pipe().unwrap();
+        let write_end = pipe_w.try_clone().unwrap();
+        let mut slots = Slots::with_capacity(16);
+        slots.set(7, write_end.as_fd(), Interest::WRITABLE).unwrap();
+        assert_eq!(slots.poll_first(8, Timeout::Nowait), Ok(1));
+        assert_eq!(pipe_w.write(&[0]).unwrap(), 1);
+        slots.set(0, pipe_r.as_fd(), Interest::READABLE).unwrap();
+        assert_eq!(slots.poll_first(8, Timeout::Nowait), Ok(2));
+        let ready: Vec<_> =
+            slots.ready().map(|ready| (ready.index(), ready.fd().as_raw_fd(), ready.readiness())).collect();
+        let due =
+            [(0, pipe_r.as_raw_fd(), Readiness::READABLE), (7, write_end.as_raw_fd(), Readiness::WRITABLE)];
+        assert_eq!(ready, due);
+        slots.clear(0).unwrap();
+        slots.clear(7).unwrap();
+        assert_eq!(slots.used(), 0);
+    });
+}
+
+#[test]
+fn the_leak_check_finds_a_leak() {
+    let leaking = std::panic::catch_unwind(|| {
+        without_a_leak(|| {
+            let (reader, _writer) = std::io::pipe().unwrap();
+            LEAKED.lock().unwrap().push(reader);
+        });
+    });
+    LEAKED.lock().unwrap().clear();
+    assert!(leaking.is_err());
+}
+
+static LEAKED: Mutex<Vec<std::io::PipeReader>> = Mutex::new(Vec::new());
