@@ -120,7 +120,11 @@ fn each_predicate_is_true_of_its_own_bits_and_of_no_others() {
             R::is_readable,
             R::READABLE | R::READ_NORMAL | R::READ_BAND | R::READ_CLOSED | R::HANGUP | R::ERROR | R::INVALID,
         ),
-        ("is_writable", R::is_writable, R::WRITABLE | R::WRITE_NORMAL | R::WRITE_BAND | R::HANGUP | R::ERROR),
+        (
+            "is_writable",
+            R::is_writable,
+            R::WRITABLE | R::WRITE_NORMAL | R::WRITE_BAND | R::HANGUP | R::ERROR | R::INVALID,
+        ),
         ("is_priority", R::is_priority, R::PRIORITY),
         ("is_read_closed", R::is_read_closed, R::READ_CLOSED | R::HANGUP),
         ("is_closed", R::is_closed, R::HANGUP),
