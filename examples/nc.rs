@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -107,10 +107,13 @@ fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
     let mut failure = None;
     let mut end_is_sent = false;
     let mut slots = Slots::with_capacity(3);
+    slots.set(STDIN, stdin.as_fd(), Interest::READABLE)?;
+    slots.set(STDOUT, stdout.as_fd(), Interest::WRITABLE)?;
+    slots.set(CONNECTION, connection.as_fd(), Interest::READABLE)?;
     while !(outbound.is_done() && inbound.is_done()) {
-        ask(&mut slots, STDIN, stdin.as_fd(), outbound.asks_source())?;
-        ask(&mut slots, STDOUT, stdout.as_fd(), inbound.asks_sink())?;
-        ask(&mut slots, CONNECTION, connection.as_fd(), inbound.asks_source() | outbound.asks_sink())?;
+        ask(&mut slots, STDIN, outbound.asks_source())?;
+        ask(&mut slots, STDOUT, inbound.asks_sink())?;
+        ask(&mut slots, CONNECTION, inbound.asks_source() | outbound.asks_sink())?;
         slots.wait(Timeout::Infinite)?;
 
         for ready in slots.ready() {
@@ -138,15 +141,14 @@ fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
     failure.map_or(Ok(ExitCode::SUCCESS), |error| Err(in_context(peer)(error)))
 }
 
-/// Asks `fd` for `interest`. Where that is nothing the slot is made vacant, because a hangup or an error
-/// is reported even so, and for ever: the loop would spin.
-fn ask<'fd>(
-    slots: &mut Slots<'fd>,
-    index: usize,
-    fd: BorrowedFd<'fd>,
-    interest: Interest,
-) -> Result<(), Error> {
-    if interest.is_empty() { slots.clear(index) } else { slots.set(index, fd, interest) }
+/// Asks the fd in a slot for `interest`. Where that is nothing the slot is paused, because a hangup or
+/// an error is reported even so, and for ever: the loop would spin.
+fn ask(slots: &mut Slots<'_>, index: usize, interest: Interest) -> Result<(), Error> {
+    if interest.is_empty() {
+        return slots.pause(index);
+    }
+    slots.set_interest(index, interest)?;
+    slots.resume(index)
 }
 
 /// Writes to the peer and reads from it, as it is ready and the buffers allow: a hangup makes it ready

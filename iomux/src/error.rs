@@ -66,8 +66,8 @@ pub enum Error {
         /// The number of slots asked for.
         capacity: usize,
     },
-    /// No slot is in use and the timeout is infinite: nothing could ever end that wait.
-    #[error("would wait for ever: no slot is in use and the timeout is infinite")]
+    /// No fd is asked for anything and the timeout is infinite: nothing could ever end that wait.
+    #[error("would wait for ever: no fd is set, or all are paused, and the timeout is infinite")]
     NothingToWaitFor,
     /// A signal handler ran before anything was ready (EINTR).
     #[error("interrupted by a signal before anything was ready: call again, or use `wait`")]

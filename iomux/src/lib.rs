@@ -22,7 +22,8 @@
 //! - [`Slots`] is the table: [`set`](Slots::set) and [`clear`](Slots::clear) slots, then
 //!   [`poll`](Slots::poll), [`ppoll`](Slots::ppoll) or [`wait`](Slots::wait), then walk what is
 //!   [`ready`](Slots::ready). It is over any storage: a `Vec`, an array in a `static`, a borrowed slice.
-//! - [`poll`](poll()) and [`ppoll`](ppoll()) are the calls alone, over a slice of [`PollFd`]s.
+//! - [`poll`](poll()), [`ppoll`](ppoll()) and [`wait`](wait()) are the calls alone, over a slice of
+//!   [`PollFd`]s.
 //!
 //! What is asked is an [`Interest`], what is reported a [`Readiness`], how long to wait a [`Timeout`],
 //! which signals a [`SigSet`], and what goes wrong an [`Error`].
@@ -48,6 +49,7 @@
 #![deny(unsafe_code)]
 
 mod answer;
+mod calls;
 mod error;
 mod interest;
 mod limits;
@@ -61,10 +63,11 @@ mod sys;
 mod timeout;
 mod wait;
 
+pub use calls::{poll, ppoll, wait, without_ppoll};
 pub use error::Error;
 pub use interest::{HAS_READ_CLOSED, Interest, Readiness};
 pub use limits::max_open_files;
-pub use pollfd::{PollFd, poll, ppoll};
+pub use pollfd::PollFd;
 pub use ready::{Iter, Ready, ReadySlots, Slot};
 pub use signal::{MaskGuard, SigSet, Signal};
 pub use slots::Slots;

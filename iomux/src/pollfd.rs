@@ -1,11 +1,8 @@
-//! One fd slot, and the thinnest layer: poll(2) and ppoll(2) over a slice of them.
+//! One fd slot: `struct pollfd`, with the fd's borrow in it.
 
 use crate::error::Error;
 use crate::interest::{CNames, HAS_READ_CLOSED, Interest, Readiness};
-use crate::signal::SigSet;
-use crate::sys::{self, Entry};
-use crate::timeout::Timeout;
-use crate::wait::{Calls, failed};
+use crate::sys::Entry;
 use core::fmt;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
@@ -81,7 +78,45 @@ impl<'fd> PollFd<'fd> {
         Ok(())
     }
 
-    /// What the last [`poll`] or [`ppoll`] reported; nothing if that failed.
+    /// Lets the kernel pass over the fd, which stays here with what is asked of it, until it is
+    /// [resumed](Self::resume). What was reported is forgotten; a vacant slot stays vacant.
+    ///
+    /// It is how to hear nothing of an fd for a while: asked for nothing, it would still report a
+    /// hangup, for ever.
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd, Timeout};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (reader, writer) = std::io::pipe()?;
+    /// drop(writer);
+    /// let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE)?];
+    /// fds[0].pause();
+    /// assert_eq!(iomux::poll(&mut fds, Timeout::Nowait)?, 0);
+    /// fds[0].resume();
+    /// assert_eq!(iomux::poll(&mut fds, Timeout::Nowait)?, 1);
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[inline]
+    pub fn pause(&mut self) {
+        self.0.pause();
+        self.0.wipe_revents();
+    }
+
+    /// Has the kernel look at the fd again; nothing changes unless it was [paused](Self::pause).
+    #[inline]
+    pub fn resume(&mut self) {
+        self.0.resume();
+    }
+
+    /// Whether there is an fd here that the kernel passes over.
+    #[inline]
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.0.is_paused()
+    }
+
+    /// What the last [`poll`](crate::poll()) or [`ppoll`](crate::ppoll()) reported; nothing if that failed.
     #[inline]
     #[must_use]
     pub fn readiness(&self) -> Readiness {
@@ -113,7 +148,8 @@ pub(crate) fn strace(f: &mut fmt::Formatter<'_>, slot: &PollFd<'_>, readiness: R
     let Some(fd) = slot.fd() else {
         return f.write_str("{fd=-1}");
     };
-    write!(f, "{{fd={}, events={}", fd.as_raw_fd(), CNames(slot.0.events()))?;
+    let paused = if slot.is_paused() { " (paused)" } else { "" };
+    write!(f, "{{fd={}{paused}, events={}", fd.as_raw_fd(), CNames(slot.0.events()))?;
     if !readiness.is_empty() {
         write!(f, ", revents={}", CNames(readiness.bits()))?;
     }
@@ -143,77 +179,4 @@ pub(crate) fn wipe(fds: &mut [PollFd<'_>]) {
     for slot in fds {
         slot.0.wipe_revents();
     }
-}
-
-/// Waits until an fd of `fds` is ready, poll(2), and returns how many are: 0 once the time has passed.
-///
-/// What was reported is in [`PollFd::readiness`]. Each call takes the cheapest system call that can
-/// express the time: poll(2) for none, for ever and whole ms, ppoll(2) for a finer one. Times are
-/// rounded up, never down; one that is too long for a system is waited for in pieces.
-///
-/// # Errors
-/// [`Error::Interrupted`] when a signal handler ran first; [`Error::TooManySlots`] when `fds` is longer
-/// than the open-files limit; [`Error::Os`] for what else poll(2) answers. Nothing is reported then:
-/// each [`PollFd::readiness`] is empty.
-///
-/// # Platform notes
-/// [Linux](https://man7.org/linux/man-pages/man2/poll.2.html),
-/// [POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/poll.html),
-/// [FreeBSD](https://man.freebsd.org/cgi/man.cgi?query=poll&sektion=2),
-/// [NetBSD](https://man.netbsd.org/poll.2), [OpenBSD](https://man.openbsd.org/poll.2),
-/// [illumos](https://illumos.org/man/2/poll). Where there is no ppoll(2) ([`HAS_PPOLL`](crate::HAS_PPOLL)),
-/// times are rounded up to ms.
-///
-/// ```
-/// use iomux::{Interest, PollFd};
-/// use std::os::fd::AsFd;
-/// use std::time::{Duration, Instant};
-///
-/// let (reader, _writer) = std::io::pipe()?;
-/// let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE)?];
-/// let begin = Instant::now();
-/// assert_eq!(iomux::poll(&mut fds, Duration::from_micros(1500))?, 0, "nothing was written");
-/// assert!(begin.elapsed() >= Duration::from_micros(1500), "never early");
-/// # std::io::Result::Ok(())
-/// ```
-#[inline]
-pub fn poll(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
-    let timeout = timeout.into();
-    let Some(ms) = Calls::NATIVE.poll_ms(timeout) else {
-        return Calls::NATIVE.poll(fds, timeout);
-    };
-    sys::poll(fds, ms).map_err(|code| failed("poll", code, fds))
-}
-
-/// As [`poll`], with the calling thread's signal mask replaced by `mask` during the call, ppoll(2).
-///
-/// The mask is put in place and taken back together with the wait, so a signal can't slip in between a
-/// check and the wait: see [`SigSet`] for how. `None` leaves the mask alone, and is just [`poll`];
-/// `Some(&SigSet::empty())` lets every signal through.
-///
-/// # Errors
-/// As [`poll`], and [`Error::Unsupported`] for a mask where there is no ppoll(2)
-/// ([`HAS_PPOLL`](crate::HAS_PPOLL)): it is never dropped.
-///
-/// # Platform notes
-/// [Linux](https://man7.org/linux/man-pages/man2/poll.2.html); POSIX since 2024; NetBSD's is
-/// [pollts](https://man.netbsd.org/pollts.2). When fds are ready the kernel returns without running the
-/// handler of a pending signal: [`Slots::ppoll`](crate::Slots::ppoll) shows the way out.
-///
-/// ```
-/// use iomux::{HAS_PPOLL, PollFd, SigSet, Timeout};
-///
-/// let mut fds: [PollFd; 0] = [];
-/// let answer = iomux::ppoll(&mut fds, Timeout::Nowait, Some(&SigSet::empty()));
-/// assert_eq!(answer.is_ok(), HAS_PPOLL);
-/// ```
-#[doc(alias = "ppoll_or_poll")]
-#[doc(alias = "pollts")]
-#[inline]
-pub fn ppoll(
-    fds: &mut [PollFd<'_>],
-    timeout: impl Into<Timeout>,
-    mask: Option<&SigSet>,
-) -> Result<usize, Error> {
-    Calls::NATIVE.ppoll(fds, timeout.into(), mask)
 }

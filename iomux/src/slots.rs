@@ -83,7 +83,7 @@ where
     /// reported of the slot is forgotten. No system call is made.
     ///
     /// Errors and hangups are reported whatever is asked, nothing included, and for as long as they
-    /// last: a loop that wants to hear nothing of an fd for now must [`clear`](Self::clear) its slot.
+    /// last: a loop that wants to hear nothing of an fd for now [pauses](Self::pause) its slot.
     ///
     /// # Errors
     /// [`Error::IndexOutOfRange`]; [`Error::NegativeFd`] for a number that poll(2) would pass over, such
@@ -118,11 +118,26 @@ where
     /// [`Error::IndexOutOfRange`]; [`Error::Vacant`]; [`Error::Unsupported`] as [`set`](Self::set).
     #[inline]
     pub fn set_interest(&mut self, index: usize, interest: Interest) -> Result<(), Error> {
-        let slot = self.slot_mut(index)?;
-        if slot.is_vacant() {
-            return Err(Error::Vacant { index });
-        }
-        slot.set_interest(interest)
+        self.filled_slot_mut(index)?.set_interest(interest)
+    }
+
+    /// Lets the kernel pass over slot `index`, which keeps its fd and what is asked of it, until it is
+    /// [resumed](Self::resume) or set. What was reported of it is forgotten.
+    ///
+    /// # Errors
+    /// [`Error::IndexOutOfRange`]; [`Error::Vacant`].
+    #[inline]
+    pub fn pause(&mut self, index: usize) -> Result<(), Error> {
+        self.filled_slot_mut(index).map(PollFd::pause)
+    }
+
+    /// Has the kernel look at slot `index` again; nothing changes unless it was [paused](Self::pause).
+    ///
+    /// # Errors
+    /// [`Error::IndexOutOfRange`]; [`Error::Vacant`].
+    #[inline]
+    pub fn resume(&mut self, index: usize) -> Result<(), Error> {
+        self.filled_slot_mut(index).map(PollFd::resume)
     }
 
     /// Makes slot `index` vacant, whatever it was; the kernel passes over it.
@@ -248,15 +263,11 @@ where
     /// however many signals arrive, the time is neither stretched nor cut.
     ///
     /// # Errors
-    /// As [`poll`](Self::poll), without [`Error::Interrupted`]; [`Error::NothingToWaitFor`] when no slot
-    /// is in use and the timeout is infinite, since nothing could ever end that wait.
+    /// As [`poll`](Self::poll), without [`Error::Interrupted`]; [`Error::NothingToWaitFor`] when every
+    /// slot is vacant or paused and the timeout is infinite, since nothing could ever end that wait.
     pub fn wait(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
-        let timeout = timeout.into();
-        if timeout == Timeout::Infinite && self.used() == 0 {
-            return Err(Error::NothingToWaitFor);
-        }
         let slots = self.in_use();
-        let (count, answer) = (slots.len(), Calls::NATIVE.wait(slots, timeout));
+        let (count, answer) = (slots.len(), Calls::NATIVE.wait(slots, timeout.into()));
         self.answer.note_either(count, answer)
     }
 
@@ -337,6 +348,12 @@ where
     fn slot(&self, index: usize) -> Result<&PollFd<'fd>, Error> {
         let slots = self.storage.as_ref();
         slots.get(index).ok_or(Error::IndexOutOfRange { index, capacity: slots.len() })
+    }
+
+    #[inline]
+    fn filled_slot_mut(&mut self, index: usize) -> Result<&mut PollFd<'fd>, Error> {
+        let slot = self.slot_mut(index)?;
+        if slot.is_vacant() { Err(Error::Vacant { index }) } else { Ok(slot) }
     }
 
     #[inline]

@@ -24,7 +24,7 @@ use crate::pollfd::{PollFd, check};
 use crate::slots::Slots;
 use crate::timeout::Timespec;
 
-/// A `pollfd` whose fd is either negative or open for `'fd`.
+/// A `pollfd` whose fd is -1, or open for `'fd` once the sign that pauses it is taken off.
 ///
 /// Only this file can write the number, so [`fd`](Self::fd) can lend it out again.
 #[derive(Clone)]
@@ -36,6 +36,9 @@ pub(crate) struct Entry<'fd> {
 
 impl<'fd> Entry<'fd> {
     pub(crate) const VACANT: Self = Self::with(-1, 0);
+
+    /// The sign, which makes the kernel pass over an fd that stays in its slot.
+    const PAUSED: RawFd = RawFd::MIN;
 
     const fn with(fd: RawFd, events: i16) -> Self {
         Self { raw: pollfd { fd, events, revents: 0 }, open: PhantomData }
@@ -51,13 +54,31 @@ impl<'fd> Entry<'fd> {
         if self.is_vacant() {
             return None;
         }
-        // SAFETY: not -1, and open for 'fd: `new` had a `BorrowedFd<'fd>`, the caller of `PollFd::from_raw` said so.
-        Some(unsafe { BorrowedFd::borrow_raw(self.raw.fd) })
+        // SAFETY: not negative, and open for 'fd: `new` had a `BorrowedFd<'fd>`, the caller of
+        // `PollFd::from_raw` said so.
+        Some(unsafe { BorrowedFd::borrow_raw(self.raw.fd & !Self::PAUSED) })
     }
 
     #[inline]
     pub(crate) fn is_vacant(&self) -> bool {
-        self.raw.fd < 0
+        self.raw.fd == -1
+    }
+
+    #[inline]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.raw.fd < 0 && !self.is_vacant()
+    }
+
+    #[inline]
+    pub(crate) fn pause(&mut self) {
+        self.raw.fd |= Self::PAUSED;
+    }
+
+    #[inline]
+    pub(crate) fn resume(&mut self) {
+        if !self.is_vacant() {
+            self.raw.fd &= !Self::PAUSED;
+        }
     }
 
     #[inline]

@@ -40,6 +40,9 @@ impl Calls {
     /// What this system has.
     pub(crate) const NATIVE: &Self = &Self { has_ppoll: HAS_PPOLL, longest: LONGEST };
 
+    /// A system without ppoll(2).
+    pub(crate) const WITHOUT_PPOLL: &Self = &Self { has_ppoll: false, longest: LONGEST };
+
     /// The ms, if one poll(2) can wait for exactly that; ppoll(2) costs more.
     #[inline]
     pub(crate) fn poll_ms(&self, timeout: Timeout) -> Option<i32> {
@@ -82,6 +85,10 @@ impl Calls {
 
     /// A wait that goes on after an interruption, until its time has passed.
     pub(crate) fn wait(&self, fds: &mut [PollFd<'_>], timeout: Timeout) -> Result<usize, Error> {
+        if timeout == Timeout::Infinite && fds.iter().all(|slot| slot.is_vacant() || slot.is_paused()) {
+            wipe(fds);
+            return Err(Error::NothingToWaitFor);
+        }
         self.until(fds, timeout.remaining(), None, Interruption::IsPassedOver)
     }
 
@@ -169,11 +176,10 @@ mod tests {
     /// This system, one without ppoll(2), and both with pieces so small that every wait takes many.
     const SYSTEMS: [&Calls; 4] = [
         Calls::NATIVE,
-        WITHOUT_PPOLL,
+        Calls::WITHOUT_PPOLL,
         &Calls { longest: MS, ..*Calls::NATIVE },
         &Calls { has_ppoll: false, longest: MS },
     ];
-    const WITHOUT_PPOLL: &Calls = &Calls { has_ppoll: false, ..*Calls::NATIVE };
 
     type Wait = fn(&Calls, &mut [PollFd<'_>], Timeout) -> Result<usize, Error>;
     const WAITS: [Wait; 3] =
@@ -200,7 +206,7 @@ mod tests {
     #[test]
     fn without_ppoll_a_time_is_rounded_up_to_ms() {
         let begin = Instant::now();
-        assert_eq!(WITHOUT_PPOLL.poll(&mut [], Duration::from_nanos(1).into()), Ok(0));
+        assert_eq!(Calls::WITHOUT_PPOLL.poll(&mut [], Duration::from_nanos(1).into()), Ok(0));
         assert!(begin.elapsed() >= MS, "{:?}", begin.elapsed());
     }
 
@@ -227,8 +233,8 @@ mod tests {
     fn without_ppoll_a_mask_is_unsupported_and_nothing_is_reported() {
         let (_reader, writer) = std::io::pipe().unwrap();
         let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE).unwrap()];
-        assert_eq!(WITHOUT_PPOLL.ppoll(&mut fds, Timeout::Nowait, None), Ok(1));
-        let answer = WITHOUT_PPOLL.ppoll(&mut fds, Timeout::Nowait, Some(&SigSet::empty()));
+        assert_eq!(Calls::WITHOUT_PPOLL.ppoll(&mut fds, Timeout::Nowait, None), Ok(1));
+        let answer = Calls::WITHOUT_PPOLL.ppoll(&mut fds, Timeout::Nowait, Some(&SigSet::empty()));
         assert_eq!(answer, Err(Error::Unsupported { what: "a signal mask" }));
         assert_eq!(fds[0].readiness(), Readiness::empty(), "not the answer of the call before");
         assert_eq!(fds[0].interest(), Interest::WRITABLE);

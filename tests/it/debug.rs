@@ -75,7 +75,10 @@ fn each_error_says_what_was_wrong_and_what_to_do() {
             "can't poll 81 slots: the open-files limit (RLIMIT_NOFILE) is 64; use lower indices, or raise the limit",
         ),
         (Error::OutOfMemory { capacity: 9 }, "no memory for a table of 9 slots"),
-        (Error::NothingToWaitFor, "would wait for ever: no slot is in use and the timeout is infinite"),
+        (
+            Error::NothingToWaitFor,
+            "would wait for ever: no fd is set, or all are paused, and the timeout is infinite",
+        ),
         (Error::Interrupted, "interrupted by a signal before anything was ready: call again, or use `wait`"),
         (
             Error::Unsupported { what: "a signal mask" },

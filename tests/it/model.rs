@@ -12,6 +12,8 @@ enum Step {
     Set(usize, usize, Interest),
     SetInterest(usize, Interest),
     Clear(usize),
+    Pause(usize),
+    Resume(usize),
     Poll,
     PollFirst(usize),
     NextReady,
@@ -30,6 +32,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (index.clone(), 0..4usize, interest.clone()).prop_map(|(i, fd, ask)| Step::Set(i, fd, ask)),
         2 => (index.clone(), interest).prop_map(|(i, ask)| Step::SetInterest(i, ask)),
         2 => index.clone().prop_map(Step::Clear),
+        1 => index.clone().prop_map(Step::Pause),
+        1 => index.clone().prop_map(Step::Resume),
         3 => Just(Step::Poll),
         2 => index.prop_map(Step::PollFirst),
         4 => Just(Step::NextReady),
@@ -45,6 +49,7 @@ const STATES: [Readiness; 4] =
 struct Slot {
     fd: usize,
     interest: Interest,
+    is_paused: bool,
     reported: Readiness,
 }
 
@@ -65,7 +70,8 @@ impl Model {
             let Some(slot) = slot else { continue };
             let always = STATES[slot.fd] & Readiness::HANGUP;
             let asked = STATES[slot.fd] & Readiness::from_bits_retain(slot.interest.bits());
-            slot.reported = if index < count { asked | always } else { Readiness::empty() };
+            slot.reported =
+                if index < count && !slot.is_paused { asked | always } else { Readiness::empty() };
         }
         self.ready(0).len()
     }
@@ -76,6 +82,12 @@ impl Model {
             .filter_map(|(index, slot)| slot.map(|slot| (index, slot.reported)))
             .filter(|(_, reported)| !reported.is_empty())
             .collect()
+    }
+
+    fn filled(&mut self, index: usize) -> Result<&mut Slot, Error> {
+        let slot = self.slots.get_mut(index);
+        let slot = slot.ok_or(Error::IndexOutOfRange { index, capacity: CAPACITY })?;
+        slot.as_mut().ok_or(Error::Vacant { index })
     }
 
     fn take(&mut self, slots: &mut Slots<'_>) -> Result<(), TestCaseError> {
@@ -97,7 +109,7 @@ impl Model {
             Step::Set(index, fd, interest) => {
                 let expected = match self.slots.get_mut(index) {
                     Some(slot) => {
-                        *slot = Some(Slot { fd, interest, reported: Readiness::empty() });
+                        *slot = Some(Slot { fd, interest, is_paused: false, reported: Readiness::empty() });
                         Ok(())
                     }
                     None => outside(index),
@@ -105,19 +117,23 @@ impl Model {
                 prop_assert_eq!(slots.set(index, fds[fd], interest), expected);
             }
             Step::SetInterest(index, interest) => {
-                let expected = match self.slots.get_mut(index) {
-                    Some(Some(slot)) => {
-                        slot.interest = interest;
-                        Ok(())
-                    }
-                    Some(None) => Err(Error::Vacant { index }),
-                    None => outside(index),
-                };
+                let expected = self.filled(index).map(|slot| slot.interest = interest);
                 prop_assert_eq!(slots.set_interest(index, interest), expected);
             }
             Step::Clear(index) => {
                 let expected = self.slots.get_mut(index).map(|slot| *slot = None);
                 prop_assert_eq!(slots.clear(index), expected.map_or(outside(index), Ok));
+            }
+            Step::Pause(index) => {
+                let expected = self.filled(index).map(|slot| {
+                    slot.is_paused = true;
+                    slot.reported = Readiness::empty();
+                });
+                prop_assert_eq!(slots.pause(index), expected);
+            }
+            Step::Resume(index) => {
+                let expected = self.filled(index).map(|slot| slot.is_paused = false);
+                prop_assert_eq!(slots.resume(index), expected);
             }
             Step::Poll => {
                 let count = self.poll(self.used());

@@ -260,3 +260,70 @@ fn the_free_poll_reports_into_the_slots_it_was_given() {
     fds[0].set_interest(Interest::WRITABLE).unwrap();
     assert_eq!(fds[0].interest(), Interest::WRITABLE);
 }
+
+#[test]
+fn a_paused_slot_keeps_its_fd_and_is_passed_over_until_it_is_resumed() {
+    let (reader, writer) = empty_pipe();
+    drop(writer);
+    let mut slots = Slots::with_capacity(4);
+    slots.set(1, reader.as_fd(), Interest::READABLE).unwrap();
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(1));
+    slots.pause(1).unwrap();
+    assert_eq!(slots.readiness(1), Ok(Readiness::empty()), "forgotten");
+    assert!(slots.next_ready().is_none());
+    assert_eq!(slots.fd(1).unwrap().map(|fd| fd.as_raw_fd()), Some(reader.as_raw_fd()));
+    assert_eq!(
+        format!("{slots:?}"),
+        format!("[{{fd=-1}}, {{fd={} (paused), events=POLLIN}}]", reader.as_raw_fd())
+    );
+    assert_eq!((slots.used(), slots.iter().count()), (2, 1));
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(0), "not even the hangup");
+    assert_eq!(slots.wait(Timeout::Infinite), Err(Error::NothingToWaitFor));
+    slots.pause(1).unwrap();
+    slots.set_interest(1, Interest::PRIORITY).unwrap();
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(0), "a new interest does not resume it");
+    slots.resume(1).unwrap();
+    slots.resume(1).unwrap();
+    assert_eq!(slots.interest(1), Ok(Interest::PRIORITY));
+    assert_eq!(slots.wait(Timeout::Infinite), Ok(1));
+    assert!(slots.readiness(1).unwrap().is_closed());
+    slots.pause(1).unwrap();
+    slots.set(1, reader.as_fd(), Interest::READABLE).unwrap();
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(1), "setting it anew does");
+    slots.clear(1).unwrap();
+    assert_eq!(slots.pause(1), Err(Error::Vacant { index: 1 }));
+    assert_eq!(slots.resume(1), Err(Error::Vacant { index: 1 }));
+    assert_eq!(slots.pause(4), Err(Error::IndexOutOfRange { index: 4, capacity: 4 }));
+    assert_eq!(slots.used(), 0);
+}
+
+#[test]
+fn a_vacant_slot_can_neither_be_paused_nor_resumed_into_an_fd() {
+    let mut fds = [PollFd::VACANT];
+    fds[0].pause();
+    fds[0].resume();
+    assert!(fds[0].is_vacant() && !fds[0].is_paused() && fds[0].fd().is_none());
+    let (reader, _writer) = full_pipe();
+    let mut slot = PollFd::new(reader.as_fd(), Interest::READABLE).unwrap();
+    assert!(!slot.is_paused());
+    slot.pause();
+    assert!(slot.is_paused() && !slot.is_vacant());
+    slot.resume();
+    assert!(!slot.is_paused());
+}
+
+#[test]
+fn the_free_wait_waits_like_the_tables() {
+    let (reader, _writer) = full_pipe();
+    let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
+    assert_eq!(iomux::wait(&mut fds, Timeout::Infinite), Ok(1));
+    assert_eq!(iomux::without_ppoll::wait(&mut fds, Timeout::Infinite), Ok(1));
+    assert_eq!(iomux::without_ppoll::poll(&mut fds, Timeout::Infinite), Ok(1));
+    assert_eq!(iomux::without_ppoll::ppoll(&mut fds, Timeout::Infinite, None), Ok(1));
+    fds[0].pause();
+    assert_eq!(iomux::wait(&mut fds, Timeout::Infinite), Err(Error::NothingToWaitFor));
+    assert_eq!(iomux::wait(&mut [], Timeout::Nowait), Ok(0));
+    let begin = std::time::Instant::now();
+    assert_eq!(iomux::without_ppoll::poll(&mut fds, std::time::Duration::from_nanos(1)), Ok(0));
+    assert!(begin.elapsed() >= std::time::Duration::from_millis(1), "rounded up to ms");
+}
