@@ -1,6 +1,6 @@
 //! Any sequence of calls, against a model so simple that it is right.
 
-use crate::support::{empty_pipe, full_pipe};
+use crate::support::{empty_pipe, full_pipe, is_foreign};
 use iomux::{Error, Interest, Readiness, Slots, Timeout};
 use proptest::prelude::*;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -174,8 +174,13 @@ impl Model {
     }
 }
 
+/// An emulator takes a hundred times as long.
+fn cases() -> u32 {
+    if is_foreign() { 25 } else { 500 }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_sequence_of_calls_gives_what_the_model_gives(steps in steps()) {
