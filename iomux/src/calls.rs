@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::pollfd::PollFd;
+use crate::ready::{Ready, first_ready};
 use crate::signal::SigSet;
 use crate::sys;
 use crate::timeout::Timeout;
@@ -95,6 +96,28 @@ pub fn ppoll(
 /// ```
 pub fn wait(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
     Calls::NATIVE.wait(fds, timeout.into())
+}
+
+/// The first slot of `fds`, from index `from` on, of which the last call reported something: for who
+/// walks a large slice of which few are ready, faster than one slot after the other.
+///
+/// ```
+/// use iomux::{Interest, PollFd, Timeout};
+/// use std::os::fd::AsFd;
+///
+/// let (_reader, writer) = std::io::pipe()?;
+/// let mut fds = vec![PollFd::VACANT; 1000];
+/// fds[700] = PollFd::new(writer.as_fd(), Interest::WRITABLE)?;
+/// iomux::poll(&mut fds, Timeout::Nowait)?;
+/// let ready = iomux::next_ready(&fds, 0).unwrap();
+/// assert_eq!(ready.index(), 700);
+/// assert!(iomux::next_ready(&fds, ready.index() + 1).is_none());
+/// # std::io::Result::Ok(())
+/// ```
+#[inline]
+#[must_use]
+pub fn next_ready<'fd>(fds: &[PollFd<'fd>], from: usize) -> Option<Ready<'fd>> {
+    first_ready(fds, from)
 }
 
 /// The same calls, made as on a system without ppoll(2): times are rounded up to ms, and a mask is

@@ -5,10 +5,11 @@ use iomux_sys::errno::{EINTR, EINVAL};
 use std::io;
 use std::os::fd::RawFd;
 
-/// Why a call of this crate failed. Whatever it is, nothing was changed.
+/// Why a call of this crate failed. Whatever it is, no slot was changed; a wait that failed forgets what
+/// was reported before.
 ///
-/// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`]; what the
-/// kernel said keeps its [`raw_os_error`](io::Error::raw_os_error) there.
+/// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`]. `Os` and
+/// `Interrupted` keep their [`raw_os_error`](io::Error::raw_os_error) there, the others their text.
 ///
 /// ```
 /// use iomux::{Error, Slots};
@@ -116,9 +117,12 @@ impl Error {
     /// What `errno` means after `call` was given `count` slots.
     #[cold]
     pub(crate) fn from_errno(call: &'static str, code: i32, count: usize) -> Self {
-        match (code, max_open_files()) {
-            (EINTR, _) => Self::Interrupted,
-            (EINVAL, Some(limit)) if count > limit => Self::TooManySlots { count, limit },
+        match code {
+            EINTR => Self::Interrupted,
+            EINVAL => match max_open_files() {
+                Some(limit) if count > limit => Self::TooManySlots { count, limit },
+                _ => Self::Os { call, code },
+            },
             _ => Self::Os { call, code },
         }
     }
@@ -140,5 +144,24 @@ impl From<Error> for io::Error {
             | Error::NoSuchSignal { .. } => io::ErrorKind::InvalidInput,
         };
         Self::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn einval_is_too_many_slots_only_past_the_limit() {
+        let Some(limit) = max_open_files() else {
+            eprintln!("skipped: EINVAL past the limit: there is no limit");
+            return;
+        };
+        let at = |count| Error::from_errno("poll", EINVAL, count);
+        assert_eq!(at(limit + 1), Error::TooManySlots { count: limit + 1, limit });
+        assert_eq!(at(limit), Error::Os { call: "poll", code: EINVAL }, "something else was wrong");
+        let other = Error::from_errno("ppoll", iomux_sys::errno::ENOMEM, limit + 1);
+        assert_eq!(other, Error::Os { call: "ppoll", code: iomux_sys::errno::ENOMEM });
+        assert_eq!(Error::from_errno("poll", EINTR, limit + 1), Error::Interrupted);
     }
 }

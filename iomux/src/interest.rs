@@ -18,19 +18,20 @@ pub const HAS_READ_CLOSED: bool = c::RDHUP.is_some();
 /// The bit of [`Interest::READ_CLOSED`]: poll's own, or one that poll(2) leaves free here.
 const READ_CLOSED: i16 = match c::RDHUP {
     Some(bit) => bit,
-    None => highest_bit_free_of(
-        c::POLLIN
-            | c::POLLPRI
-            | c::POLLOUT
-            | c::POLLERR
-            | c::POLLHUP
-            | c::POLLNVAL
-            | c::POLLRDNORM
-            | c::POLLRDBAND
-            | c::POLLWRNORM
-            | c::POLLWRBAND,
-    ),
+    None => highest_bit_free_of(TAKEN),
 };
+
+/// The bits that mean something else.
+const TAKEN: i16 = c::POLLIN
+    | c::POLLPRI
+    | c::POLLOUT
+    | c::POLLERR
+    | c::POLLHUP
+    | c::POLLNVAL
+    | c::POLLRDNORM
+    | c::POLLRDBAND
+    | c::POLLWRNORM
+    | c::POLLWRBAND;
 
 /// The highest bit below the sign that `taken` leaves free.
 const fn highest_bit_free_of(taken: i16) -> i16 {
@@ -71,9 +72,9 @@ bitflags::bitflags! {
         /// The peer has closed its writing half, or the whole connection.
         ///
         /// # Platform notes
-        /// poll(2) reports it on Linux, Android, FreeBSD and illumos ([`HAS_READ_CLOSED`]
-        /// (crate::HAS_READ_CLOSED)); elsewhere, asking poll for it is [`Error::Unsupported`]
-        /// (crate::Error::Unsupported), and the bit never reaches the kernel.
+        /// poll(2) reports it on Linux, Android, FreeBSD and illumos
+        /// ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)); elsewhere, asking poll for it is
+        /// [`Error::Unsupported`](crate::Error::Unsupported), and the bit never reaches the kernel.
         #[doc(alias = "POLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
         /// Normal data to read; the same as `READABLE` for most fds.
@@ -271,5 +272,25 @@ impl fmt::Display for Interest {
 impl fmt::Display for Readiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         bitflags::parser::to_writer(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_poll_has_no_bit_for_read_closed_it_gets_one_that_means_nothing_else() {
+        for (bits, name) in C_NAMES {
+            assert!(name == "POLLRDHUP" || TAKEN & bits == bits, "{name}");
+        }
+        for taken in [0, TAKEN, 0x4000, 0x6000, 0x7000, i16::MAX & !1] {
+            let free = highest_bit_free_of(taken);
+            assert_eq!((free.count_ones(), free & taken), (1, 0), "{taken:#x}");
+            assert!(free > 0, "the sign is AIX's POLLNVAL");
+        }
+        assert_eq!(highest_bit_free_of(0), 0x4000);
+        assert_eq!(highest_bit_free_of(0x4000), 0x2000);
+        assert_eq!(highest_bit_free_of(i16::MAX & !1), 1);
     }
 }

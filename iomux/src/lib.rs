@@ -63,7 +63,7 @@ mod sys;
 mod timeout;
 mod wait;
 
-pub use calls::{poll, ppoll, wait, without_ppoll};
+pub use calls::{next_ready, poll, ppoll, wait, without_ppoll};
 pub use error::Error;
 pub use interest::{HAS_READ_CLOSED, Interest, Readiness};
 pub use limits::max_open_files;

@@ -67,14 +67,16 @@ impl<'fd> PollFd<'fd> {
         Interest::from_bits_retain(self.0.events())
     }
 
-    /// Asks for something else; what was reported stays.
+    /// Asks for something else; what was reported stays. A vacant slot asks for nothing.
     ///
     /// # Errors
     /// [`Error::Unsupported`], as [`new`](Self::new).
     #[inline]
     pub fn set_interest(&mut self, interest: Interest) -> Result<(), Error> {
         check_interest(interest)?;
-        self.0.set_events(interest.bits());
+        if !self.is_vacant() {
+            self.0.set_events(interest.bits());
+        }
         Ok(())
     }
 
@@ -116,7 +118,8 @@ impl<'fd> PollFd<'fd> {
         self.0.is_paused()
     }
 
-    /// What the last [`poll`](crate::poll()) or [`ppoll`](crate::ppoll()) reported; nothing if that failed.
+    /// What the last call reported ([`poll`](crate::poll()), [`ppoll`](crate::ppoll()), [`wait`](crate::wait()));
+    /// nothing if that failed.
     #[inline]
     #[must_use]
     pub fn readiness(&self) -> Readiness {

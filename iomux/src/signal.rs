@@ -90,7 +90,7 @@ impl Signal {
     ///
     /// # Errors
     /// [`Error::NoSuchSignal`] past `SIGRTMAX`, and [`Error::Unsupported`] where there are none
-    /// (Apple, OpenBSD).
+    /// (Apple, OpenBSD, DragonFly).
     ///
     /// ```
     /// use iomux::{Error, Signal};
@@ -148,7 +148,7 @@ impl fmt::Debug for Signal {
 /// let blocked = SigSet::from(Signal::TERM).block()?;
 /// let mut slots = Slots::with_capacity(8);
 /// // ... here: has the handler of SIGTERM been run? Until the next line it can't be.
-/// match slots.ppoll(Timeout::Nowait, Some(blocked.before())) {
+/// match slots.ppoll(Timeout::Nowait, Some(&blocked.wait_mask())) {
 ///     Err(Error::Interrupted) => println!("the handler has run"),
 ///     ready => println!("{} ready", ready?),
 /// }
@@ -212,8 +212,8 @@ impl SigSet {
     /// Holds these signals back from the calling thread, besides those that already are, until the
     /// guard is dropped, `pthread_sigmask(SIG_BLOCK)`.
     ///
-    /// Signals that arrive meanwhile stay pending. A guard restores the mask that it found, so of
-    /// several, the last one made is dropped first.
+    /// Signals that arrive meanwhile stay pending. A signal that was blocked before stays so when the guard
+    /// is dropped.
     ///
     /// # Errors
     /// [`Error::Os`], which no system is known to answer.
@@ -296,34 +296,62 @@ impl fmt::Debug for SigSet {
     }
 }
 
-/// Restores the calling thread's signal mask when dropped: made by [`SigSet::block`] and
+/// Undoes its change of the calling thread's signal mask when dropped: made by [`SigSet::block`] and
 /// [`SigSet::unblock`].
 ///
-/// It is not `Send`: the mask that it restores is its own thread's.
+/// It undoes what it changed and no more, so guards of different signals may be dropped in any order; of
+/// two for the same signal, the first one made is the one that changes it, and undoes it.
+///
+/// It is not `Send`: the mask is its own thread's.
 #[derive(Debug)]
 #[must_use = "the mask is restored when this is dropped, so at once if it is not kept"]
 pub struct MaskGuard {
     before: SigSet,
+    asked: SigSet,
+    /// The signals that were not as asked before, and how to put them back.
+    changed: SigSet,
+    undo: i32,
     of_this_thread: PhantomData<*const ()>,
 }
 
 impl MaskGuard {
     fn change(how: i32, set: &SigSet) -> Result<Self, Error> {
         let before = SigSet::change(how, Some(set))?;
-        Ok(Self { before, of_this_thread: PhantomData })
+        let is_block = how == c::SIG_BLOCK;
+        let changed = set.iter().filter(|&signal| before.contains(signal) != is_block).collect();
+        let undo = if is_block { c::SIG_UNBLOCK } else { c::SIG_BLOCK };
+        Ok(Self { before, asked: *set, changed, undo, of_this_thread: PhantomData })
     }
 
-    /// The mask before the change: for [`SigSet::block`], the one to give to
-    /// [`ppoll`](crate::ppoll), so that what is blocked comes through there only.
+    /// The mask before the change.
     #[must_use]
     pub fn before(&self) -> &SigSet {
         &self.before
+    }
+
+    /// The mask to give to [`ppoll`](crate::ppoll()): that of before, with the guard's own signals let
+    /// through, so that what is blocked comes through there, and there only.
+    ///
+    /// ```
+    /// use iomux::{SigSet, Signal};
+    ///
+    /// let outer = SigSet::from(Signal::TERM).block()?;
+    /// let inner = SigSet::from(Signal::TERM).block()?;
+    /// assert!(inner.before().contains(Signal::TERM), "blocked already");
+    /// assert!(!inner.wait_mask().contains(Signal::TERM), "and still let through by the wait");
+    /// # Ok::<(), iomux::Error>(())
+    /// ```
+    #[must_use]
+    pub fn wait_mask(&self) -> SigSet {
+        let mut mask = self.before;
+        self.asked.iter().for_each(|signal| mask.remove(signal));
+        mask
     }
 }
 
 impl Drop for MaskGuard {
     fn drop(&mut self) {
         // A valid set is never refused, and there is nobody to tell.
-        let _ = SigSet::change(c::SIG_SETMASK, Some(&self.before));
+        let _ = SigSet::change(self.undo, Some(&self.changed));
     }
 }

@@ -142,6 +142,9 @@ where
 
     /// Makes slot `index` vacant, whatever it was; the kernel passes over it.
     ///
+    /// Clearing the highest slot in use looks for the next one below: where they are far apart, that is a
+    /// walk over the vacant ones between.
+    ///
     /// # Errors
     /// [`Error::IndexOutOfRange`].
     #[doc(alias = "invalidate_index")]
@@ -178,7 +181,7 @@ where
     /// What the last poll reported of slot `index`.
     ///
     /// It is empty if that poll failed, if it did not reach the slot, and since the slot was last
-    /// [`set`](Self::set) or [`clear`](Self::clear)ed: never an answer to an older question.
+    /// [`set`](Self::set) or [`clear`](Self::clear)ed: never of an fd that was here before.
     ///
     /// # Errors
     /// [`Error::IndexOutOfRange`].

@@ -93,7 +93,7 @@ where
     S: AsRef<[PollFd<'fd>]> + AsMut<[PollFd<'fd>]>,
 {
     /// A table over slots that exist, such as `&mut [PollFd]` or a boxed slice; fds that are in them
-    /// already stay.
+    /// already stay. A borrowed buffer keeps the fds, and the kernel's answers, when its table is gone.
     ///
     /// ```
     /// use iomux::{Interest, PollFd, Slots, Timeout};

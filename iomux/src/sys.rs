@@ -54,8 +54,8 @@ impl<'fd> Entry<'fd> {
         if self.is_vacant() {
             return None;
         }
-        // SAFETY: not negative, and open for 'fd: `new` had a `BorrowedFd<'fd>`, the caller of
-        // `PollFd::from_raw` said so.
+        // SAFETY: not negative, and open for as long as what is lent here is used: `new` had a
+        // `BorrowedFd<'fd>`, and the caller of `PollFd::from_raw` promised it of all that comes from it.
         Some(unsafe { BorrowedFd::borrow_raw(self.raw.fd & !Self::PAUSED) })
     }
 
@@ -120,7 +120,8 @@ impl PollFd<'_> {
     /// As [`new`](Self::new), from the number of an fd.
     ///
     /// # Safety
-    /// `fd` is open for as long as this value, or a copy of it, is used.
+    /// `fd` stays open for as long as this value or a copy of it is used, or anything that was taken from
+    /// them: a `BorrowedFd` of [`fd`](Self::fd), a [`Ready`](crate::Ready).
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -138,7 +139,9 @@ where
     /// As [`set`](Self::set), from the number of an fd: for who closes fds while their table lives.
     ///
     /// # Safety
-    /// `fd` is open until the slot is cleared, set to another, or the table is gone.
+    /// `fd` stays open until the slot is cleared or set to another, in this table or, once it is gone, in
+    /// its storage (a borrowed buffer, [`into_inner`](Self::into_inner)); and for as long as anything that
+    /// was taken from the slot is used: a `BorrowedFd`, a [`Ready`](crate::Ready), a copied [`PollFd`].
     ///
     /// # Errors
     /// As [`set`](Self::set). A negative number is [`Error::NegativeFd`]: to make a slot vacant, use
@@ -169,15 +172,12 @@ where
 
 /// The length of `fds` as the kernel takes it.
 ///
-/// Linux takes an `unsigned int` whatever `nfds_t` is, and the answer is an `int`: a number past that
-/// would be cut off in silence.
+/// Linux takes an `unsigned int` whatever `nfds_t` is, and AIX half of one: a larger number would be
+/// cut off in silence.
 #[inline]
+#[allow(clippy::cast_possible_truncation, reason = "`nfds_t` holds `MAX_NFDS`")]
 fn count(fds: usize) -> Result<nfds_t, i32> {
-    let Ok(count) = c_int::try_from(fds) else {
-        return Err(EINVAL);
-    };
-    #[allow(clippy::cast_sign_loss, reason = "a length is not negative, and `nfds_t` holds every `c_int`")]
-    Ok(count as nfds_t)
+    if fds <= c::MAX_NFDS { Ok(fds as nfds_t) } else { Err(EINVAL) }
 }
 
 /// A system call's answer: a count, or what it left in `errno`.
@@ -249,11 +249,12 @@ pub(crate) struct SignalSet(sigset_t);
 
 impl SignalSet {
     pub(crate) fn empty() -> Self {
-        let mut set = MaybeUninit::uninit();
-        // SAFETY: sigemptyset(3) is given room for a set, and fails for no valid pointer.
-        unsafe { signal::sigemptyset(set.as_mut_ptr()) };
-        // SAFETY: sigemptyset has initialised it.
-        Self(unsafe { set.assume_init() })
+        // SAFETY: a sigset_t is integers, so all zeroes is one. (sigemptyset(3) of glibc writes no more
+        // than the kernel's part of it.)
+        let mut set = unsafe { MaybeUninit::<sigset_t>::zeroed().assume_init() };
+        // SAFETY: a valid set, ours alone.
+        unsafe { signal::sigemptyset(&raw mut set) };
+        Self(set)
     }
 
     pub(crate) fn full() -> Self {
@@ -314,10 +315,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_that_an_int_cannot_hold_is_refused_and_not_cut_off() {
+    fn a_length_that_the_call_does_not_take_is_refused_and_not_cut_off() {
         assert_eq!(count(0), Ok(0));
-        assert_eq!(count(i32::MAX as usize), Ok(i32::MAX as nfds_t));
-        for too_long in [i32::MAX as usize + 1, u32::MAX as usize, usize::MAX] {
+        assert_eq!(count(c::MAX_NFDS), Ok(c::MAX_NFDS as nfds_t));
+        for too_long in [c::MAX_NFDS + 1, u32::MAX as usize, usize::MAX] {
             assert_eq!(count(too_long), Err(EINVAL), "{too_long}");
         }
     }

@@ -228,13 +228,13 @@ fn a_poll_that_was_interrupted_reports_nothing_though_the_kernel_left_the_old_an
     reader.read_exact(&mut [0]).unwrap();
 
     nix::sys::pthread::pthread_kill(nix::sys::pthread::pthread_self(), nix::sys::signal::SIGWINCH).unwrap();
-    assert_eq!(slots.ppoll(Timeout::Infinite, Some(blocked.before())), Err(Error::Interrupted));
+    assert_eq!(slots.ppoll(Timeout::Infinite, Some(&blocked.wait_mask())), Err(Error::Interrupted));
     assert!(hit.load(std::sync::atomic::Ordering::SeqCst));
     assert_eq!(slots.readiness(0), Ok(Readiness::empty()));
     assert!(slots.ready().next().is_none() && slots.next_ready().is_none());
 
     nix::sys::pthread::pthread_kill(nix::sys::pthread::pthread_self(), nix::sys::signal::SIGWINCH).unwrap();
-    let answer = iomux::ppoll(&mut lone, Timeout::Infinite, Some(blocked.before()));
+    let answer = iomux::ppoll(&mut lone, Timeout::Infinite, Some(&blocked.wait_mask()));
     assert_eq!(answer, Err(Error::Interrupted));
     assert_eq!(lone[0].readiness(), Readiness::empty());
 
@@ -303,6 +303,8 @@ fn a_vacant_slot_can_neither_be_paused_nor_resumed_into_an_fd() {
     fds[0].pause();
     fds[0].resume();
     assert!(fds[0].is_vacant() && !fds[0].is_paused() && fds[0].fd().is_none());
+    fds[0].set_interest(Interest::READABLE).unwrap();
+    assert_eq!(fds[0].interest(), Interest::empty());
     let (reader, _writer) = full_pipe();
     let mut slot = PollFd::new(reader.as_fd(), Interest::READABLE).unwrap();
     assert!(!slot.is_paused());
@@ -323,6 +325,8 @@ fn the_free_wait_waits_like_the_tables() {
     fds[0].pause();
     assert_eq!(iomux::wait(&mut fds, Timeout::Infinite), Err(Error::NothingToWaitFor));
     assert_eq!(iomux::wait(&mut [], Timeout::Nowait), Ok(0));
+    assert_eq!(iomux::without_ppoll::wait(&mut [], Timeout::Nowait), Ok(0));
+    assert_eq!(iomux::without_ppoll::ppoll(&mut [], Timeout::Nowait, None), Ok(0));
     let begin = std::time::Instant::now();
     assert_eq!(iomux::without_ppoll::poll(&mut fds, std::time::Duration::from_nanos(1)), Ok(0));
     assert!(begin.elapsed() >= std::time::Duration::from_millis(1), "rounded up to ms");

@@ -6,6 +6,8 @@ use core::ffi::{c_short, c_uint};
 
 /// `nfds_t`, the number of entries: `unsigned int`.
 pub type nfds_t = c_uint;
+/// The most entries that poll(2) takes: the number's upper half would be one of message queues.
+pub const MAX_NFDS: usize = 0xffff;
 
 poll_constants! {
     IN 0x1, PRI 0x4, OUT 0x2, ERR 0x4000, HUP 0x2000, NVAL -0x8000, RDNORM 0x10, RDBAND 0x20,

@@ -6,6 +6,8 @@ use core::ffi::{c_int, c_short, c_uint};
 
 /// `nfds_t`, the number of entries: `unsigned int`.
 pub type nfds_t = c_uint;
+/// The most entries that poll(2) takes: its answer is an `int`.
+pub const MAX_NFDS: usize = i32::MAX as usize;
 
 poll_constants! {
     IN 0x1, PRI 0x2, OUT 0x4, ERR 0x8, HUP 0x10, NVAL 0x20, RDNORM 0x40, RDBAND 0x80,

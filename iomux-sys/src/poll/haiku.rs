@@ -6,6 +6,8 @@ use core::ffi::{c_short, c_ulong};
 
 /// `nfds_t`, the number of entries: `unsigned long`.
 pub type nfds_t = c_ulong;
+/// The most entries that poll(2) takes: its answer is an `int`.
+pub const MAX_NFDS: usize = i32::MAX as usize;
 
 poll_constants! {
     IN 0x1, PRI 0x20, OUT 0x2, ERR 0x4, HUP 0x80, NVAL 0x1000, RDNORM 0x1, RDBAND 0x8,

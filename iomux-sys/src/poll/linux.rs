@@ -6,6 +6,8 @@ use core::ffi::{c_short, c_ulong};
 
 /// `nfds_t`, the number of entries: `unsigned long`.
 pub type nfds_t = c_ulong;
+/// The most entries that poll(2) takes: its answer is an `int`.
+pub const MAX_NFDS: usize = i32::MAX as usize;
 
 const SPARC: bool = cfg!(any(target_arch = "sparc", target_arch = "sparc64"));
 const XTENSA: bool = cfg!(target_arch = "xtensa");

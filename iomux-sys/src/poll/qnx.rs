@@ -6,6 +6,8 @@ use core::ffi::{c_short, c_uint};
 
 /// `nfds_t`, the number of entries: `unsigned int`.
 pub type nfds_t = c_uint;
+/// The most entries that poll(2) takes: its answer is an `int`.
+pub const MAX_NFDS: usize = i32::MAX as usize;
 
 poll_constants! {
     // POLLIN is two bits, POLLRDNORM and POLLRDBAND: one of them is enough to be readable.
