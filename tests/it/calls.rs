@@ -1,9 +1,8 @@
 //! Which system call each wait makes, and how many: seen by strace.
 
-use crate::support::{full_pipe, is_foreign, skip};
+use crate::support::{full_pipe, is_traced, traced};
 use iomux::{Interest, SigSet, Slots, Timeout};
 use std::os::fd::AsFd;
-use std::process::Command;
 use std::time::Duration;
 
 const NAME: &str = "calls::each_wait_takes_the_cheapest_call_that_can_express_it";
@@ -37,24 +36,13 @@ const DUE: [(&str, &str); 10] = [
 
 #[test]
 fn each_wait_takes_the_cheapest_call_that_can_express_it() {
-    if std::env::var_os("IOMUX_TRACED").is_some() {
+    if is_traced() {
         let (reader, _writer) = full_pipe();
         let mut slots = Slots::with_capacity(3);
         slots.set(1, reader.as_fd(), Interest::READABLE).unwrap();
         return waits(&mut slots);
     }
-    if is_foreign() || Command::new("strace").arg("-V").output().is_err() {
-        return skip("system calls of a wait", "no strace for this processor here");
-    }
-    let output = Command::new("strace")
-        .args(["-f", "-qq", "-e", "trace=poll,ppoll", "-e", "signal=none"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", NAME, "--test-threads=1"])
-        .env("IOMUX_TRACED", "1")
-        .output()
-        .expect("strace runs");
-    assert!(output.status.success(), "{output:?}");
-    let trace = String::from_utf8(output.stderr).expect("text");
+    let Some(trace) = traced(NAME, "poll,ppoll") else { return };
     // The runtime polls its standard fds at the start; ours has a vacant slot first.
     let made: Vec<&str> = trace.lines().filter(|line| line.contains("poll([{fd=-1}, ")).collect();
     assert_eq!(made.len(), DUE.len(), "one call a wait:\n{trace}");

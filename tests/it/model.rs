@@ -1,6 +1,6 @@
 //! Any sequence of calls, against a model so simple that it is right.
 
-use crate::support::{empty_pipe, full_pipe, is_foreign};
+use crate::support::{empty_pipe, full_pipe, is_emulated};
 use iomux::{Error, Interest, Readiness, Slots, Timeout};
 use proptest::prelude::*;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -176,7 +176,7 @@ impl Model {
 
 /// An emulator takes a hundred times as long.
 fn cases() -> u32 {
-    if is_foreign() { 25 } else { 500 }
+    if is_emulated() { 25 } else { 500 }
 }
 
 proptest! {

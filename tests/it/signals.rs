@@ -1,7 +1,7 @@
 //! Signals and waits: none is lost between a check and the wait, none stretches or cuts a wait.
 
-use crate::support::{empty_pipe, full_pipe, skip};
-use iomux::{Deadline, Error, HAS_PPOLL, Interest, SigSet, Signal, Slots, Timeout};
+use crate::support::{empty_pipe, full_pipe, is_emulated, skip};
+use iomux::{Error, HAS_PPOLL, Interest, SigSet, Signal, Slots, Timeout};
 use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
 use nix::sys::signal;
 use std::os::fd::AsFd;
@@ -115,6 +115,9 @@ fn a_full_mask_holds_signals_back_for_the_time_of_the_call() {
     if !HAS_PPOLL {
         return skip("a full mask", "no ppoll");
     }
+    if is_emulated() {
+        return skip("a full mask", "qemu 7.2 does not deliver what arrived under ppoll's mask");
+    }
     let flag = handled(Signal::IO);
     let waiter = pthread_self();
     let (reader, _writer) = empty_pipe();
@@ -124,12 +127,7 @@ fn a_full_mask_holds_signals_back_for_the_time_of_the_call() {
         scope.spawn(|| send(waiter, Signal::IO));
         assert_eq!(slots.ppoll(Duration::from_millis(20), Some(&SigSet::full())), Ok(0));
     });
-    // At the next return from the kernel; an emulator may take one more.
-    let deadline = Deadline::new(Timeout::After(Duration::from_secs(60)));
-    while !flag.load(Ordering::SeqCst) && !deadline.is_over() {
-        iomux::wait(&mut [], Duration::from_millis(1)).unwrap();
-    }
-    assert!(flag.load(Ordering::SeqCst), "its handler runs once the mask is taken back");
+    assert!(flag.load(Ordering::SeqCst), "its handler ran once the mask was taken back");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::path::PathBuf;
+use std::process::Command;
 
 /// Says that something was not tested, and why: on stderr, and in the file that `IOMUX_SKIPS` names.
 pub(crate) fn skip(name: &str, reason: &str) {
@@ -18,6 +19,11 @@ pub(crate) fn skip(name: &str, reason: &str) {
 /// host's compiler, cargo or tools is then skipped.
 pub(crate) fn is_foreign() -> bool {
     std::env::var_os("IOMUX_FOREIGN").is_some()
+}
+
+/// Whether the tests run in an emulator, which has faults of its own and takes a hundred times as long.
+pub(crate) fn is_emulated() -> bool {
+    std::env::var_os("IOMUX_EMULATED").is_some()
 }
 
 /// The program of an example, which cargo has built beside this test.
@@ -40,4 +46,27 @@ pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
 /// A pipe with nothing in it.
 pub(crate) fn empty_pipe() -> (PipeReader, PipeWriter) {
     io::pipe().expect("a pipe")
+}
+
+/// Whether this is the process that [`traced`] has started.
+pub(crate) fn is_traced() -> bool {
+    std::env::var_os("IOMUX_TRACED").is_some()
+}
+
+/// Runs the test `name` once more, in a process under strace, and gives what it says of `calls`; `None` if
+/// there is no strace. The test tells by [`is_traced`] which of the two processes it is in.
+pub(crate) fn traced(name: &str, calls: &str) -> Option<String> {
+    if is_foreign() || Command::new("strace").arg("-V").output().is_err() {
+        skip(name, "no strace for this processor here");
+        return None;
+    }
+    let output = Command::new("strace")
+        .args(["-f", "-qq", "-e", &format!("trace={calls}"), "-e", "signal=none"])
+        .arg(std::env::current_exe().expect("a test knows its program"))
+        .args(["--exact", name, "--test-threads=1"])
+        .env("IOMUX_TRACED", "1")
+        .output()
+        .expect("strace runs");
+    assert!(output.status.success(), "{output:?}");
+    Some(String::from_utf8(output.stderr).expect("text"))
 }
