@@ -177,6 +177,7 @@ fn guards_may_be_dropped_in_any_order_and_a_blocked_signal_comes_through_the_wai
     let is_blocked = |signal| SigSet::current().unwrap().contains(signal);
     let first = SigSet::from(Signal::HUP).block().unwrap();
     let second = SigSet::from(Signal::QUIT).block().unwrap();
+    assert!(second.wait_mask().contains(Signal::HUP), "what others blocked stays so in the wait");
     drop(first);
     assert!(!is_blocked(Signal::HUP) && is_blocked(Signal::QUIT), "the other's signal stays blocked");
     drop(second);
