@@ -77,6 +77,13 @@ fn fd_0_is_an_fd_like_any_other() {
     unsafe { slots.set_raw(0, 0, Interest::READABLE) }.unwrap();
     assert_eq!(slots.fd(0).unwrap().map(|fd| fd.as_raw_fd()), Some(0));
     assert_eq!(slots.used(), 1);
+    // SAFETY: as above.
+    let mut slot = unsafe { PollFd::from_raw(0, Interest::READABLE) }.unwrap();
+    assert!(!slot.is_paused() && !slot.is_vacant());
+    slot.pause();
+    assert!(slot.is_paused() && !slot.is_vacant());
+    slot.resume();
+    assert_eq!(slot.fd().map(|fd| fd.as_raw_fd()), Some(0));
     drop(reader);
 }
 

@@ -140,6 +140,7 @@ fn only_the_slots_that_were_polled_are_reported() {
     assert_eq!(slots.readiness(2), Ok(Readiness::READABLE));
     assert_eq!(slots.readiness(3), Ok(Readiness::empty()), "the first poll's answer is stale");
     assert!(slots.iter().skip(3).all(|slot| slot.readiness().is_empty()));
+    assert_eq!(format!("{slots:?}").matches("revents").count(), 3, "{slots:?}");
     assert_eq!(slots.poll_first(0, Timeout::Nowait), Ok(0));
     assert!(slots.ready().next().is_none());
     assert_eq!(slots.poll_first(8, Timeout::Nowait), Ok(8), "the whole table is in range");
