@@ -1,5 +1,7 @@
 //! What the crates promise, tried from outside on real pipes, sockets, signals and threads.
 
+mod backend_calls;
+mod backend_model;
 mod bad_input;
 mod c_headers;
 mod calls;
@@ -7,6 +9,7 @@ mod debug;
 mod model;
 mod nc;
 mod no_compile;
+mod reactor;
 mod readiness;
 mod readme;
 mod signals;
@@ -15,3 +18,4 @@ mod storage;
 mod support;
 mod tidy;
 mod time;
+mod waker;

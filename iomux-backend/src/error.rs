@@ -1,0 +1,122 @@
+//! What can go wrong, each with what the caller needs to mend it.
+
+use crate::multiplexer::Mode;
+use iomux_sys::errno::EINTR;
+use std::io;
+use std::os::fd::RawFd;
+
+/// Why a call failed. Whatever it is, no registration was changed or lost.
+///
+/// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`]; what the
+/// kernel said keeps its [`raw_os_error`](io::Error::raw_os_error) there.
+///
+/// ```
+/// use iomux_backend::{Error, Events, Multiplexer, Poll, Timeout};
+///
+/// let mut poll = Poll::new();
+/// let error = poll.wait(&mut Events::with_capacity(0), Timeout::Nowait).unwrap_err();
+/// assert_eq!(error, Error::NoRoomForEvents);
+/// assert_eq!(error.to_string(), "the buffer has no room for an event: use Events::with_capacity(1) or more");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The fd is registered already.
+    #[error("fd {fd} is registered already: use `modify` to change what is asked of it")]
+    AlreadyRegistered {
+        /// The fd's number.
+        fd: RawFd,
+    },
+    /// The fd is not registered.
+    #[error("fd {fd} is not registered: use `register` first")]
+    NotRegistered {
+        /// The fd's number.
+        fd: RawFd,
+    },
+    /// There is no source under that key: it was removed, or is another reactor's.
+    #[error("no source under that key: it was removed")]
+    NoSuchKey,
+    /// A negative number is no fd.
+    #[error("{fd} is no fd that can be multiplexed")]
+    NegativeFd {
+        /// The number given.
+        fd: RawFd,
+    },
+    /// The mechanism does not take files of that kind: regular files and directories above all, which
+    /// are always ready.
+    #[error("fd {fd} is a file that {backend} does not take: it is always ready, so read it without waiting")]
+    NotPollable {
+        /// The fd's number.
+        fd: RawFd,
+        /// The backend's name.
+        backend: &'static str,
+    },
+    /// The backend has no such mode ([`Capabilities`](crate::Capabilities) say which it has).
+    #[error("{backend} has no mode {mode:?}")]
+    UnsupportedMode {
+        /// What was asked for.
+        mode: Mode,
+        /// The backend's name.
+        backend: &'static str,
+    },
+    /// The backend can't do that.
+    #[error("{what} is not supported by {backend}")]
+    Unsupported {
+        /// What was asked for.
+        what: &'static str,
+        /// The backend's name.
+        backend: &'static str,
+    },
+    /// The buffer for events holds none at all.
+    #[error("the buffer has no room for an event: use Events::with_capacity(1) or more")]
+    NoRoomForEvents,
+    /// Nothing is registered, or all of it has been disarmed, there is no waker, and the timeout is
+    /// infinite: nothing could ever end that wait.
+    #[error("would wait for ever: nothing is armed, and the timeout is infinite")]
+    NothingToWaitFor,
+    /// A signal handler has run ([`wait_masked`](crate::Multiplexer::wait_masked) only).
+    #[error("a signal handler has run")]
+    Interrupted,
+    /// No memory for another registration.
+    #[error("no memory for another registration")]
+    OutOfMemory,
+    /// Any other answer of the kernel.
+    #[error("{call}: {}", io::Error::from_raw_os_error(*.code))]
+    Os {
+        /// The C name of the call.
+        call: &'static str,
+        /// What it left in `errno`.
+        code: i32,
+    },
+}
+
+impl Error {
+    /// What the kernel left in `errno`, if it was asked at all.
+    #[must_use]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match self {
+            Self::Interrupted => Some(EINTR),
+            Self::Os { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error {
+            Error::Interrupted => return Self::from_raw_os_error(EINTR),
+            Error::Os { code, .. } => return Self::from_raw_os_error(code),
+            Error::AlreadyRegistered { .. } => io::ErrorKind::AlreadyExists,
+            Error::NotRegistered { .. } | Error::NoSuchKey => io::ErrorKind::NotFound,
+            Error::NotPollable { .. } | Error::UnsupportedMode { .. } | Error::Unsupported { .. } => {
+                io::ErrorKind::Unsupported
+            }
+            Error::OutOfMemory => io::ErrorKind::OutOfMemory,
+            Error::NegativeFd { .. } | Error::NoRoomForEvents | Error::NothingToWaitFor => {
+                io::ErrorKind::InvalidInput
+            }
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,293 @@
+//! The multiplexer over poll(2): dense, no hash map, no lock, and no system call but the wait itself.
+
+use crate::error::Error;
+use crate::event::{Events, Token};
+use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
+use crate::places::{Place, Places};
+use crate::waker::{Waker, WakerSource};
+use iomux::{HAS_PPOLL, HAS_READ_CLOSED, Interest, PollFd, Readiness, SigSet, Timeout, without_ppoll};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+const NAME: &str = "poll";
+
+/// A multiplexer over poll(2), there on every system.
+///
+/// Registering, modifying and deregistering make no system call and take constant time; a wait makes
+/// exactly one, and costs the kernel some nanoseconds for each registered fd, so it is for hundreds or
+/// a few thousand. About 20 bytes a registered fd, and 4 for each number below the highest.
+///
+/// Modes are [`Level`](Mode::Level) and [`OneShot`](Mode::OneShot): poll(2) has no edges.
+///
+/// ```
+/// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
+/// use std::io::Write;
+/// use std::os::fd::AsFd;
+///
+/// let (reader, mut writer) = std::io::pipe()?;
+/// let mut poll = Poll::new();
+/// poll.register(reader.as_fd(), Token(7), Interest::READABLE, Mode::Level)?;
+/// writer.write_all(b"!")?;
+/// let mut events = Events::with_capacity(16);
+/// assert_eq!(poll.wait(&mut events, Timeout::Infinite)?, 1);
+/// assert_eq!(events.get(0).map(|event| event.token()), Some(Token(7)));
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Debug)]
+pub struct Poll<'fd> {
+    /// The registrations, without holes: what the kernel is given as it is.
+    fds: Vec<PollFd<'fd>>,
+    /// The token of each.
+    tokens: Vec<Token>,
+    places: Places,
+    /// Where the next walk over what is ready begins: what did not fit into the last buffer.
+    next: usize,
+    wakers: Vec<WakerSource>,
+    has_ppoll: bool,
+}
+
+impl Poll<'_> {
+    /// A multiplexer with nothing registered.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(HAS_PPOLL)
+    }
+
+    /// The same, as on a system without ppoll(2): times are rounded up to ms, and there is no masked
+    /// wait. For tests of a program that is to run on such a system, too.
+    #[must_use]
+    pub fn without_ppoll() -> Self {
+        Self::with(false)
+    }
+
+    fn with(has_ppoll: bool) -> Self {
+        Self {
+            fds: Vec::new(),
+            tokens: Vec::new(),
+            places: Places::new(),
+            next: 0,
+            wakers: Vec::new(),
+            has_ppoll,
+        }
+    }
+}
+
+impl<'fd> Poll<'fd> {
+    fn insert(&mut self, slot: PollFd<'fd>, token: Token, place: Place) -> Result<(), Error> {
+        let fd = slot.fd().map_or(-1, |fd| fd.as_raw_fd());
+        grow(&mut self.fds)?;
+        grow(&mut self.tokens)?;
+        self.places.insert(fd, place.at(self.fds.len()))?;
+        self.fds.push(slot);
+        self.tokens.push(token);
+        Ok(())
+    }
+
+    /// Takes the registration at `index` out, without a hole, and without taking its turn from one that
+    /// did not fit into the last buffer.
+    fn remove(&mut self, index: usize) {
+        let mut hole = index;
+        if hole < self.next {
+            self.next -= 1;
+            self.move_to(self.next, hole);
+            hole = self.next;
+        }
+        let last = self.fds.len() - 1;
+        self.move_to(last, hole);
+        self.fds.truncate(last);
+        self.tokens.truncate(last);
+    }
+
+    /// Moves the registration at `from` to `to`, which is given up.
+    fn move_to(&mut self, from: usize, to: usize) {
+        if from == to {
+            return;
+        }
+        self.fds.swap(from, to);
+        self.tokens.swap(from, to);
+        if let Some(fd) = self.fds[to].fd() {
+            self.places.move_to(fd.as_raw_fd(), to);
+        }
+    }
+
+    /// Where the caller's own fd is registered; wakers are not the caller's.
+    fn place(&self, fd: BorrowedFd<'_>) -> Result<Place, Error> {
+        let fd = fd.as_raw_fd();
+        self.places.get(fd).filter(|place| !place.is_waker()).ok_or(Error::NotRegistered { fd })
+    }
+
+    fn poll(&mut self, timeout: Timeout) -> Result<usize, Error> {
+        let answer = if self.has_ppoll {
+            iomux::wait(&mut self.fds, timeout)
+        } else {
+            without_ppoll::wait(&mut self.fds, timeout)
+        };
+        answer.map_err(from_iomux)
+    }
+
+    /// Reports what is ready, beginning with what did not fit the last time.
+    fn report(&mut self, events: &mut Events) -> usize {
+        let begin = self.next;
+        self.next = 0;
+        if self.report_range(events, begin, self.fds.len()) {
+            self.report_range(events, 0, begin);
+        }
+        events.len()
+    }
+
+    /// Reports what is ready from `from` to `to`; `false` when the buffer was too small.
+    fn report_range(&mut self, events: &mut Events, from: usize, to: usize) -> bool {
+        let mut index = from;
+        while let Some(ready) = iomux::next_ready(&self.fds[..to.min(self.fds.len())], index) {
+            index = ready.index();
+            if events.remaining() == 0 {
+                self.next = index;
+                return false;
+            }
+            self.report_one(events, index, ready.fd().as_raw_fd(), ready.readiness());
+            index += 1;
+        }
+        true
+    }
+
+    fn report_one(&mut self, events: &mut Events, index: usize, fd: RawFd, readiness: Readiness) {
+        let place = self.places.get(fd);
+        if place.is_some_and(Place::is_waker) {
+            self.drain(fd);
+        } else if place.is_some_and(Place::is_one_shot) || readiness.is_invalid() {
+            self.fds[index].pause();
+        }
+        // There is room, and something to report.
+        let _ = events.push(self.tokens[index], readiness);
+    }
+
+    fn drain(&self, fd: RawFd) {
+        let source = self.wakers.iter().find(|source| source.as_fd().as_raw_fd() == fd);
+        if let Some(source) = source {
+            source.drain();
+        }
+    }
+}
+
+impl Default for Poll<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'fd> Multiplexer<'fd> for Poll<'fd> {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut all = Capabilities::ONE_SHOT
+            | Capabilities::WAKER
+            | Capabilities::PRIORITY
+            | Capabilities::HANGUP
+            | Capabilities::FILES
+            | Capabilities::REPORTS_CLOSED
+            | Capabilities::ANY_FD
+            | Capabilities::FORK;
+        all.set(Capabilities::MASK, self.has_ppoll);
+        all.set(Capabilities::READ_CLOSED, HAS_READ_CLOSED);
+        all
+    }
+
+    fn register(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        let place = Place::of(mode)?;
+        if self.places.get(fd.as_raw_fd()).is_some() {
+            return Err(Error::AlreadyRegistered { fd: fd.as_raw_fd() });
+        }
+        let slot = PollFd::new(fd, interest).map_err(from_iomux)?;
+        self.insert(slot, token, place)
+    }
+
+    fn modify(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        let changed = Place::of(mode)?;
+        let index = self.place(fd)?.index();
+        self.fds[index].set_interest(interest).map_err(from_iomux)?;
+        self.fds[index].resume();
+        self.tokens[index] = token;
+        self.places.set(fd.as_raw_fd(), changed.at(index));
+        Ok(())
+    }
+
+    fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
+        let index = self.place(fd)?.index();
+        self.places.remove(fd.as_raw_fd());
+        self.remove(index);
+        Ok(())
+    }
+
+    fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
+        events.clear();
+        if events.capacity() == 0 {
+            return Err(Error::NoRoomForEvents);
+        }
+        match self.poll(timeout)? {
+            0 => Ok(0),
+            _ => Ok(self.report(events)),
+        }
+    }
+
+    fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
+        events.clear();
+        if !self.has_ppoll {
+            return Err(Error::Unsupported { what: "a signal mask", backend: NAME });
+        }
+        if events.capacity() == 0 {
+            return Err(Error::NoRoomForEvents);
+        }
+        if iomux::ppoll(&mut self.fds, timeout, Some(mask)).map_err(from_iomux)? == 0 {
+            return Ok(0);
+        }
+        // With fds ready the kernel runs no handler; a look that finds none lets a pending signal through.
+        iomux::ppoll(&mut [], Timeout::Nowait, Some(mask)).map_err(from_iomux)?;
+        Ok(self.report(events))
+    }
+
+    fn waker(&mut self, token: Token) -> Result<Waker, Error> {
+        let source = WakerSource::new()?;
+        let waker = source.waker();
+        self.wakers.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+        // SAFETY: `wakers` keeps the source, and with it the fd, for as long as `fds` is polled.
+        let slot = unsafe { PollFd::from_raw(source.as_fd().as_raw_fd(), Interest::READABLE) };
+        self.insert(slot.map_err(from_iomux)?, token, Place::WAKER)?;
+        self.wakers.push(source);
+        Ok(waker)
+    }
+}
+
+// SAFETY: an fd is in `fds` from `register` to `deregister`, and is only given to poll(2), in a wait.
+unsafe impl<'fd> TrustedMultiplexer<'fd> for Poll<'fd> {}
+
+/// Makes room for one more, an eighth at a time: at 100,000 fds doubling would waste more than it holds.
+fn grow<T>(list: &mut Vec<T>) -> Result<(), Error> {
+    if list.len() < list.capacity() {
+        return Ok(());
+    }
+    list.try_reserve_exact(list.len() / 8 + 16).map_err(|_| Error::OutOfMemory)
+}
+
+fn from_iomux(error: iomux::Error) -> Error {
+    match error {
+        iomux::Error::NegativeFd { fd } => Error::NegativeFd { fd },
+        iomux::Error::Unsupported { what } => Error::Unsupported { what, backend: NAME },
+        iomux::Error::NothingToWaitFor => Error::NothingToWaitFor,
+        iomux::Error::Interrupted => Error::Interrupted,
+        iomux::Error::OutOfMemory { .. } => Error::OutOfMemory,
+        other => Error::Os { call: "poll", code: other.raw_os_error().unwrap_or_default() },
+    }
+}

@@ -1,0 +1,109 @@
+//! What was not taken, handed back.
+
+use crate::error::Error;
+use std::{error, fmt, io};
+
+/// Why a source was not inserted, with the source and its state.
+///
+/// Nothing is asked of their types: `?` works for any of them, and drops them.
+///
+/// ```
+/// use iomux_backend::{Interest, Mode, Poll, Reactor};
+///
+/// let (reader, _writer) = std::io::pipe()?;
+/// let mut reactor = Reactor::with(Poll::new(), 8);
+/// let failed = reactor.insert(reader, "its state", Interest::READABLE, Mode::Edge).unwrap_err();
+/// assert_eq!(failed.to_string(), "poll has no mode Edge");
+/// let (_error, reader, state) = failed.into_parts();
+/// reactor.insert(reader, state, Interest::READABLE, Mode::Level)?;
+/// # std::io::Result::Ok(())
+/// ```
+pub struct InsertError<S, T> {
+    pub(super) error: Error,
+    pub(super) source: S,
+    pub(super) state: T,
+}
+
+impl<S, T> InsertError<S, T> {
+    /// What went wrong.
+    #[must_use]
+    pub fn error(&self) -> Error {
+        self.error
+    }
+
+    /// What went wrong, the source, and its state.
+    #[must_use]
+    pub fn into_parts(self) -> (Error, S, T) {
+        (self.error, self.source, self.state)
+    }
+}
+
+impl<S, T> fmt::Debug for InsertError<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InsertError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<S, T> fmt::Display for InsertError<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<S, T> error::Error for InsertError<S, T> {}
+
+impl<S, T> From<InsertError<S, T>> for Error {
+    fn from(failed: InsertError<S, T>) -> Self {
+        failed.error
+    }
+}
+
+impl<S, T> From<InsertError<S, T>> for io::Error {
+    fn from(failed: InsertError<S, T>) -> Self {
+        failed.error.into()
+    }
+}
+
+/// The reactor is gone: what was [submitted](crate::Handle::submit), handed back.
+///
+/// ```
+/// use iomux_backend::Reactor;
+/// use std::io::PipeReader;
+///
+/// let mut reactor = Reactor::<PipeReader>::new()?;
+/// let handle = reactor.handle()?;
+/// drop(reactor);
+/// let failed = handle.submit(|reactor| assert!(reactor.is_empty())).unwrap_err();
+/// assert_eq!(failed.to_string(), "the reactor is gone");
+/// let _closure = failed.into_inner();
+/// # std::io::Result::Ok(())
+/// ```
+pub struct SubmitError<F>(pub(super) F);
+
+impl<F> SubmitError<F> {
+    /// The closure.
+    #[must_use]
+    pub fn into_inner(self) -> F {
+        self.0
+    }
+}
+
+impl<F> fmt::Debug for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SubmitError").finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Display for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the reactor is gone")
+    }
+}
+
+impl<F> error::Error for SubmitError<F> {}
+
+impl<F> From<SubmitError<F>> for io::Error {
+    fn from(failed: SubmitError<F>) -> Self {
+        Self::new(io::ErrorKind::BrokenPipe, failed.to_string())
+    }
+}

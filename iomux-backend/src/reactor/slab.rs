@@ -1,0 +1,161 @@
+//! Values in numbered places, which are used again, each time under another key.
+
+use super::key::Key;
+use crate::error::Error;
+use std::mem;
+
+#[derive(Debug)]
+pub(super) struct Slab<V> {
+    places: Vec<Place<V>>,
+    /// The vacant place that is taken next.
+    vacant: Option<usize>,
+    len: usize,
+    /// What the next value gets, and no other ever: at one each nanosecond, for 584 years.
+    generation: u64,
+}
+
+#[derive(Debug)]
+enum Place<V> {
+    Vacant { next: Option<usize> },
+    Occupied { generation: u64, value: V },
+}
+
+impl<V> Slab<V> {
+    pub(super) fn new() -> Self {
+        Self { places: Vec::new(), vacant: None, len: 0, generation: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Above that of every value in here, and at most that of every one to come.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Makes room for one more, so that [`insert`](Self::insert) does not allocate.
+    pub(super) fn reserve(&mut self) -> Result<(), Error> {
+        if self.vacant.is_some() {
+            return Ok(());
+        }
+        self.places.try_reserve(1).map_err(|_| Error::OutOfMemory)
+    }
+
+    pub(super) fn insert(&mut self, value: V) -> Key {
+        let generation = self.generation;
+        let occupied = Place::Occupied { generation, value };
+        let place = self.vacant.unwrap_or(self.places.len());
+        match self.places.get_mut(place) {
+            Some(vacant) => {
+                if let Place::Vacant { next } = mem::replace(vacant, occupied) {
+                    self.vacant = next;
+                }
+            }
+            None => self.places.push(occupied),
+        }
+        self.generation += 1;
+        self.len += 1;
+        Key { place, generation }
+    }
+
+    pub(super) fn remove(&mut self, key: Key) -> Option<V> {
+        self.get(key)?;
+        let place = self.places.get_mut(key.place)?;
+        let Place::Occupied { value, .. } = mem::replace(place, Place::Vacant { next: self.vacant }) else {
+            return None;
+        };
+        self.vacant = Some(key.place);
+        self.len -= 1;
+        Some(value)
+    }
+
+    pub(super) fn get(&self, key: Key) -> Option<&V> {
+        self.at(key.place).filter(|(found, _)| *found == key).map(|(_, value)| value)
+    }
+
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut V> {
+        match self.places.get_mut(key.place)? {
+            Place::Occupied { generation, value } if *generation == key.generation => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Who is in a place now.
+    pub(super) fn at(&self, place: usize) -> Option<(Key, &V)> {
+        match self.places.get(place)? {
+            Place::Occupied { generation, value } => Some((Key { place, generation: *generation }, value)),
+            Place::Vacant { .. } => None,
+        }
+    }
+
+    /// The first value in `place` or after it: what goes on with a walk during which values are removed.
+    pub(super) fn first_from(&self, place: usize) -> Option<Key> {
+        (place..self.places.len()).find_map(|place| self.at(place)).map(|(key, _)| key)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &V)> {
+        (0..self.places.len()).filter_map(|place| self.at(place))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut V)> {
+        self.places.iter_mut().enumerate().filter_map(|(place, found)| match found {
+            Place::Occupied { generation, value } => Some((Key { place, generation: *generation }, value)),
+            Place::Vacant { .. } => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_used_again_the_last_one_first() {
+        let mut slab = Slab::new();
+        let keys: Vec<_> = (0..4).map(|value| slab.insert(value)).collect();
+        assert_eq!(slab.remove(keys[1]), Some(1));
+        assert_eq!(slab.remove(keys[2]), Some(2));
+        assert_eq!(slab.insert(5).place, 2);
+        assert_eq!(slab.insert(6).place, 1);
+        assert_eq!(slab.insert(7).place, 4);
+        assert_eq!(slab.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [0, 6, 5, 3, 7]);
+        assert_eq!(slab.iter_mut().count(), slab.len());
+    }
+
+    #[test]
+    fn an_old_key_finds_nothing() {
+        let mut slab = Slab::new();
+        let old = slab.insert('a');
+        assert_eq!(slab.remove(old), Some('a'));
+        assert_eq!(slab.remove(old), None);
+        let new = slab.insert('b');
+        assert_eq!(new.place, old.place);
+        assert_eq!(slab.get(old), None);
+        assert_eq!(slab.get_mut(old), None);
+        assert_eq!(slab.remove(old), None);
+        assert_eq!(slab.get(new), Some(&'b'));
+        assert_eq!(slab.len(), 1);
+    }
+
+    #[test]
+    fn a_walk_goes_on_after_what_was_removed() {
+        let mut slab = Slab::new();
+        let keys: Vec<_> = (0..3).map(|value| slab.insert(value)).collect();
+        slab.remove(keys[0]);
+        slab.remove(keys[1]);
+        assert_eq!(slab.first_from(0), Some(keys[2]));
+        assert_eq!(slab.first_from(3), None);
+    }
+
+    #[test]
+    fn the_generation_is_above_all_that_is_there() {
+        let mut slab = Slab::new();
+        let before = slab.insert(());
+        let now = slab.generation();
+        slab.remove(before);
+        let after = slab.insert(());
+        assert!(before.generation < now && after.generation >= now);
+        assert_eq!(before.place, after.place);
+    }
+}

@@ -1,0 +1,121 @@
+//! The wait of a reactor, the walk over what it found, and the work that others submit.
+
+use super::Reactor;
+use super::key::Ready;
+use crate::error::Error;
+use crate::multiplexer::TrustedMultiplexer;
+use iomux::{Deadline, SigSet, Timeout};
+use std::os::fd::AsFd;
+
+impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
+    /// Waits until something is ready, and returns how many events there are for
+    /// [`next_ready`](Self::next_ready).
+    ///
+    /// It returns 0 only when the time has passed, and not before; signals don't end it, nor does what is
+    /// [submitted](super::Handle::submit), which it runs.
+    ///
+    /// Events of the last wait that were not taken are forgotten. In [`Mode::Level`](crate::Mode::Level) they are found again;
+    /// in the others they are lost, so take them all.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Reactor};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.insert(reader, (), Interest::READABLE, Mode::Level)?;
+    /// let begin = Instant::now();
+    /// assert_eq!(reactor.wait(Duration::from_millis(2))?, 0);
+    /// assert!(begin.elapsed() >= Duration::from_millis(2));
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Multiplexer::wait`](crate::Multiplexer::wait).
+    pub fn wait(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
+        self.wait_for(timeout.into(), None)
+    }
+
+    /// As [`wait`](Self::wait), with the calling thread's signal mask replaced by `mask` meanwhile:
+    /// [`SigSet`] shows how no signal is lost so.
+    ///
+    /// What is [submitted](super::Handle::submit) runs under the thread's own mask.
+    ///
+    /// # Errors
+    /// As [`Multiplexer::wait_masked`](crate::Multiplexer::wait_masked): [`Error::Interrupted`] when a handler has run.
+    pub fn wait_masked(&mut self, timeout: impl Into<Timeout>, mask: &SigSet) -> Result<usize, Error> {
+        self.wait_for(timeout.into(), Some(mask))
+    }
+
+    /// The next source that the last wait has found ready, or `None` when that was all.
+    ///
+    /// Between two, anything may be inserted, changed and removed: what is no longer there is passed over.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// for _ in 0..2 {
+    ///     let (_reader, writer) = std::io::pipe()?;
+    ///     reactor.insert(writer, (), Interest::WRITABLE, Mode::Level)?;
+    /// }
+    /// assert_eq!(reactor.wait(Timeout::Infinite)?, 2);
+    /// let first = reactor.next_ready().unwrap();
+    /// reactor.retain(|key, _, _| key == first.key());
+    /// assert_eq!(reactor.next_ready(), None, "the second was removed");
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[must_use]
+    pub fn next_ready(&mut self) -> Option<Ready> {
+        while let Some(event) = self.events.get(self.next) {
+            self.next += 1;
+            let ready = self.lent.recipient(event, self.wait_began);
+            let ready = ready.filter(|ready| Some(ready.key) != self.inbox.key());
+            if ready.is_some() {
+                return ready;
+            }
+        }
+        None
+    }
+
+    fn wait_for(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
+        let deadline = Deadline::new(timeout);
+        let mut timeout = timeout;
+        let mut is_last = false;
+        loop {
+            self.run_submitted();
+            let count = self.wait_once(timeout, mask)?;
+            if count > 0 || self.events.is_empty() || is_last {
+                return Ok(count);
+            }
+            // Only a submission has come. If that was all there was time for, one more look: its wake
+            // may have taken the place of a source in a small buffer, which then comes first.
+            is_last = deadline.is_over();
+            timeout = deadline.remaining().map_or(Timeout::Infinite, Timeout::After);
+        }
+    }
+
+    fn wait_once(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
+        self.next = 0;
+        self.wait_began = self.lent.generation();
+        self.events.clear();
+        if let Err(error) = self.lent.wait(&mut self.events, timeout, mask) {
+            self.events.clear();
+            return Err(error);
+        }
+        let own = self.inbox.key().map(|key| key.place);
+        let wakes = self.events.iter().filter(|event| Some(event.token().0) == own).count();
+        Ok(self.events.len() - wakes)
+    }
+
+    /// Runs what was submitted before this began. What comes meanwhile wakes the wait.
+    fn run_submitted(&mut self) {
+        for _ in 0..self.inbox.len() {
+            // One by one: if one panics, the others are still there; and one may wait itself, or put
+            // another reactor in this one's place.
+            if let Some(task) = self.inbox.pop() {
+                task(self);
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The `unsafe` of this crate's own backends, but for what the trait asks for.
+
+use core::ffi::c_int;
+use iomux_sys::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK};
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+
+/// eventfd(2): a counter of 0, close-on-exec, non-blocking.
+pub(crate) fn eventfd() -> Result<OwnedFd, c_int> {
+    // SAFETY: takes and returns numbers.
+    let fd = unsafe { iomux_sys::eventfd::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error().raw_os_error().unwrap_or_default());
+    }
+    // SAFETY: the kernel has just opened it, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

@@ -1,0 +1,151 @@
+//! Ending a wait from another thread: an fd that becomes readable, and a flag that says that it is.
+
+use crate::error::Error;
+use crate::notifier::Notifier;
+#[cfg(loom)]
+use loom::sync::{Arc, atomic::AtomicBool};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::Ordering;
+#[cfg(not(loom))]
+use std::sync::{Arc, atomic::AtomicBool};
+
+/// Ends a wait of the multiplexer that it is from, from any thread or from a signal handler.
+///
+/// Wakes that come before the wait has noticed the first are one: they cost an atomic exchange and no
+/// system call. One that comes before the wait ends it at once.
+///
+/// Dropping every waker ends nothing; a waker whose multiplexer is gone does nothing.
+///
+/// ```
+/// use iomux_backend::{Events, Multiplexer, Poll, Timeout, Token};
+///
+/// let mut poll = Poll::new();
+/// let waker = poll.waker(Token(7))?;
+/// let mut events = Events::with_capacity(8);
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| waker.wake());
+///     poll.wait(&mut events, Timeout::Infinite)
+/// })?;
+/// assert_eq!(events.get(0).map(|event| event.token()), Some(Token(7)));
+/// # Ok::<(), iomux_backend::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<Shared>);
+
+/// What a source and its wakers share.
+#[derive(Debug)]
+struct Shared {
+    /// Whether a wake is on its way that the source has not noticed.
+    is_pending: AtomicBool,
+    notifier: Notifier,
+}
+
+impl Waker {
+    /// Ends the wait that is under way, or the next one.
+    ///
+    /// Safe in a signal handler: it takes no lock, allocates nothing, and leaves `errno` alone (its one
+    /// system call, a write of at most 8 bytes that finds room, does not fail).
+    #[inline]
+    pub fn wake(&self) {
+        // A plain load would do for "is one pending?" but for the store buffer: it could read the
+        // `true` of before a drain that has just happened, and the wake would be lost.
+        if !self.0.is_pending.swap(true, Ordering::AcqRel) {
+            self.0.notifier.notify();
+        }
+    }
+}
+
+/// The receiving end of wakers, for a backend: an fd to be waited for, and drained when it is readable.
+///
+/// ```
+/// use iomux_backend::{Interest, WakerSource};
+/// use iomux::{PollFd, Timeout};
+/// use std::os::fd::AsFd;
+///
+/// let source = WakerSource::new()?;
+/// let waker = source.waker();
+/// let mut fds = [PollFd::new(source.as_fd(), Interest::READABLE)?];
+/// waker.wake();
+/// waker.wake();
+/// assert_eq!(iomux::poll(&mut fds, Timeout::Infinite)?, 1);
+/// source.drain();
+/// assert_eq!(iomux::poll(&mut fds, Timeout::Nowait)?, 0, "both were one");
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Debug)]
+pub struct WakerSource(Arc<Shared>);
+
+impl WakerSource {
+    /// An eventfd(2) where the system has one, otherwise a pair of sockets.
+    ///
+    /// # Errors
+    /// [`Error::Os`], for want of an fd.
+    pub fn new() -> Result<Self, Error> {
+        Notifier::new().map(Self::with)
+    }
+
+    fn with(notifier: Notifier) -> Self {
+        Self(Arc::new(Shared { is_pending: AtomicBool::new(false), notifier }))
+    }
+
+    /// A waker that makes this readable.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Waker(Arc::clone(&self.0))
+    }
+
+    /// Takes note of the wakes so far. To be called when the fd was reported readable, and before what
+    /// the wakes were about is looked at.
+    pub fn drain(&self) {
+        // The fd first: were the flag taken back before, a wake in between would be read away here
+        // while the flag stays up, and no later wake would write again.
+        self.0.notifier.drain();
+        self.0.is_pending.swap(false, Ordering::AcqRel);
+    }
+}
+
+impl AsFd for WakerSource {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.notifier.as_fd()
+    }
+}
+
+#[cfg(all(test, loom))]
+mod tests {
+    use super::*;
+    use loom::sync::atomic::AtomicUsize;
+    use loom::thread;
+
+    /// Waits and drains until all of `numbers` were told by threads that wake after each.
+    fn told(threads: &'static [&'static [usize]]) {
+        loom::model(move || {
+            let source = WakerSource::new().unwrap();
+            let told = Arc::new(AtomicUsize::new(0));
+            for numbers in threads {
+                let (waker, told) = (source.waker(), Arc::clone(&told));
+                thread::spawn(move || {
+                    for number in *numbers {
+                        told.fetch_add(*number, Ordering::Relaxed);
+                        waker.wake();
+                    }
+                });
+            }
+            let all: usize = threads.iter().copied().flatten().sum();
+            // A lost wake is a wait without end, which loom reports.
+            while told.load(Ordering::Relaxed) != all {
+                source.0.notifier.wait();
+                source.drain();
+            }
+        });
+    }
+
+    #[test]
+    fn of_two_threads_each_is_seen() {
+        told(&[&[1], &[2]]);
+    }
+
+    #[test]
+    fn of_three_wakes_in_a_row_the_last_is_seen() {
+        told(&[&[1, 2, 4]]);
+    }
+}

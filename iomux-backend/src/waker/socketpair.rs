@@ -1,0 +1,62 @@
+//! What a waker writes to where the system has no eventfd(2): a pair of sockets.
+
+use crate::error::Error;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+#[derive(Debug)]
+pub(crate) struct Notifier {
+    reader: UnixStream,
+    writer: UnixStream,
+}
+
+impl Notifier {
+    pub(crate) fn new() -> Result<Self, Error> {
+        let pair = || -> io::Result<Self> {
+            let (reader, writer) = UnixStream::pair()?;
+            reader.set_nonblocking(true)?;
+            writer.set_nonblocking(true)?;
+            Ok(Self { reader, writer })
+        };
+        pair()
+            .map_err(|error| Error::Os { call: "socketpair", code: error.raw_os_error().unwrap_or_default() })
+    }
+
+    /// Makes it readable. It can't fail for want of room: a byte is written once between two drains.
+    #[inline]
+    pub(crate) fn notify(&self) {
+        let _ = (&self.writer).write(&[1]);
+    }
+
+    /// Makes it unreadable.
+    pub(crate) fn drain(&self) {
+        let _ = (&self.reader).read(&mut [0; 8]);
+    }
+}
+
+impl AsFd for Notifier {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use iomux::{Interest, PollFd, Timeout};
+
+    #[test]
+    fn it_is_readable_from_a_notification_until_it_is_drained() {
+        let notifier = Notifier::new().unwrap();
+        let mut fds = [PollFd::new(notifier.as_fd(), Interest::READABLE).unwrap()];
+        for _ in 0..3 {
+            assert_eq!(iomux::poll(&mut fds, Timeout::Nowait), Ok(0));
+            notifier.notify();
+            assert_eq!(iomux::poll(&mut fds, Timeout::Nowait), Ok(1));
+            notifier.drain();
+        }
+        notifier.drain();
+        assert_eq!(iomux::poll(&mut fds, Timeout::Nowait), Ok(0), "draining nothing does not block");
+    }
+}

@@ -1,0 +1,69 @@
+//! What a registered fd costs in memory, and that a wait allocates nothing: a process of its own, for the
+//! allocator and for its many fds.
+
+use allocation_counter::measure;
+use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::sync::Mutex;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_registered_fd_costs_at_most_24_bytes() {
+    const WANTED: usize = 100_000;
+    let _alone = ONE_AT_A_TIME.lock();
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard.min(WANTED as u64 + 100), hard).unwrap();
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let mut fds = Vec::new();
+    while fds.len() < WANTED {
+        match reader.try_clone() {
+            Ok(fd) => fds.push(fd),
+            Err(_) => break,
+        }
+    }
+    if fds.len() < WANTED {
+        eprintln!(
+            "skipped: memory at 100,000 fds: the limit of open files is {hard}, so it is {} here",
+            fds.len()
+        );
+    }
+    let mut poll = Poll::new();
+    let used = measure(|| {
+        for (index, fd) in fds.iter().enumerate() {
+            poll.register(fd.as_fd(), Token(index), Interest::READABLE, Mode::Level).unwrap();
+        }
+    });
+    let held = u64::try_from(used.bytes_current).unwrap();
+    let each = held as f64 / fds.len() as f64;
+    eprintln!("{} registered fds: {held} bytes, {each:.1} each", fds.len());
+    assert!(each <= 24.0, "{each:.1} bytes a registered fd");
+}
+
+#[test]
+fn a_wait_allocates_nothing() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(b"!").unwrap();
+    let fds: Vec<_> = (0..100).map(|_| reader.try_clone().unwrap()).collect();
+    let mut poll = Poll::new();
+    let waker = poll.waker(Token(0)).unwrap();
+    for (index, fd) in fds.iter().enumerate() {
+        poll.register(fd.as_fd(), Token(index), Interest::READABLE, Mode::OneShot).unwrap();
+    }
+    let mut events = Events::with_capacity(64);
+    let used = measure(|| {
+        for _ in 0..1000 {
+            waker.wake();
+            assert_eq!(poll.wait(&mut events, Timeout::Infinite), Ok(64));
+            for fd in &fds {
+                poll.modify(fd.as_fd(), Token(1), Interest::READABLE, Mode::OneShot).unwrap();
+            }
+            poll.deregister(fds[7].as_fd()).unwrap();
+            poll.register(fds[7].as_fd(), Token(7), Interest::READABLE, Mode::OneShot).unwrap();
+        }
+    });
+    assert_eq!(used.count_total, 0);
+}

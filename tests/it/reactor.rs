@@ -1,0 +1,328 @@
+//! The reactor: sources that come and go, whatever happens between a wait and what it found.
+
+use crate::support::full_pipe;
+use iomux_backend::{
+    Error, Interest, Key, Mode, Multiplexer, Poll, Reactor, SigSet, Signal, Timeout, TrustedMultiplexer,
+};
+use std::cell::Cell;
+use std::io::{PipeReader, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// By when what must happen has happened.
+const LONG: Timeout = Timeout::After(Duration::from_secs(60));
+
+fn readable<T>(reactor: &mut Reactor<PipeReader, T>, state: T) -> Key {
+    reactor.insert(full_pipe().0, state, Interest::READABLE, Mode::Level).unwrap()
+}
+
+fn ready_keys<S: AsFd, T, M: TrustedMultiplexer<'static>>(reactor: &mut Reactor<S, T, M>) -> Vec<Key> {
+    let mut keys: Vec<Key> = std::iter::from_fn(|| reactor.next_ready().map(|ready| ready.key())).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn sources_are_found_changed_and_handed_back_by_their_key() {
+    let mut reactor = Reactor::new().unwrap();
+    let first = readable(&mut reactor, 1);
+    let second = readable(&mut reactor, 2);
+    assert_eq!((reactor.len(), reactor.is_empty()), (2, false));
+    *reactor.get(first).unwrap().1 += 10;
+    assert_eq!(reactor.wait(LONG), Ok(2));
+    assert_eq!(ready_keys(&mut reactor), [first, second]);
+    let (mut source, state) = reactor.remove(first).unwrap();
+    assert_eq!(state, 11);
+    assert_eq!(source.read(&mut [0; 4]).unwrap(), 1, "the source is as it was");
+    assert!(reactor.get(first).is_none() && reactor.remove(first).is_none() && !reactor.contains(first));
+    assert_eq!(reactor.modify(first, Interest::READABLE, Mode::Level), Err(Error::NoSuchKey));
+    assert_eq!(reactor.pause(first), Err(Error::NoSuchKey));
+    assert_eq!(reactor.resume(first), Err(Error::NoSuchKey));
+    assert_eq!(reactor.keys().collect::<Vec<_>>(), [second]);
+    assert_eq!(reactor.iter_mut().map(|(key, _, state)| (key, *state)).collect::<Vec<_>>(), [(second, 2)]);
+    reactor.modify(second, Interest::empty(), Mode::Level).unwrap();
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(1), "the writer is gone, and that is reported");
+    assert!(reactor.next_ready().unwrap().readiness().is_closed());
+}
+
+#[test]
+fn a_source_that_could_not_be_inserted_is_handed_back_with_its_state() {
+    let mut reactor = Reactor::new().unwrap();
+    let (reader, _writer) = full_pipe();
+    let failed = reactor.insert(reader, vec![7], Interest::READABLE, Mode::Edge).unwrap_err();
+    assert_eq!(failed.error(), Error::UnsupportedMode { mode: Mode::Edge, backend: "poll" });
+    let (_, reader, state) = failed.into_parts();
+    assert_eq!(reactor.len(), 0);
+    let key = reactor.insert(reader, state, Interest::READABLE, Mode::Level).unwrap();
+    assert_eq!(reactor.get(key).unwrap().1, &[7]);
+}
+
+#[test]
+fn an_event_of_a_source_that_was_removed_meanwhile_is_not_delivered() {
+    let mut reactor = Reactor::new().unwrap();
+    let keys: Vec<Key> = (0..5).map(|state| readable(&mut reactor, state)).collect();
+    assert_eq!(reactor.wait(LONG), Ok(5));
+    let first = reactor.next_ready().unwrap().key();
+    for key in keys.iter().filter(|&&key| key != first && key != keys[3]) {
+        reactor.remove(*key).unwrap();
+    }
+    assert_eq!(ready_keys(&mut reactor), [keys[3]]);
+}
+
+#[test]
+fn an_event_of_an_earlier_owner_of_a_place_is_not_delivered_to_the_next() {
+    let mut reactor = Reactor::new().unwrap();
+    let old: Vec<Key> = (0..4).map(|state| readable(&mut reactor, state)).collect();
+    assert_eq!(reactor.wait(LONG), Ok(4));
+    old.iter().for_each(|key| drop(reactor.remove(*key)));
+    let new: Vec<Key> = (0..4).map(|state| readable(&mut reactor, state)).collect();
+    assert_eq!(ready_keys(&mut reactor), [], "what was found was found of others");
+    assert!(old.iter().all(|key| !reactor.contains(*key)), "and their keys find nothing");
+    assert_eq!(reactor.wait(LONG), Ok(4));
+    let mut sorted = new.clone();
+    sorted.sort();
+    assert_eq!(ready_keys(&mut reactor), sorted);
+}
+
+#[test]
+fn sources_may_be_inserted_while_what_is_ready_is_walked() {
+    let mut reactor = Reactor::new().unwrap();
+    let first = readable(&mut reactor, 0);
+    assert_eq!(reactor.wait(LONG), Ok(1));
+    let mut seen = Vec::new();
+    while let Some(ready) = reactor.next_ready() {
+        seen.push(ready.key());
+        for state in 0..100 {
+            readable(&mut reactor, state);
+        }
+    }
+    assert_eq!(seen, [first], "the new ones come with the next wait");
+    assert_eq!(reactor.wait(LONG), Ok(101));
+}
+
+#[test]
+fn dropping_the_reactor_closes_what_it_owns() {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    reactor.insert(ours, (), Interest::READABLE, Mode::Level).unwrap();
+    drop(reactor);
+    assert_eq!(theirs.read(&mut [0]).unwrap(), 0);
+}
+
+/// A source that says something else each time that it is asked for its fd, and at last panics.
+struct Liar {
+    fds: Vec<PipeReader>,
+    asked: Cell<usize>,
+}
+
+impl AsFd for Liar {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        let asked = self.asked.replace(self.asked.get() + 1);
+        self.fds[asked].as_fd()
+    }
+}
+
+#[test]
+fn a_source_is_asked_for_its_fd_once_and_deregistered_by_that() {
+    let mut reactor = Reactor::with(Poll::new(), 8);
+    let liar = Liar { fds: vec![full_pipe().0], asked: Cell::new(0) };
+    let key = reactor.insert(liar, (), Interest::READABLE, Mode::OneShot).unwrap();
+    reactor.modify(key, Interest::READABLE, Mode::Level).unwrap();
+    reactor.pause(key).unwrap();
+    reactor.resume(key).unwrap();
+    assert_eq!(reactor.wait(LONG), Ok(1));
+    let (liar, ()) = reactor.remove(key).unwrap();
+    assert_eq!(liar.asked.get(), 1, "a second answer would have panicked");
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(0), "the right one was deregistered");
+    let other = Liar { fds: liar.fds, asked: Cell::new(0) };
+    reactor.insert(other, (), Interest::READABLE, Mode::Level).unwrap();
+}
+
+/// A source that has another's fd.
+struct Shared(Rc<PipeReader>);
+
+impl AsFd for Shared {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[test]
+fn of_two_sources_with_one_fd_the_second_is_refused_and_the_first_stays() {
+    let reader = Rc::new(full_pipe().0);
+    let mut reactor = Reactor::new().unwrap();
+    let key = reactor.insert(Shared(Rc::clone(&reader)), 1, Interest::READABLE, Mode::Level).unwrap();
+    let failed = reactor.insert(Shared(reader), 2, Interest::READABLE, Mode::Level).unwrap_err();
+    assert!(matches!(failed.error(), Error::AlreadyRegistered { .. }));
+    drop(failed);
+    assert_eq!(reactor.wait(LONG), Ok(1));
+    assert_eq!(ready_keys(&mut reactor), [key]);
+}
+
+#[test]
+fn a_paused_source_that_has_hung_up_is_not_heard_again_and_again() {
+    let mut reactor = Reactor::new().unwrap();
+    let key = readable(&mut reactor, ());
+    reactor.pause(key).unwrap();
+    let mut heard = 0;
+    for _ in 0..100 {
+        heard += reactor.wait(Timeout::Nowait).unwrap();
+        while let Some(ready) = reactor.next_ready() {
+            assert!(ready.readiness().is_closed(), "{ready:?}");
+        }
+    }
+    assert!(heard <= 1, "{heard} times");
+    reactor.resume(key).unwrap();
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(1), "resumed, it is all there again");
+    assert!(reactor.next_ready().unwrap().readiness().is_readable());
+}
+
+#[test]
+fn what_is_retained_stays_and_the_others_are_closed() {
+    let mut reactor = Reactor::new().unwrap();
+    let keys: Vec<Key> = (0..10).map(|state| readable(&mut reactor, state)).collect();
+    reactor.retain(|_, _, state| *state % 3 == 0);
+    assert_eq!(reactor.keys().collect::<Vec<_>>(), [keys[0], keys[3], keys[6], keys[9]]);
+    assert_eq!(reactor.wait(LONG), Ok(4));
+}
+
+#[test]
+fn wakers_are_delivered_with_their_own_keys() {
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let (first, wake_first) = reactor.waker().unwrap();
+    let (second, wake_second) = reactor.waker().unwrap();
+    assert_eq!(reactor.len(), 0, "a waker is no source");
+    assert!(!reactor.contains(first) && reactor.get(first).is_none() && reactor.remove(first).is_none());
+    wake_second.wake();
+    assert_eq!(reactor.wait(LONG), Ok(1));
+    assert_eq!(ready_keys(&mut reactor), [second]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| wake_first.wake());
+        assert_eq!(reactor.wait(LONG), Ok(1));
+    });
+    assert_eq!(ready_keys(&mut reactor), [first]);
+}
+
+#[test]
+fn what_threads_submit_runs_in_the_loop_and_in_their_order() {
+    let mut reactor = Reactor::<PipeReader, usize>::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    let workers: Vec<_> = (0..4)
+        .map(|worker| {
+            let handle = handle.clone();
+            std::thread::spawn(move || {
+                for number in 0..50 {
+                    let task = move |reactor: &mut Reactor<PipeReader, usize>| {
+                        let key = readable(reactor, worker * 50 + number);
+                        reactor.pause(key).unwrap();
+                    };
+                    handle.submit(task).unwrap();
+                }
+            })
+        })
+        .collect();
+    while reactor.len() < 200 {
+        reactor.wait(Duration::from_millis(1)).unwrap();
+        assert!(std::iter::from_fn(|| reactor.next_ready()).all(|ready| ready.readiness().is_closed()));
+    }
+    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    let mut states: Vec<usize> = reactor.iter_mut().map(|(_, _, state)| *state).collect();
+    let of_the_first: Vec<usize> = states.iter().copied().filter(|state| *state < 50).collect();
+    assert!(of_the_first.is_sorted(), "one thread's come in its order");
+    states.sort_unstable();
+    assert_eq!(states, (0..200).collect::<Vec<_>>());
+    drop(reactor);
+    assert!(handle.submit(|_| {}).is_err(), "the reactor is gone");
+}
+
+#[test]
+fn a_submission_does_not_end_a_wait_before_its_time() {
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    handle.submit(|_| {}).unwrap();
+    let begin = std::time::Instant::now();
+    assert_eq!(reactor.wait(Duration::from_millis(20)), Ok(0));
+    assert!(begin.elapsed() >= Duration::from_millis(20));
+    assert!(reactor.next_ready().is_none(), "its wake is nobody's event");
+}
+
+#[test]
+fn a_task_that_panics_takes_no_other_with_it() {
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    static RUN: AtomicUsize = AtomicUsize::new(0);
+    handle
+        .submit(|_| assert_ne!(RUN.fetch_add(1, Ordering::SeqCst), 0, "the first one, on purpose"))
+        .unwrap();
+    let count = |_: &mut Reactor<PipeReader>| {
+        RUN.fetch_add(1, Ordering::SeqCst);
+    };
+    handle.submit(count).unwrap();
+    let wait = std::panic::AssertUnwindSafe(|| reactor.wait(Timeout::Nowait));
+    assert!(std::panic::catch_unwind(wait).is_err());
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
+    assert_eq!(RUN.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_signal_ends_a_masked_wait_and_loses_no_event() {
+    if !iomux::HAS_PPOLL {
+        return crate::support::skip("a masked wait", "no ppoll");
+    }
+    let flag = std::sync::Arc::default();
+    signal_hook::flag::register(libc::SIGPROF, std::sync::Arc::clone(&flag)).unwrap();
+    let blocked = SigSet::from(Signal::new(libc::SIGPROF).unwrap()).block().unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    let key = readable(&mut reactor, ());
+    signal_hook::low_level::raise(libc::SIGPROF).unwrap();
+    let answer = reactor.wait_masked(LONG, &blocked.wait_mask());
+    assert_eq!(answer, Err(Error::Interrupted), "though something is always ready");
+    assert!(flag.load(Ordering::SeqCst));
+    assert!(reactor.next_ready().is_none());
+    assert_eq!(reactor.wait_masked(LONG, &blocked.wait_mask()), Ok(1));
+    assert_eq!(ready_keys(&mut reactor), [key]);
+}
+
+#[test]
+fn a_boxed_multiplexer_does_as_well() {
+    let boxed: Box<dyn TrustedMultiplexer<'static> + Send> = Box::new(Poll::without_ppoll());
+    let mut reactor = Reactor::with(boxed, 4);
+    assert_eq!(reactor.backend().name(), "poll");
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let key = reactor.insert(reader, (), Interest::READABLE, Mode::Level).unwrap();
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
+    writer.write_all(b"!").unwrap();
+    assert_eq!(reactor.wait(LONG), Ok(1));
+    assert_eq!(ready_keys(&mut reactor), [key]);
+}
+
+#[test]
+fn a_thousand_sources_come_and_go_and_each_is_heard_under_its_own_key() {
+    let mut reactor = Reactor::with(Poll::new(), 7);
+    let mut alive: Vec<(Key, u32)> = Vec::new();
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    for number in 0..1000 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        if random.is_multiple_of(3) && !alive.is_empty() {
+            let index = usize::try_from(random >> 8).unwrap_or(0) % alive.len();
+            let (key, state) = alive.swap_remove(index);
+            assert_eq!(reactor.remove(key).map(|(_, state)| state), Some(state));
+        } else {
+            alive.push((
+                reactor.insert(full_pipe().0, number, Interest::READABLE, Mode::Level).unwrap(),
+                number,
+            ));
+        }
+        assert_eq!(reactor.wait(Timeout::Nowait), Ok(alive.len().min(7)));
+        while let Some(ready) = reactor.next_ready() {
+            let state = *reactor.get(ready.key()).unwrap().1;
+            assert!(alive.contains(&(ready.key(), state)));
+        }
+        assert_eq!(reactor.len(), alive.len());
+    }
+}

@@ -1,0 +1,125 @@
+//! Wakers: from many threads, from a signal handler, and none lost.
+
+use crate::support::is_emulated;
+use iomux_backend::{Events, Multiplexer, Poll, Timeout, Token, WakerSource};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What makes a lost wake-up visible: an endless wait would hang the test.
+const LONG: Timeout = Timeout::After(Duration::from_secs(60));
+
+/// `threads` threads wake in bursts, and each waits for the answer to the last wake of a burst: it comes
+/// while those before it are being drained, which is when one is lost if any is.
+fn bursts(threads: usize, bursts: u64) {
+    let mut poll = Poll::new();
+    let waker = poll.waker(Token(1)).unwrap();
+    let mut events = Events::with_capacity(4);
+    let asked: Vec<AtomicU64> = (0..threads).map(|_| AtomicU64::new(0)).collect();
+    let answered: Vec<AtomicU64> = (0..threads).map(|_| AtomicU64::new(0)).collect();
+    let is_lost = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for (asked, answered) in asked.iter().zip(&answered) {
+            let (waker, is_lost) = (waker.clone(), &is_lost);
+            scope.spawn(move || {
+                for burst in 1..=bursts {
+                    for wake in 0..=burst % 4 {
+                        asked.store(4 * burst + wake, Ordering::Release);
+                        waker.wake();
+                    }
+                    while answered.load(Ordering::Acquire) < 4 * burst + burst % 4 {
+                        if is_lost.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        std::thread::yield_now();
+                    }
+                }
+            });
+        }
+        while answered.iter().any(|answer| answer.load(Ordering::Relaxed) < 4 * bursts) {
+            let woken = poll.wait(&mut events, LONG);
+            is_lost.store(woken != Ok(1), Ordering::Relaxed);
+            assert_eq!(woken, Ok(1), "a wake was lost");
+            for (asked, answered) in asked.iter().zip(&answered) {
+                answered.store(asked.load(Ordering::Acquire), Ordering::Release);
+            }
+        }
+    });
+}
+
+#[test]
+fn no_wake_of_a_thread_in_a_hurry_is_lost() {
+    bursts(1, if is_emulated() { 1_000 } else { 200_000 });
+}
+
+#[test]
+fn no_wake_of_eight_threads_is_lost() {
+    bursts(8, if is_emulated() { 100 } else { 20_000 });
+}
+
+#[test]
+fn a_ping_pong_loses_none() {
+    let mut here = Poll::new();
+    let mut there = Poll::new();
+    let (to_here, to_there) = (here.waker(Token(0)).unwrap(), there.waker(Token(0)).unwrap());
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut events = Events::with_capacity(1);
+            for round in 0..20_000 {
+                assert_eq!(there.wait(&mut events, LONG), Ok(1), "round {round}");
+                to_here.wake();
+            }
+        });
+        let mut events = Events::with_capacity(1);
+        for round in 0..20_000 {
+            to_there.wake();
+            assert_eq!(here.wait(&mut events, LONG), Ok(1), "round {round}");
+        }
+    });
+}
+
+#[test]
+fn a_wake_between_two_drains_is_seen_by_the_second() {
+    let source = WakerSource::new().unwrap();
+    let waker = source.waker();
+    let mut fds = [iomux::PollFd::new(source.as_fd(), iomux::Interest::READABLE).unwrap()];
+    for _ in 0..1000 {
+        waker.wake();
+        waker.wake();
+        assert_eq!(iomux::poll(&mut fds, Timeout::Nowait), Ok(1));
+        source.drain();
+        assert_eq!(iomux::poll(&mut fds, Timeout::Nowait), Ok(0), "two wakes were one");
+    }
+}
+
+#[test]
+fn a_signal_handler_can_wake_and_leaves_errno_alone() {
+    let mut poll = Poll::new();
+    let waker = poll.waker(Token(5)).unwrap();
+    let errno_changed = Arc::new(AtomicU64::new(0));
+    let changed = Arc::clone(&errno_changed);
+    let handler = move || {
+        let before = std::io::Error::last_os_error().raw_os_error();
+        waker.wake();
+        if std::io::Error::last_os_error().raw_os_error() != before {
+            changed.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    // SAFETY: a wake and atomics are safe in a signal handler.
+    unsafe { signal_hook::low_level::register(libc::SIGVTALRM, handler) }.unwrap();
+    let mut events = Events::with_capacity(1);
+    for _ in 0..100 {
+        signal_hook::low_level::raise(libc::SIGVTALRM).unwrap();
+        assert_eq!(poll.wait(&mut events, LONG), Ok(1));
+        assert_eq!(events.get(0).map(|event| event.token()), Some(Token(5)));
+    }
+    assert_eq!(errno_changed.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_waker_outlives_its_multiplexer() {
+    let waker = Poll::new().waker(Token(0)).unwrap();
+    waker.wake();
+    waker.clone().wake();
+}

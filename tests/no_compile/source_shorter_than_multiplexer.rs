@@ -1,0 +1,12 @@
+//! E0597: a source that lives in an inner block dies before the multiplexer that it is registered with
+use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
+use std::os::fd::AsFd;
+
+fn main() {
+    let mut poll: Box<dyn Multiplexer<'_>> = Box::new(Poll::new());
+    {
+        let (source, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        poll.register(source.as_fd(), Token(0), Interest::READABLE, Mode::Level).unwrap();
+    }
+    poll.wait(&mut Events::with_capacity(1), Timeout::Nowait).unwrap();
+}
