@@ -3,6 +3,8 @@
 //! To come: epoll and kqueue.
 
 mod any;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod event;
 mod multiplexer;

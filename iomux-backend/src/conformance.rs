@@ -1,0 +1,227 @@
+//! One suite of properties that proves a multiplexer, whoever has written it.
+//!
+//! # A backend in an hour
+//! 1. Implement [`Multiplexer`](crate::Multiplexer) for a type with the lifetime of its sources. The trait's
+//!    documentation is the contract. Keep what is registered in a list or a table by fd number; what the kernel
+//!    is given follows from it. [`Poll`](crate::Poll) is the model, and reads in ten minutes.
+//! 2. Take time from [`iomux::Deadline`]: take it once, give the kernel its pieces, go on after EINTR, and
+//!    return 0 only when it is over.
+//! 3. Take [`WakerSource`](crate::WakerSource) for the waker: register its fd like any other, drain it when it is
+//!    readable, and report it with the waker's token.
+//! 4. Say what it can't do by [`capabilities`](crate::Multiplexer::capabilities), and answer it with an error before
+//!    the kernel is asked.
+//! 5. Name a family, since a property's fds live inside it, and have a test of each property made:
+//!
+//! ```
+//! use iomux_backend::conformance::Backend;
+//! use iomux_backend::{Error, Poll};
+//!
+//! struct OverPoll;
+//!
+//! impl Backend for OverPoll {
+//!     type Mux<'fd> = Poll<'fd>;
+//!
+//!     fn create<'fd>() -> Result<Poll<'fd>, Error> {
+//!         Ok(Poll::new())
+//!     }
+//! }
+//!
+//! iomux_backend::conformance!(OverPoll);
+//! ```
+//!
+//! A property that needs what a backend lacks prints `skipped: PROPERTY: NAME has no CAPABILITY` on stderr, and
+//! appends it to the file that the environment variable `IOMUX_SKIPS` names, if there is one.
+
+mod closed;
+mod fairness;
+mod modes;
+mod os;
+mod readiness;
+mod registration;
+mod rig;
+mod sockets;
+mod time;
+mod wake;
+
+use crate::{Capabilities, Error, Multiplexer};
+use std::io::Write;
+
+/// A family of multiplexers: one for each lifetime of the sources.
+pub trait Backend {
+    /// The multiplexer, for sources that live for `'fd`.
+    type Mux<'fd>: Multiplexer<'fd>;
+
+    /// A new one, with nothing registered.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being made; a property fails then.
+    fn create<'fd>() -> Result<Self::Mux<'fd>, Error>;
+}
+
+/// Whether `B` lacks what `property` needs, which is then skipped, and said.
+fn lacks<B: Backend>(property: &str, needed: Capabilities) -> bool {
+    let mux = B::create().expect("a new multiplexer");
+    let lacking = needed - mux.capabilities();
+    if lacking.is_empty() {
+        return false;
+    }
+    skip(property, &format!("{} has no {lacking:?}", mux.name()));
+    true
+}
+
+/// Says that a property was not tried, and why.
+fn skip(property: &str, reason: &str) {
+    let line = format!("skipped: {property}: {reason}\n");
+    eprint!("{line}");
+    if let Some(path) = std::env::var_os("IOMUX_SKIPS") {
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        file.and_then(|mut file| file.write_all(line.as_bytes()))
+            .expect("IOMUX_SKIPS is a file to append to");
+    }
+}
+
+/// Lists the properties, and makes the macro that makes a test of each.
+macro_rules! suite {
+    ($dollar:tt $($module:ident { $($name:ident)* })*) => {
+        /// The names of all properties.
+        pub const PROPERTIES: &[&str] = &[$($(stringify!($name),)*)*];
+
+        /// Tries one property on `B`.
+        ///
+        /// # Panics
+        /// If `B` does not have the property, or there is none of that name.
+        pub fn run<B: Backend>(property: &str) {
+            match property {
+                $($(stringify!($name) => $module::$name::<B>(),)*)*
+                _ => panic!("no property '{property}': see conformance::PROPERTIES"),
+            }
+        }
+
+        /// Makes a `#[test]` of each property of the conformance suite, for a
+        /// [`Backend`](crate::conformance::Backend).
+        #[macro_export]
+        macro_rules! conformance {
+            ($dollar backend:ty) => {
+                $($(
+                    #[test]
+                    fn $name() {
+                        $dollar crate::conformance::run::<$dollar backend>(stringify!($name));
+                    }
+                )*)*
+            };
+        }
+    };
+}
+
+suite! { $
+    registration {
+        it_has_a_name_in_lower_case
+        its_capabilities_do_not_change
+        registering_twice_is_an_error_and_changes_nothing
+        modifying_what_is_not_registered_is_an_error
+        deregistering_what_is_not_registered_is_an_error
+        deregistering_twice_is_an_error
+        a_negative_number_is_no_fd
+        what_was_deregistered_can_be_registered_again
+        a_mode_that_is_not_there_is_an_error_and_registers_nothing
+        a_mode_that_is_not_there_leaves_a_registration_as_it_was
+        a_dup_is_another_fd
+        several_fds_may_have_one_token
+        modify_changes_the_token
+        modify_changes_the_interest
+        any_number_is_a_token
+        a_buffer_without_room_is_an_error
+        dropping_it_leaves_the_fds_open
+        nothing_is_reported_after_deregister
+        what_was_ready_and_did_not_fit_is_not_reported_after_deregister
+        ten_thousand_sources_are_told_apart
+    }
+    readiness {
+        a_pipe_with_data_is_readable
+        a_pipe_without_data_is_silent
+        a_pipe_with_room_is_writable
+        a_full_pipe_is_not_writable_until_it_is_read
+        a_pipe_whose_writer_is_gone_is_readable
+        a_hangup_comes_after_the_data
+        a_hangup_is_reported_though_nothing_is_asked
+        an_error_is_reported_though_nothing_is_asked
+        only_what_is_asked_is_reported
+        both_directions_come_in_one_event
+        asked_for_nothing_it_is_silent_and_asked_again_it_is_there
+        regular_files_are_always_ready_or_refused
+        directories_are_always_ready_or_refused
+        dev_null_is_always_ready_or_refused
+        a_terminal_reports_input_and_its_end
+    }
+    sockets {
+        a_socket_pair_is_writable_and_readable_once_the_other_writes
+        a_peer_that_is_gone_makes_a_socket_readable
+        a_listener_is_readable_when_somebody_connects
+        a_connection_is_writable_once_it_is_made
+        a_refused_connection_is_reported
+        a_half_closed_connection_is_readable_and_still_writable
+        read_closed_is_reported_to_who_asks_for_it
+        a_reset_is_reported
+        urgent_data_is_priority
+        data_that_is_not_urgent_is_no_priority
+    }
+    modes {
+        level_reports_for_as_long_as_it_is_ready
+        one_shot_reports_once
+        one_shot_is_armed_again_by_modify
+        one_shot_that_has_reported_is_still_registered
+        one_shot_disarms_itself_alone
+        one_shot_for_nothing_hears_a_hangup_once
+        a_modify_that_is_refused_does_not_arm
+        a_level_registration_can_become_one_shot_and_back
+        edge_reports_once_for_each_arrival
+        edge_one_shot_reports_once_until_modified
+        exclusive_reports_like_level
+    }
+    fairness {
+        at_most_one_event_a_registration_and_wait
+        a_wait_overwrites_what_was_in_the_buffer
+        with_room_for_one_each_has_its_turn
+        with_room_for_two_of_five_each_has_its_turn
+        turns_are_kept_when_another_is_deregistered
+        a_source_that_is_always_ready_starves_no_other
+        constant_wakes_starve_nobody
+        sources_that_are_always_ready_do_not_starve_a_waker
+        a_large_buffer_takes_all_at_once
+    }
+    time {
+        no_time_is_no_wait
+        no_wait_ends_early
+        a_wait_until_a_time_is_not_early
+        a_time_that_has_passed_is_no_wait
+        the_longest_time_does_not_end_at_once
+        an_endless_wait_ends_when_something_is_ready
+        signals_neither_end_nor_stretch_nor_cut_a_wait
+        a_wait_that_could_never_end_is_an_error_or_is_ended_by_a_wake
+        a_masked_wait_ends_when_a_handler_runs
+        a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready
+        a_masked_wait_reports_what_is_ready
+        a_masked_wait_is_not_early
+        without_a_mask_a_masked_wait_is_an_error
+    }
+    wake {
+        a_wake_before_the_wait_ends_it
+        a_wake_during_the_wait_ends_it
+        a_thousand_wakes_are_one_event
+        a_wake_is_reported_once
+        wakes_of_eight_threads_are_not_lost
+        several_wakers_have_their_own_tokens
+        a_source_with_the_wakers_token_does_no_harm
+        a_clone_wakes_as_well
+        a_waker_outlives_its_multiplexer
+        without_wakers_asking_for_one_is_an_error
+    }
+    closed {
+        a_closed_fd_is_reported_at_most_once
+        a_closed_fd_does_not_disturb_the_others
+        a_number_that_was_closed_deregistered_and_used_again_is_the_new_owners
+        a_closed_fd_can_be_deregistered
+        an_fd_that_is_closed_after_deregister_is_not_heard_of
+        it_works_in_a_child_after_fork
+    }
+}

@@ -1,0 +1,137 @@
+//! A buffer that is too small loses nothing and starves nobody.
+
+use super::rig::{LIMIT, Rig, full_pipe, read, write};
+use super::{Backend, lacks};
+use crate::{Capabilities, Interest, Multiplexer, Token};
+use std::fs::File;
+use std::time::Instant;
+
+fn full_pipes(count: usize) -> Vec<(File, File)> {
+    (0..count).map(|_| full_pipe()).collect()
+}
+
+/// The tokens of the next `waits` waits, in the order in which they came.
+#[track_caller]
+fn turns<B: Backend>(rig: &mut Rig<'_, B>, waits: usize) -> Vec<usize> {
+    (0..waits).flat_map(|_| rig.ready()).map(|(token, _)| token).collect()
+}
+
+/// Whether each of `tokens` is there once, in whatever order.
+#[track_caller]
+fn assert_each_once(mut turns: Vec<usize>, tokens: &[usize]) {
+    let order = turns.clone();
+    turns.sort_unstable();
+    assert_eq!(turns, tokens, "each has its turn before any has another: {order:?}");
+}
+
+pub(super) fn at_most_one_event_a_registration_and_wait<B: Backend>() {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
+    write(&theirs);
+    write(&theirs);
+    drop(theirs);
+    let mut rig = Rig::<B>::new();
+    rig.watch(&ours, 1, Interest::READABLE | Interest::WRITABLE);
+    for _ in 0..3 {
+        assert_eq!(rig.ready().len(), 1);
+    }
+}
+
+pub(super) fn a_wait_overwrites_what_was_in_the_buffer<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    assert_eq!(rig.ready().len(), 1);
+    assert_eq!(rig.ready().len(), 1);
+    assert_eq!(rig.events.len(), 1);
+    read(&reader);
+    rig.silent();
+    assert!(rig.events.is_empty());
+}
+
+pub(super) fn with_room_for_one_each_has_its_turn<B: Backend>() {
+    let pipes = full_pipes(3);
+    let mut rig = Rig::<B>::with_room_for(1);
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        rig.watch(reader, token, Interest::READABLE);
+    }
+    for _ in 0..3 {
+        assert_each_once(turns(&mut rig, 3), &[0, 1, 2]);
+    }
+}
+
+pub(super) fn with_room_for_two_of_five_each_has_its_turn<B: Backend>() {
+    let pipes = full_pipes(5);
+    let mut rig = Rig::<B>::with_room_for(2);
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        rig.watch(reader, token, Interest::READABLE);
+    }
+    let mut seen = turns(&mut rig, 3);
+    seen.truncate(5);
+    assert_each_once(seen, &[0, 1, 2, 3, 4]);
+}
+
+pub(super) fn turns_are_kept_when_another_is_deregistered<B: Backend>() {
+    let pipes = full_pipes(6);
+    let mut rig = Rig::<B>::with_room_for(2);
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        rig.watch(reader, token, Interest::READABLE);
+    }
+    let first = turns(&mut rig, 1);
+    rig.deregister(&pipes[first[0]].0);
+    let left: Vec<usize> = (0..6).filter(|token| !first.contains(token)).collect();
+    assert_each_once(turns(&mut rig, 2), &left);
+}
+
+pub(super) fn a_source_that_is_always_ready_starves_no_other<B: Backend>() {
+    let pipes = full_pipes(2);
+    let (late, late_writer) = super::rig::empty_pipe();
+    let mut rig = Rig::<B>::with_room_for(1);
+    rig.watch(&pipes[0].0, 0, Interest::READABLE);
+    rig.watch(&late, 2, Interest::READABLE);
+    rig.watch(&pipes[1].0, 1, Interest::READABLE);
+    turns(&mut rig, 4);
+    write(&late_writer);
+    assert!(turns(&mut rig, 3).contains(&2));
+}
+
+pub(super) fn constant_wakes_starve_nobody<B: Backend>() {
+    if lacks::<B>("constant_wakes_starve_nobody", Capabilities::WAKER) {
+        return;
+    }
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::with_room_for(1);
+    let waker = rig.mux.waker(Token(9)).expect("a waker");
+    rig.watch(&reader, 1, Interest::READABLE);
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        waker.wake();
+        seen.extend(turns(&mut rig, 1));
+    }
+    assert!(seen.contains(&1) && seen.contains(&9), "{seen:?}");
+}
+
+pub(super) fn sources_that_are_always_ready_do_not_starve_a_waker<B: Backend>() {
+    if lacks::<B>("sources_that_are_always_ready_do_not_starve_a_waker", Capabilities::WAKER) {
+        return;
+    }
+    let pipes = full_pipes(4);
+    let mut rig = Rig::<B>::with_room_for(1);
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        rig.watch(reader, token, Interest::READABLE);
+    }
+    let waker = rig.mux.waker(Token(9)).expect("a waker");
+    turns(&mut rig, 2);
+    waker.wake();
+    assert!(turns(&mut rig, 5).contains(&9));
+}
+
+pub(super) fn a_large_buffer_takes_all_at_once<B: Backend>() {
+    let pipes = full_pipes(50);
+    let mut rig = Rig::<B>::with_room_for(1 << 20);
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        rig.watch(reader, token, Interest::READABLE);
+    }
+    let begin = Instant::now();
+    assert_eq!(rig.tokens(), (0..50).collect::<Vec<_>>());
+    assert!(begin.elapsed() < LIMIT);
+}

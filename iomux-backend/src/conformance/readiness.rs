@@ -1,0 +1,172 @@
+//! What is reported of pipes, files and terminals.
+
+use super::rig::{Rig, empty_pipe, full_pipe, read, write};
+use super::{Backend, lacks, os};
+use crate::{Capabilities, Error, Interest, Mode, Multiplexer, Readiness};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd};
+
+pub(super) fn a_pipe_with_data_is_readable<B: Backend>() {
+    let (reader, writer) = empty_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    rig.silent();
+    write(&writer);
+    assert_eq!(rig.only(1), Readiness::READABLE);
+    read(&reader);
+    rig.silent();
+}
+
+pub(super) fn a_pipe_without_data_is_silent<B: Backend>() {
+    let (reader, writer) = empty_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    rig.watch(&writer, 2, Interest::empty());
+    rig.silent();
+}
+
+pub(super) fn a_pipe_with_room_is_writable<B: Backend>() {
+    let (_reader, writer) = empty_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&writer, 1, Interest::WRITABLE);
+    assert_eq!(rig.only(1), Readiness::WRITABLE);
+}
+
+pub(super) fn a_full_pipe_is_not_writable_until_it_is_read<B: Backend>() {
+    let (mut reader, mut writer) = empty_pipe();
+    os::set_nonblocking(writer.as_fd()).expect("a pipe can be non-blocking");
+    let mut written = 0;
+    while let Ok(count) = writer.write(&[0; 4096]) {
+        written += count;
+    }
+    let watched = writer.try_clone().expect("a dup");
+    let mut rig = Rig::<B>::new();
+    rig.watch(&watched, 1, Interest::WRITABLE);
+    rig.silent();
+    std::io::Read::read_exact(&mut reader, &mut vec![0; written]).expect("what was written");
+    assert!(rig.only(1).is_writable());
+}
+
+pub(super) fn a_pipe_whose_writer_is_gone_is_readable<B: Backend>() {
+    let (reader, writer) = empty_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    rig.silent();
+    drop(writer);
+    let readiness = rig.only(1);
+    assert!(readiness.is_readable(), "{readiness:?}: a read returns 0 at once");
+    if rig.has(Capabilities::HANGUP) {
+        assert!(readiness.is_closed(), "{readiness:?}");
+    }
+}
+
+pub(super) fn a_hangup_comes_after_the_data<B: Backend>() {
+    let (reader, writer) = full_pipe();
+    drop(writer);
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    assert!(rig.only(1).is_readable());
+    read(&reader);
+    assert!(rig.only(1).is_readable(), "the end is to be read, too");
+}
+
+pub(super) fn a_hangup_is_reported_though_nothing_is_asked<B: Backend>() {
+    if lacks::<B>("a_hangup_is_reported_though_nothing_is_asked", Capabilities::HANGUP) {
+        return;
+    }
+    let (reader, writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::empty());
+    rig.silent();
+    drop(writer);
+    assert_eq!(rig.only(1), Readiness::HANGUP);
+    assert_eq!(rig.only(1), Readiness::HANGUP, "for as long as it lasts");
+}
+
+pub(super) fn an_error_is_reported_though_nothing_is_asked<B: Backend>() {
+    if lacks::<B>("an_error_is_reported_though_nothing_is_asked", Capabilities::HANGUP) {
+        return;
+    }
+    let (reader, writer) = empty_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&writer, 1, Interest::empty());
+    rig.silent();
+    drop(reader);
+    let readiness = rig.only(1);
+    assert!(readiness.is_error() || readiness.is_closed(), "{readiness:?}");
+    assert!(!readiness.intersects(Readiness::WRITABLE), "{readiness:?} was not asked");
+}
+
+pub(super) fn only_what_is_asked_is_reported<B: Backend>() {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
+    write(&theirs);
+    let mut rig = Rig::<B>::new();
+    rig.watch(&ours, 1, Interest::READABLE);
+    assert_eq!(rig.only(1), Readiness::READABLE);
+    rig.modify(&ours, 1, Interest::WRITABLE, Mode::Level);
+    assert_eq!(rig.only(1), Readiness::WRITABLE);
+    if rig.has(Capabilities::PRIORITY) {
+        rig.modify(&ours, 1, Interest::PRIORITY, Mode::Level);
+        rig.silent();
+    }
+}
+
+pub(super) fn both_directions_come_in_one_event<B: Backend>() {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
+    write(&theirs);
+    let mut rig = Rig::<B>::new();
+    rig.watch(&ours, 1, Interest::READABLE | Interest::WRITABLE);
+    assert_eq!(rig.only(1), Readiness::READABLE | Readiness::WRITABLE);
+}
+
+pub(super) fn asked_for_nothing_it_is_silent_and_asked_again_it_is_there<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    assert!(rig.only(1).is_readable());
+    rig.modify(&reader, 1, Interest::empty(), Mode::Level);
+    rig.silent();
+    rig.modify(&reader, 1, Interest::READABLE, Mode::Level);
+    assert!(rig.only(1).is_readable());
+}
+
+/// A file that is always ready is reported so, or refused where the mechanism does not take it.
+#[track_caller]
+fn always_ready_or_refused<B: Backend>(file: &File) {
+    let mut rig = Rig::<B>::new();
+    let answer = rig.register(file, 1, Interest::READABLE, Mode::Level);
+    if rig.has(Capabilities::FILES) {
+        assert_eq!(answer, Ok(()));
+        assert!(rig.only(1).is_readable());
+        assert!(rig.only(1).is_readable(), "always");
+    } else {
+        let backend = rig.mux.name();
+        assert_eq!(answer, Err(Error::NotPollable { fd: file.as_raw_fd(), backend }));
+        rig.silent();
+    }
+}
+
+pub(super) fn regular_files_are_always_ready_or_refused<B: Backend>() {
+    let program = std::env::current_exe().expect("a test knows its program");
+    always_ready_or_refused::<B>(&File::open(program).expect("a file to read"));
+}
+
+pub(super) fn directories_are_always_ready_or_refused<B: Backend>() {
+    always_ready_or_refused::<B>(&File::open("/").expect("a directory"));
+}
+
+pub(super) fn dev_null_is_always_ready_or_refused<B: Backend>() {
+    always_ready_or_refused::<B>(&File::open("/dev/null").expect("every system has it"));
+}
+
+pub(super) fn a_terminal_reports_input_and_its_end<B: Backend>() {
+    let (person, program) = os::terminal().expect("a pseudo-terminal");
+    let mut rig = Rig::<B>::new();
+    rig.watch(&program, 1, Interest::READABLE);
+    rig.silent();
+    (&person).write_all(b"a line\n").expect("somebody types");
+    assert!(rig.only(1).is_readable());
+    drop(person);
+    assert!(rig.eventually(1, Readiness::is_readable).is_readable());
+}

@@ -1,0 +1,236 @@
+//! What is registered, what is refused, and that an error changes nothing.
+
+use super::rig::{MODES, Rig, empty_pipe, full_pipe, needs, write};
+use super::{Backend, os, skip};
+use crate::{Error, Events, Interest, Mode, Multiplexer, Timeout};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd};
+
+pub(super) fn it_has_a_name_in_lower_case<B: Backend>() {
+    let name = B::create().expect("a new multiplexer").name();
+    assert!(!name.is_empty() && !name.chars().any(char::is_uppercase), "'{name}'");
+}
+
+pub(super) fn its_capabilities_do_not_change<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    let before = rig.mux.capabilities();
+    rig.watch(&reader, 1, Interest::READABLE);
+    rig.ready();
+    assert_eq!(rig.mux.capabilities(), before);
+    assert_eq!(B::create().expect("another").capabilities(), before);
+}
+
+pub(super) fn registering_twice_is_an_error_and_changes_nothing<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    let fd = reader.as_raw_fd();
+    let again = rig.register(&reader, 2, Interest::empty(), Mode::Level);
+    assert_eq!(again, Err(Error::AlreadyRegistered { fd }));
+    assert!(rig.only(1).is_readable());
+}
+
+pub(super) fn modifying_what_is_not_registered_is_an_error<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    let answer = rig.try_modify(&reader, 1, Interest::READABLE, Mode::Level);
+    assert_eq!(answer, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
+    rig.silent();
+}
+
+pub(super) fn deregistering_what_is_not_registered_is_an_error<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let (other, _writer2) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&other, 1, Interest::READABLE);
+    let answer = rig.mux.deregister(reader.as_fd());
+    assert_eq!(answer, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
+    assert!(rig.only(1).is_readable());
+}
+
+pub(super) fn deregistering_twice_is_an_error<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    rig.deregister(&reader);
+    let answer = rig.mux.deregister(reader.as_fd());
+    assert_eq!(answer, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
+}
+
+pub(super) fn a_negative_number_is_no_fd<B: Backend>() {
+    let mut mux = B::create().expect("a new multiplexer");
+    for fd in [-1, -100, i32::MIN] {
+        let answer = os::register_number(&mut mux, fd, 1, Interest::READABLE, Mode::Level);
+        assert_eq!(answer, Err(Error::NegativeFd { fd }));
+    }
+    // AT_FDCWD of some systems: a `BorrowedFd` in some libraries.
+    let answer = mux.register(os::by_number(-100), crate::Token(1), Interest::READABLE, Mode::Level);
+    assert_eq!(answer, Err(Error::NegativeFd { fd: -100 }));
+}
+
+pub(super) fn what_was_deregistered_can_be_registered_again<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    for round in 0..3 {
+        rig.watch(&reader, round, Interest::READABLE);
+        assert!(rig.only(round).is_readable());
+        rig.deregister(&reader);
+        rig.silent();
+    }
+}
+
+pub(super) fn a_mode_that_is_not_there_is_an_error_and_registers_nothing<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    for mode in MODES.into_iter().filter(|mode| *mode != Mode::Level) {
+        if !rig.has(needs(mode)) {
+            let answer = rig.register(&reader, 1, Interest::READABLE, mode);
+            let backend = rig.mux.name();
+            assert_eq!(answer, Err(Error::UnsupportedMode { mode, backend }), "{mode:?}");
+            rig.silent();
+        }
+    }
+    rig.watch(&reader, 2, Interest::READABLE);
+    assert!(rig.only(2).is_readable());
+}
+
+pub(super) fn a_mode_that_is_not_there_leaves_a_registration_as_it_was<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    for mode in MODES.into_iter().filter(|mode| *mode != Mode::Level) {
+        if !rig.has(needs(mode)) {
+            let answer = rig.try_modify(&reader, 2, Interest::empty(), mode);
+            assert!(matches!(answer, Err(Error::UnsupportedMode { .. })), "{mode:?}: {answer:?}");
+            assert!(rig.only(1).is_readable(), "under its old token, with its old interest");
+        }
+    }
+}
+
+pub(super) fn a_dup_is_another_fd<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let copy = reader.try_clone().expect("a dup");
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    rig.watch(&copy, 2, Interest::READABLE);
+    assert_eq!(rig.tokens(), [1, 2]);
+    rig.deregister(&reader);
+    assert!(rig.only(2).is_readable());
+}
+
+pub(super) fn several_fds_may_have_one_token<B: Backend>() {
+    let (first, second) = (full_pipe(), full_pipe());
+    let mut rig = Rig::<B>::new();
+    rig.watch(&first.0, 7, Interest::READABLE);
+    rig.watch(&second.0, 7, Interest::READABLE);
+    assert_eq!(rig.tokens(), [7, 7]);
+}
+
+pub(super) fn modify_changes_the_token<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    rig.modify(&reader, 2, Interest::READABLE, Mode::Level);
+    assert!(rig.only(2).is_readable());
+}
+
+pub(super) fn modify_changes_the_interest<B: Backend>() {
+    let (ours, _theirs) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
+    let mut rig = Rig::<B>::new();
+    rig.watch(&ours, 1, Interest::READABLE);
+    rig.silent();
+    rig.modify(&ours, 1, Interest::WRITABLE, Mode::Level);
+    assert!(rig.only(1).is_writable());
+    rig.modify(&ours, 1, Interest::READABLE, Mode::Level);
+    rig.silent();
+}
+
+pub(super) fn any_number_is_a_token<B: Backend>() {
+    let pipes = [full_pipe(), full_pipe(), full_pipe()];
+    let tokens = [0, usize::MAX / 2 + 1, usize::MAX];
+    let mut rig = Rig::<B>::new();
+    for ((reader, _), token) in pipes.iter().zip(tokens) {
+        rig.watch(reader, token, Interest::READABLE);
+    }
+    assert_eq!(rig.tokens(), tokens);
+}
+
+pub(super) fn a_buffer_without_room_is_an_error<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    let answer = rig.mux.wait(&mut Events::with_capacity(0), Timeout::Nowait);
+    assert_eq!(answer, Err(Error::NoRoomForEvents));
+    assert!(rig.only(1).is_readable());
+}
+
+pub(super) fn dropping_it_leaves_the_fds_open<B: Backend>() {
+    let (reader, writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    rig.watch(&writer, 2, Interest::WRITABLE);
+    drop(rig);
+    write(&writer);
+    super::rig::read(&reader);
+}
+
+pub(super) fn nothing_is_reported_after_deregister<B: Backend>() {
+    let pipes: Vec<(File, File)> = (0..5).map(|_| full_pipe()).collect();
+    let mut rig = Rig::<B>::new();
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        rig.watch(reader, token, Interest::READABLE);
+    }
+    rig.ready();
+    for token in [4, 0, 2] {
+        rig.deregister(&pipes[token].0);
+    }
+    assert_eq!(rig.tokens(), [1, 3]);
+}
+
+pub(super) fn what_was_ready_and_did_not_fit_is_not_reported_after_deregister<B: Backend>() {
+    let pipes: Vec<(File, File)> = (0..4).map(|_| full_pipe()).collect();
+    let mut rig = Rig::<B>::with_room_for(1);
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        rig.watch(reader, token, Interest::READABLE);
+    }
+    let (first, _) = rig.ready()[0];
+    let others: Vec<usize> = (0..4).filter(|token| *token != first).collect();
+    rig.deregister(&pipes[others[0]].0);
+    rig.deregister(&pipes[others[1]].0);
+    let mut seen: Vec<usize> = (0..4).map(|_| rig.ready()[0].0).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    let mut left = [first, others[2]];
+    left.sort_unstable();
+    assert_eq!(seen, left);
+}
+
+pub(super) fn ten_thousand_sources_are_told_apart<B: Backend>() {
+    const WANTED: usize = 10_000;
+    let _alone = os::numbers();
+    let (reader, _writer) = empty_pipe();
+    let (ready, _writer2) = full_pipe();
+    let idle: Vec<File> = std::iter::from_fn(|| reader.try_clone().ok()).take(WANTED).collect();
+    // Some numbers for whoever else opens files meanwhile.
+    let idle = &idle[..idle.len().saturating_sub(if idle.len() < WANTED { 64 } else { 0 })];
+    let mut rig = Rig::<B>::new();
+    let mut count = 0;
+    for (token, file) in idle.iter().enumerate() {
+        match rig.register(file, token, Interest::READABLE, Mode::Level) {
+            Ok(()) => count += 1,
+            Err(error) if rig.has(crate::Capabilities::ANY_FD) => panic!("source {token}: {error}"),
+            Err(_) => break,
+        }
+    }
+    if count < WANTED {
+        skip("ten_thousand_sources_are_told_apart", &format!("{count} fds could be had, or be taken"));
+    }
+    rig.silent();
+    if rig.register(&ready, usize::MAX, Interest::READABLE, Mode::Level).is_ok() {
+        assert!(rig.only(usize::MAX).is_readable());
+    }
+    for file in &idle[..count] {
+        rig.deregister(file);
+    }
+}

@@ -1,0 +1,187 @@
+//! What the properties share: a multiplexer with a buffer, and waits that end.
+
+use super::Backend;
+use super::os;
+use crate::{Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, Timeout, Token};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// By when what must happen has happened; only a broken backend takes so long.
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a silence is listened to. Too short a time could overlook a fault, never make one up.
+const SILENCE: Duration = Duration::from_millis(4);
+
+/// An event: its token, and what was reported.
+pub(super) type Seen = (usize, Readiness);
+
+/// A new multiplexer and a buffer.
+pub(super) struct Rig<'fd, B: Backend> {
+    pub(super) mux: B::Mux<'fd>,
+    pub(super) events: Events,
+}
+
+impl<'fd, B: Backend> Rig<'fd, B> {
+    #[track_caller]
+    pub(super) fn new() -> Self {
+        Self::with_room_for(64)
+    }
+
+    #[track_caller]
+    pub(super) fn with_room_for(capacity: usize) -> Self {
+        let mux = B::create().expect("a new multiplexer");
+        Self { mux, events: Events::with_capacity(capacity) }
+    }
+
+    pub(super) fn has(&self, capability: Capabilities) -> bool {
+        self.mux.capabilities().contains(capability)
+    }
+
+    pub(super) fn register(
+        &mut self,
+        fd: &'fd impl AsFd,
+        token: usize,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        self.mux.register(fd.as_fd(), Token(token), interest, mode)
+    }
+
+    /// Registers in level mode.
+    #[track_caller]
+    pub(super) fn watch(&mut self, fd: &'fd impl AsFd, token: usize, interest: Interest) {
+        self.watch_in(fd, token, interest, Mode::Level);
+    }
+
+    #[track_caller]
+    pub(super) fn watch_in(&mut self, fd: &'fd impl AsFd, token: usize, interest: Interest, mode: Mode) {
+        self.register(fd, token, interest, mode).expect("a registration");
+    }
+
+    pub(super) fn try_modify(
+        &mut self,
+        fd: &impl AsFd,
+        token: usize,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        self.mux.modify(fd.as_fd(), Token(token), interest, mode)
+    }
+
+    #[track_caller]
+    pub(super) fn modify(&mut self, fd: &impl AsFd, token: usize, interest: Interest, mode: Mode) {
+        self.try_modify(fd, token, interest, mode).expect("a modified registration");
+    }
+
+    #[track_caller]
+    pub(super) fn deregister(&mut self, fd: &impl AsFd) {
+        self.mux.deregister(fd.as_fd()).expect("an end of the registration");
+    }
+
+    /// Waits, and checks what is true of every wait.
+    #[track_caller]
+    pub(super) fn wait(&mut self, timeout: impl Into<Timeout>) -> Vec<Seen> {
+        let count = self.mux.wait(&mut self.events, timeout.into()).expect("a wait");
+        self.seen(count)
+    }
+
+    #[track_caller]
+    pub(super) fn seen(&self, count: usize) -> Vec<Seen> {
+        assert_eq!(count, self.events.len(), "what a wait returns is the number of events");
+        self.events.iter().map(|event| (event.token().0, event.readiness())).collect()
+    }
+
+    /// What is ready now.
+    #[track_caller]
+    pub(super) fn now(&mut self) -> Vec<Seen> {
+        self.wait(Timeout::Nowait)
+    }
+
+    /// What is ready, once something is.
+    #[track_caller]
+    pub(super) fn ready(&mut self) -> Vec<Seen> {
+        let seen = self.wait(LIMIT);
+        assert!(!seen.is_empty(), "nothing was reported within {LIMIT:?}");
+        seen
+    }
+
+    /// The tokens of what is ready, once something is, in their order.
+    #[track_caller]
+    pub(super) fn tokens(&mut self) -> Vec<usize> {
+        let mut tokens: Vec<_> = self.ready().into_iter().map(|(token, _)| token).collect();
+        tokens.sort_unstable();
+        tokens
+    }
+
+    /// What is reported of `token`, which alone is ready.
+    #[track_caller]
+    pub(super) fn only(&mut self, token: usize) -> Readiness {
+        let seen = self.ready();
+        assert_eq!(seen.len(), 1, "one event, for token {token}: {seen:?}");
+        assert_eq!(seen[0].0, token, "the event is for token {token}: {seen:?}");
+        seen[0].1
+    }
+
+    /// What is reported of `token`, as soon as it `is_it`: for what arrives in steps.
+    #[track_caller]
+    pub(super) fn eventually(&mut self, token: usize, is_it: impl Fn(Readiness) -> bool) -> Readiness {
+        let begin = Instant::now();
+        loop {
+            let seen = self.ready();
+            if let Some(&(_, readiness)) = seen.iter().find(|event| event.0 == token && is_it(event.1)) {
+                return readiness;
+            }
+            assert!(begin.elapsed() < LIMIT, "not so after {LIMIT:?}: {seen:?}");
+        }
+    }
+
+    /// Nothing is reported.
+    #[track_caller]
+    pub(super) fn silent(&mut self) {
+        assert_eq!(self.now(), [], "nothing is to be reported");
+        assert_eq!(self.wait(SILENCE), [], "nothing is to be reported");
+    }
+}
+
+/// A pipe with nothing in it: the end to read from, the end to write to.
+#[track_caller]
+pub(super) fn empty_pipe() -> (File, File) {
+    os::pipe().expect("a pipe")
+}
+
+/// A pipe with a byte in it.
+#[track_caller]
+pub(super) fn full_pipe() -> (File, File) {
+    let (reader, writer) = empty_pipe();
+    write(&writer);
+    (reader, writer)
+}
+
+/// Writes a byte.
+#[track_caller]
+pub(super) fn write(mut to: impl Write) {
+    to.write_all(b"!").expect("room for a byte");
+}
+
+/// Reads a byte.
+#[track_caller]
+pub(super) fn read(mut from: impl std::io::Read) {
+    from.read_exact(&mut [0]).expect("a byte");
+}
+
+/// What a mode needs.
+pub(super) fn needs(mode: Mode) -> Capabilities {
+    match mode {
+        Mode::Level => Capabilities::empty(),
+        Mode::Edge => Capabilities::EDGE,
+        Mode::OneShot => Capabilities::ONE_SHOT,
+        Mode::EdgeOneShot => Capabilities::EDGE_ONE_SHOT,
+        Mode::Exclusive => Capabilities::EXCLUSIVE,
+    }
+}
+
+/// Every mode that there is.
+pub(super) const MODES: [Mode; 5] =
+    [Mode::Level, Mode::Edge, Mode::OneShot, Mode::EdgeOneShot, Mode::Exclusive];

@@ -1,0 +1,141 @@
+//! What is reported of sockets: half-closed, reset, refused, with urgent data.
+
+use super::rig::{Rig, read, write};
+use super::{Backend, lacks, os};
+use crate::{Capabilities, Interest, Readiness};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+
+fn unix_pair() -> (UnixStream, UnixStream) {
+    UnixStream::pair().expect("a socket pair")
+}
+
+/// A connection: the end that connected, the end that accepted.
+#[track_caller]
+fn tcp_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    let client = TcpStream::connect(address).expect("it listens");
+    let (server, _) = listener.accept().expect("a connection");
+    (client, server)
+}
+
+pub(super) fn a_socket_pair_is_writable_and_readable_once_the_other_writes<B: Backend>() {
+    let (ours, theirs) = unix_pair();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&ours, 1, Interest::READABLE | Interest::WRITABLE);
+    assert_eq!(rig.only(1), Readiness::WRITABLE);
+    write(&theirs);
+    assert_eq!(rig.only(1), Readiness::READABLE | Readiness::WRITABLE);
+    read(&ours);
+    assert_eq!(rig.only(1), Readiness::WRITABLE);
+}
+
+pub(super) fn a_peer_that_is_gone_makes_a_socket_readable<B: Backend>() {
+    let (ours, theirs) = unix_pair();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&ours, 1, Interest::READABLE);
+    rig.silent();
+    drop(theirs);
+    assert!(rig.only(1).is_readable());
+}
+
+pub(super) fn a_listener_is_readable_when_somebody_connects<B: Backend>() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    let mut rig = Rig::<B>::new();
+    rig.watch(&listener, 1, Interest::READABLE);
+    rig.silent();
+    let _client = TcpStream::connect(address).expect("it listens");
+    assert!(rig.only(1).is_readable());
+    listener.accept().expect("a connection");
+    rig.silent();
+}
+
+pub(super) fn a_connection_is_writable_once_it_is_made<B: Backend>() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let std::net::SocketAddr::V4(address) = listener.local_addr().expect("its address") else {
+        unreachable!("bound to an IPv4 address")
+    };
+    let client = os::connect(address).expect("a connection that is being made");
+    let mut rig = Rig::<B>::new();
+    rig.watch(&client, 1, Interest::WRITABLE);
+    let readiness = rig.eventually(1, |readiness| readiness.intersects(Readiness::WRITABLE));
+    assert!(!readiness.is_error() && !readiness.is_closed(), "{readiness:?}");
+    assert!(client.take_error().expect("SO_ERROR").is_none());
+}
+
+pub(super) fn a_refused_connection_is_reported<B: Backend>() {
+    let (_socket, address) = os::deaf_port().expect("a port at which nobody listens");
+    let Ok(client) = os::connect(address) else {
+        return super::skip("a_refused_connection_is_reported", "this system refuses it at once");
+    };
+    let mut rig = Rig::<B>::new();
+    rig.watch(&client, 1, Interest::WRITABLE);
+    let readiness = rig.eventually(1, Readiness::is_writable);
+    let error = client.take_error().expect("SO_ERROR").expect("it was refused");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "{readiness:?}");
+}
+
+pub(super) fn a_half_closed_connection_is_readable_and_still_writable<B: Backend>() {
+    let (client, server) = tcp_pair();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&server, 1, Interest::READABLE | Interest::WRITABLE);
+    assert_eq!(rig.only(1), Readiness::WRITABLE);
+    client.shutdown(Shutdown::Write).expect("it is connected");
+    let readiness = rig.eventually(1, Readiness::is_readable);
+    assert!(readiness.is_writable() && !readiness.is_closed(), "{readiness:?}");
+    write(&server);
+    read(&client);
+}
+
+pub(super) fn read_closed_is_reported_to_who_asks_for_it<B: Backend>() {
+    if lacks::<B>("read_closed_is_reported_to_who_asks_for_it", Capabilities::READ_CLOSED) {
+        return;
+    }
+    let (client, server) = tcp_pair();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&server, 1, Interest::READ_CLOSED);
+    write(&client);
+    rig.silent();
+    client.shutdown(Shutdown::Write).expect("it is connected");
+    let readiness = rig.eventually(1, Readiness::is_read_closed);
+    assert!(readiness.intersects(Readiness::READ_CLOSED), "{readiness:?}");
+    assert!(!readiness.intersects(Readiness::READABLE), "{readiness:?}: that was not asked");
+}
+
+pub(super) fn a_reset_is_reported<B: Backend>() {
+    let (client, server) = tcp_pair();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&server, 1, Interest::READABLE);
+    rig.silent();
+    os::reset(client).expect("a reset");
+    assert!(rig.eventually(1, Readiness::is_readable).is_readable());
+    let error = std::io::Read::read(&mut &server, &mut [0]).expect_err("it was reset");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+pub(super) fn urgent_data_is_priority<B: Backend>() {
+    if lacks::<B>("urgent_data_is_priority", Capabilities::PRIORITY) {
+        return;
+    }
+    let (client, server) = tcp_pair();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&server, 1, Interest::PRIORITY);
+    rig.silent();
+    os::send_urgent(&client).expect("it is connected");
+    assert!(rig.eventually(1, Readiness::is_priority).is_priority());
+}
+
+pub(super) fn data_that_is_not_urgent_is_no_priority<B: Backend>() {
+    if lacks::<B>("data_that_is_not_urgent_is_no_priority", Capabilities::PRIORITY) {
+        return;
+    }
+    let (client, server) = tcp_pair();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&server, 1, Interest::READABLE);
+    write(&client);
+    rig.eventually(1, Readiness::is_readable);
+    rig.modify(&server, 1, Interest::PRIORITY, crate::Mode::Level);
+    rig.silent();
+}

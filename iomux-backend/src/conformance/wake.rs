@@ -1,0 +1,140 @@
+//! Wakers: before, during and after a wait, from many threads, and none lost.
+
+use super::rig::{LIMIT, Rig, full_pipe};
+use super::{Backend, lacks};
+use crate::{Capabilities, Error, Interest, Multiplexer, Token, Waker};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+/// A rig with a waker, or the reason why not.
+fn rig_with_a_waker<'fd, B: Backend>(property: &str) -> Option<(Rig<'fd, B>, Waker)> {
+    if lacks::<B>(property, Capabilities::WAKER) {
+        return None;
+    }
+    let mut rig = Rig::<B>::new();
+    let waker = rig.mux.waker(Token(9)).expect("a waker");
+    Some((rig, waker))
+}
+
+pub(super) fn a_wake_before_the_wait_ends_it<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_before_the_wait_ends_it") else { return };
+    rig.silent();
+    waker.wake();
+    assert!(rig.only(9).is_readable());
+}
+
+pub(super) fn a_wake_during_the_wait_ends_it<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_during_the_wait_ends_it") else { return };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            iomux::wait(&mut [], std::time::Duration::from_millis(5)).expect("a pause");
+            waker.wake();
+        });
+        assert!(rig.only(9).is_readable());
+    });
+}
+
+pub(super) fn a_thousand_wakes_are_one_event<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_thousand_wakes_are_one_event") else { return };
+    for _ in 0..1000 {
+        waker.wake();
+    }
+    assert!(rig.only(9).is_readable());
+    rig.silent();
+}
+
+pub(super) fn a_wake_is_reported_once<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_is_reported_once") else { return };
+    for _ in 0..3 {
+        waker.wake();
+        assert!(rig.only(9).is_readable());
+        rig.silent();
+    }
+}
+
+pub(super) fn wakes_of_eight_threads_are_not_lost<B: Backend>() {
+    const ROUNDS: u64 = 1000;
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wakes_of_eight_threads_are_not_lost") else { return };
+    let asked = [const { AtomicU64::new(0) }; 8];
+    let answered = [const { AtomicU64::new(0) }; 8];
+    let is_lost = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for (asked, answered) in asked.iter().zip(&answered) {
+            let (waker, is_lost) = (&waker, &is_lost);
+            scope.spawn(move || {
+                for round in 1..=ROUNDS {
+                    asked.store(round, Ordering::Release);
+                    waker.wake();
+                    // Nobody goes on before its own wake was answered.
+                    while answered.load(Ordering::Acquire) < round && !is_lost.load(Ordering::Relaxed) {
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+        while answered.iter().any(|answer| answer.load(Ordering::Relaxed) < ROUNDS) {
+            let woken = rig.mux.wait(&mut rig.events, LIMIT.into());
+            is_lost.store(woken != Ok(1), Ordering::Relaxed);
+            assert_eq!(woken, Ok(1), "a wake was lost");
+            for (asked, answered) in asked.iter().zip(&answered) {
+                answered.store(asked.load(Ordering::Acquire), Ordering::Release);
+            }
+        }
+    });
+}
+
+pub(super) fn several_wakers_have_their_own_tokens<B: Backend>() {
+    let property = "several_wakers_have_their_own_tokens";
+    let Some((mut rig, first)) = rig_with_a_waker::<B>(property) else { return };
+    let second = rig.mux.waker(Token(10)).expect("another waker");
+    second.wake();
+    assert!(rig.only(10).is_readable());
+    first.wake();
+    assert!(rig.only(9).is_readable());
+    first.wake();
+    second.wake();
+    assert_eq!(rig.tokens(), [9, 10]);
+    rig.silent();
+}
+
+pub(super) fn a_source_with_the_wakers_token_does_no_harm<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let property = "a_source_with_the_wakers_token_does_no_harm";
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>(property) else { return };
+    rig.watch(&reader, 9, Interest::READABLE);
+    assert!(rig.only(9).is_readable());
+    waker.wake();
+    assert_eq!(rig.tokens(), [9, 9]);
+    assert!(rig.only(9).is_readable(), "the wake was reported, the source is still ready");
+    super::rig::read(&reader);
+    rig.silent();
+    waker.wake();
+    assert!(rig.only(9).is_readable());
+}
+
+pub(super) fn a_clone_wakes_as_well<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_clone_wakes_as_well") else { return };
+    let copy = waker.clone();
+    drop(waker);
+    copy.wake();
+    assert!(rig.only(9).is_readable());
+    drop(copy);
+    rig.silent();
+}
+
+pub(super) fn a_waker_outlives_its_multiplexer<B: Backend>() {
+    let Some((rig, waker)) = rig_with_a_waker::<B>("a_waker_outlives_its_multiplexer") else { return };
+    waker.wake();
+    drop(rig);
+    waker.wake();
+    waker.clone().wake();
+}
+
+pub(super) fn without_wakers_asking_for_one_is_an_error<B: Backend>() {
+    let mut rig = Rig::<B>::new();
+    if rig.has(Capabilities::WAKER) {
+        return super::skip("without_wakers_asking_for_one_is_an_error", "it has wakers");
+    }
+    let answer = rig.mux.waker(Token(9));
+    assert!(matches!(answer, Err(Error::Unsupported { .. })), "{answer:?}");
+}

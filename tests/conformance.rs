@@ -1,0 +1,60 @@
+//! The conformance suite over this repository's own backends.
+
+use iomux_backend::conformance::Backend;
+use iomux_backend::{Any, Error, Multiplexer, Poll};
+
+mod poll {
+    use super::{Backend, Error, Poll};
+
+    struct Native;
+
+    impl Backend for Native {
+        type Mux<'fd> = Poll<'fd>;
+
+        fn create<'fd>() -> Result<Poll<'fd>, Error> {
+            Ok(Poll::new())
+        }
+    }
+
+    iomux_backend::conformance!(Native);
+}
+
+mod poll_without_ppoll {
+    use super::{Any, Backend, Error};
+
+    struct ByName;
+
+    impl Backend for ByName {
+        type Mux<'fd> = Any<'fd>;
+
+        fn create<'fd>() -> Result<Any<'fd>, Error> {
+            Ok(iomux_backend::by_name("poll-without-ppoll").expect("a name that there is"))
+        }
+    }
+
+    iomux_backend::conformance!(ByName);
+}
+
+mod trait_object {
+    use super::{Backend, Error, Multiplexer, Poll};
+
+    struct Boxed;
+
+    impl Backend for Boxed {
+        type Mux<'fd> = Box<dyn Multiplexer<'fd> + Send + 'fd>;
+
+        fn create<'fd>() -> Result<Self::Mux<'fd>, Error> {
+            Ok(Box::new(Poll::new()))
+        }
+    }
+
+    iomux_backend::conformance!(Boxed);
+}
+
+#[test]
+fn there_are_more_than_sixty_properties_each_of_its_own_name() {
+    let names: std::collections::BTreeSet<&str> =
+        iomux_backend::conformance::PROPERTIES.iter().copied().collect();
+    assert_eq!(names.len(), iomux_backend::conformance::PROPERTIES.len());
+    assert!(names.len() >= 60, "{}", names.len());
+}
