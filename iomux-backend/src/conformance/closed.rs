@@ -49,6 +49,8 @@ pub(super) fn a_closed_fd_does_not_disturb_the_others<B: Backend>() {
     assert_eq!(answer, Ok(()));
     rig.watch(&other, 2, Interest::READABLE);
     drop(copy);
+    // A mechanism that refuses all fds for one that is closed may report that one alone, once.
+    rig.ready();
     for _ in 0..3 {
         let seen = rig.ready();
         assert!(seen.iter().any(|event| event.0 == 2 && event.1.is_readable()), "{seen:?}");

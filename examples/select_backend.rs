@@ -1,0 +1,292 @@
+//! A backend written outside: select(2) behind `Multiplexer`, in one file, as somebody with a mechanism of
+//! their own would write it. It passes the conformance suite (`tests/conformance.rs`).
+//!
+//! `cargo run --example select_backend`
+//!
+//! What to copy from it: what is registered is a plain list, and what the kernel is given is made from it for
+//! each call; time is a `Deadline`; the waker comes for free from `WakerSource`; and what the mechanism can't
+//! do, it says it can't.
+
+use iomux::Deadline;
+use iomux_backend::{
+    Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, Timeout, Token, Waker, WakerSource,
+};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::select::{FD_SETSIZE, FdSet, select};
+use nix::sys::time::TimeVal;
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+const NAME: &str = "select";
+
+/// A multiplexer over select(2): fds below `FD_SETSIZE`, level and one-shot.
+#[derive(Debug, Default)]
+pub(crate) struct Select<'fd> {
+    registered: Vec<Registration<'fd>>,
+    /// Where the next walk over what is ready begins: at what did not fit into the last buffer.
+    next: usize,
+}
+
+#[derive(Debug)]
+struct Registration<'fd> {
+    source: Source<'fd>,
+    token: Token,
+    interest: Interest,
+    mode: Mode,
+    /// Whether it is asked about: not after a one-shot, nor once its fd was found closed.
+    is_armed: bool,
+}
+
+#[derive(Debug)]
+enum Source<'fd> {
+    Fd(BorrowedFd<'fd>),
+    /// A waker takes its turn like any source.
+    Waker(WakerSource),
+}
+
+impl AsFd for Source<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Fd(fd) => *fd,
+            Self::Waker(source) => source.as_fd(),
+        }
+    }
+}
+
+impl Registration<'_> {
+    fn is_of(&self, fd: BorrowedFd<'_>) -> bool {
+        matches!(&self.source, Source::Fd(own) if own.as_raw_fd() == fd.as_raw_fd())
+    }
+}
+
+/// The three sets that select(2) takes and gives back.
+struct Sets<'a> {
+    read: FdSet<'a>,
+    write: FdSet<'a>,
+    except: FdSet<'a>,
+}
+
+/// What each set is asked with, and what it reports.
+const READ: Interest = Interest::READABLE.union(Interest::READ_NORMAL);
+const WRITE: Interest = Interest::WRITABLE.union(Interest::WRITE_NORMAL);
+const EXCEPT: Interest = Interest::PRIORITY.union(Interest::READ_BAND);
+
+impl<'a> Sets<'a> {
+    fn of(registered: &'a [Registration<'_>]) -> Self {
+        let mut sets = Self { read: FdSet::new(), write: FdSet::new(), except: FdSet::new() };
+        for registration in registered.iter().filter(|registration| registration.is_armed) {
+            let (fd, interest) = (registration.source.as_fd(), registration.interest);
+            if interest.intersects(READ) {
+                sets.read.insert(fd);
+            }
+            if interest.intersects(WRITE) {
+                sets.write.insert(fd);
+            }
+            if interest.intersects(EXCEPT) {
+                sets.except.insert(fd);
+            }
+        }
+        sets
+    }
+
+    /// What is reported of a registration: of what was asked, what the sets have.
+    fn readiness(&self, registration: &Registration<'_>) -> Readiness {
+        let fd = registration.source.as_fd();
+        let mut ready = Interest::empty();
+        if registration.is_armed {
+            ready.set(READ, self.read.contains(fd));
+            ready.set(WRITE, self.write.contains(fd));
+            ready.set(EXCEPT, self.except.contains(fd));
+        }
+        Readiness::from_bits_retain((ready & registration.interest).bits())
+    }
+}
+
+impl<'fd> Select<'fd> {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    fn index(&self, fd: BorrowedFd<'_>) -> Result<usize, Error> {
+        let index = self.registered.iter().position(|registration| registration.is_of(fd));
+        index.ok_or(Error::NotRegistered { fd: fd.as_raw_fd() })
+    }
+
+    fn push(
+        &mut self,
+        source: Source<'fd>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        let number = source.as_fd().as_raw_fd();
+        let number = usize::try_from(number).map_err(|_| Error::NegativeFd { fd: number })?;
+        if number >= FD_SETSIZE {
+            return Err(Error::Unsupported { what: "an fd of FD_SETSIZE or more", backend: NAME });
+        }
+        self.registered.push(Registration { source, token, interest, mode, is_armed: true });
+        Ok(())
+    }
+
+    /// The order in which registrations have their turn: those that did not fit come first.
+    fn turns(&self) -> impl Iterator<Item = usize> + use<> {
+        (self.next..self.registered.len()).chain(0..self.next)
+    }
+
+    /// Reports what is ready; where the buffer ends, the next walk begins.
+    fn report(&mut self, readiness: &[Readiness], events: &mut Events) -> usize {
+        for index in self.turns() {
+            let registration = &mut self.registered[index];
+            if readiness[index].is_empty() {
+                continue;
+            }
+            if !events.push(registration.token, readiness[index]) {
+                self.next = index;
+                return events.len();
+            }
+            if let Source::Waker(source) = &registration.source {
+                source.drain();
+            } else if registration.mode == Mode::OneShot || readiness[index].is_invalid() {
+                registration.is_armed = false;
+            }
+        }
+        self.next = 0;
+        events.len()
+    }
+
+    /// select(2) refuses all fds for the sake of one that is closed, and does not say which.
+    fn closed(&self) -> Vec<Readiness> {
+        let is_closed = |fd: BorrowedFd<'_>| fcntl(fd, FcntlArg::F_GETFD) == Err(Errno::EBADF);
+        let of = |registration: &Registration<'_>| match registration.is_armed {
+            true if is_closed(registration.source.as_fd()) => Readiness::INVALID,
+            _ => Readiness::empty(),
+        };
+        self.registered.iter().map(of).collect()
+    }
+}
+
+/// Modes and interests that select(2) has no way to express.
+fn check(interest: Interest, mode: Mode) -> Result<(), Error> {
+    if !matches!(mode, Mode::Level | Mode::OneShot) {
+        return Err(Error::UnsupportedMode { mode, backend: NAME });
+    }
+    if interest.intersects(Interest::READ_CLOSED) {
+        return Err(Error::Unsupported { what: "Interest::READ_CLOSED", backend: NAME });
+    }
+    Ok(())
+}
+
+/// The time left in µs, rounded up; `None` for ever.
+fn time_left(deadline: &Deadline) -> Option<TimeVal> {
+    let time = deadline.timespec()?;
+    let micros = time.tv_sec * 1_000_000 + (time.tv_nsec + 999) / 1_000;
+    #[allow(clippy::unnecessary_cast, reason = "their types differ between systems; a piece fits them all")]
+    Some(TimeVal::new((micros / 1_000_000) as _, (micros % 1_000_000) as _))
+}
+
+impl<'fd> Multiplexer<'fd> for Select<'fd> {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    // Not HANGUP, READ_CLOSED: select(2) has no words for them. Not MASK: that is pselect(2).
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::ONE_SHOT
+            | Capabilities::WAKER
+            | Capabilities::PRIORITY
+            | Capabilities::FILES
+            | Capabilities::REPORTS_CLOSED
+            | Capabilities::FORK
+    }
+
+    fn register(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        check(interest, mode)?;
+        if self.index(fd).is_ok() {
+            return Err(Error::AlreadyRegistered { fd: fd.as_raw_fd() });
+        }
+        self.push(Source::Fd(fd), token, interest, mode)
+    }
+
+    fn modify(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        check(interest, mode)?;
+        let index = self.index(fd)?;
+        let registration = &mut self.registered[index];
+        (registration.token, registration.interest) = (token, interest);
+        (registration.mode, registration.is_armed) = (mode, true);
+        Ok(())
+    }
+
+    fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
+        let index = self.index(fd)?;
+        self.registered.remove(index);
+        if index < self.next {
+            self.next -= 1;
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
+        events.clear();
+        if events.capacity() == 0 {
+            return Err(Error::NoRoomForEvents);
+        }
+        if timeout == Timeout::Infinite && !self.registered.iter().any(|registration| registration.is_armed) {
+            return Err(Error::NothingToWaitFor);
+        }
+        let deadline = Deadline::new(timeout);
+        loop {
+            let mut sets = Sets::of(&self.registered);
+            let mut time = time_left(&deadline);
+            let answer = select(None, &mut sets.read, &mut sets.write, &mut sets.except, time.as_mut());
+            let readiness = match answer {
+                Ok(0) | Err(Errno::EINTR) if deadline.is_over() => return Ok(0),
+                // A piece of a long time has passed, or a signal handler has run.
+                Ok(0) | Err(Errno::EINTR) => continue,
+                Ok(_) => self.registered.iter().map(|registration| sets.readiness(registration)).collect(),
+                Err(Errno::EBADF) => self.closed(),
+                Err(error) => return Err(Error::Os { call: "select", code: error as i32 }),
+            };
+            if self.report(&readiness, events) > 0 {
+                return Ok(events.len());
+            }
+        }
+    }
+
+    fn waker(&mut self, token: Token) -> Result<Waker, Error> {
+        let source = WakerSource::new()?;
+        let waker = source.waker();
+        self.push(Source::Waker(source), token, Interest::READABLE, Mode::Level)?;
+        Ok(waker)
+    }
+}
+
+fn main() -> std::io::Result<()> {
+    let (reader, mut writer) = std::io::pipe()?;
+    let mut select = Select::new();
+    select.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Level)?;
+    let waker = select.waker(Token(2))?;
+    writer.write_all(b"!")?;
+    let mut events = Events::with_capacity(8);
+    std::thread::scope(|scope| {
+        scope.spawn(|| waker.wake()).join().expect("a wake does not panic");
+        select.wait(&mut events, Timeout::Infinite)
+    })?;
+    for event in &events {
+        let what = if event.token() == Token(2) { "the waker" } else { "the pipe" };
+        println!("{what}: {:?}", event.readiness());
+    }
+    Ok(())
+}
