@@ -271,4 +271,33 @@ mod tests {
         // The last one is still pending.
         assert_eq!(Calls::NATIVE.ppoll(&mut [], Timeout::Nowait, mask), Err(Error::Interrupted));
     }
+
+    #[test]
+    fn a_signal_ends_a_wait_in_pieces_too() {
+        if !HAS_PPOLL {
+            eprintln!("skipped: a signal in a wait in pieces: no ppoll to let it through");
+            return;
+        }
+        let signal = crate::Signal::USR1;
+        sys::pending_again_and_again(signal.as_raw(), 0);
+        let blocked = SigSet::from(signal).block().unwrap();
+        signal_hook::low_level::raise(signal.as_raw()).unwrap();
+        let calls = Calls { longest: MS, ..*Calls::NATIVE };
+        let answer = calls.ppoll(&mut [], Duration::from_secs(600).into(), Some(&blocked.wait_mask()));
+        assert_eq!(answer, Err(Error::Interrupted));
+    }
+
+    #[test]
+    fn the_last_look_sees_what_is_ready() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
+        assert_eq!(Calls::NATIVE.last_look(&mut fds), Ok(0));
+        writer.write_all(b"!").unwrap();
+        assert_eq!(Calls::NATIVE.last_look(&mut fds), Ok(1));
+    }
+
+    #[test]
+    fn has_ppoll_is_a_function_too() {
+        assert_eq!(has_ppoll(), HAS_PPOLL);
+    }
 }
