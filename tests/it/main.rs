@@ -6,6 +6,7 @@ mod bad_input;
 mod c_headers;
 mod calls;
 mod debug;
+mod echo;
 mod model;
 mod nc;
 mod no_compile;

@@ -1,0 +1,245 @@
+//! The echo server and its client as processes: no byte lost, no fd leaked, and nobody hurt by another.
+
+use crate::support::{example, skip};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Only what is broken takes that long.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A running server.
+struct Server {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    address: SocketAddr,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        Self::started_by(Command::new(example("echo_server")).args(arguments))
+    }
+
+    #[track_caller]
+    fn started_by(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ").expect("its first line");
+        let address = address.parse().unwrap();
+        Self { child, output, address }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let client = TcpStream::connect(self.address).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        client.set_write_timeout(Some(DEADLINE)).unwrap();
+        client
+    }
+
+    /// The number of its fds; `None` where that can't be seen.
+    fn fds(&self) -> Option<usize> {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok().map(Iterator::count)
+    }
+
+    /// Ends it by a signal; what it says at last.
+    #[track_caller]
+    fn end_by(mut self, signal: Signal) -> String {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        kill(pid, signal).unwrap();
+        let mut last = String::new();
+        self.output.read_to_string(&mut last).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{last}");
+        last
+    }
+}
+
+#[track_caller]
+fn comes_back(mut client: &TcpStream, bytes: &[u8]) {
+    client.write_all(bytes).unwrap();
+    let mut back = vec![0; bytes.len()];
+    client.read_exact(&mut back).unwrap();
+    assert_eq!(back, bytes);
+}
+
+/// Waits until the server has as many fds again as before: it learns of a closed connection a little later.
+#[track_caller]
+fn has_fds_again(server: &Server, before: usize) {
+    let begin = Instant::now();
+    while server.fds() != Some(before) {
+        assert!(begin.elapsed() < DEADLINE, "{:?} fds, {before} before", server.fds());
+        iomux::wait(&mut [], Duration::from_millis(1)).unwrap();
+    }
+}
+
+fn load(server: &Server, connections: &str, messages: &str) {
+    let output = Command::new(example("load"))
+        .args([&server.address.to_string(), "--connections", connections, "--messages", messages])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("all as sent"), "{output:?}");
+    assert!(said.starts_with(&format!("{connections} connections, ")), "{said}");
+}
+
+#[test]
+fn two_thousand_connections_with_a_hundred_messages_lose_no_byte_and_leak_no_fd() {
+    for backend in ["poll", "poll-without-ppoll"] {
+        let server = Server::start(&["--backend", backend]);
+        let before = server.fds();
+        let (connections, messages) = if backend == "poll" { ("2000", "100") } else { ("200", "20") };
+        load(&server, connections, messages);
+        match before {
+            Some(before) => has_fds_again(&server, before),
+            None => skip("the server's fds", "no /proc to count them in"),
+        }
+        let last = server.end_by(Signal::SIGTERM);
+        assert!(last.starts_with(&format!("served {connections} connections, ")), "{last}");
+    }
+}
+
+#[test]
+fn sigint_and_sigterm_end_it_whatever_the_backend() {
+    for backend in ["poll", "poll-without-ppoll"] {
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            let server = Server::start(&["--backend", backend]);
+            let client = server.connect();
+            comes_back(&client, b"hello");
+            assert_eq!(server.end_by(signal), "served 1 connections, 5 bytes\n", "{backend}");
+            assert_eq!((&client).read(&mut [0]).unwrap(), 0, "the connection is closed");
+        }
+    }
+}
+
+#[test]
+fn a_signal_ends_it_though_a_client_keeps_it_busy() {
+    let server = Server::start(&[]);
+    let client = server.connect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while (&client).write_all(&[7; 1000]).is_ok() && (&client).read(&mut [0; 4096]).is_ok() {}
+        });
+        comes_back(&server.connect(), b"it is busy");
+        server.end_by(Signal::SIGTERM);
+    });
+}
+
+#[test]
+fn what_was_sent_before_the_end_of_the_stream_comes_back() {
+    let server = Server::start(&[]);
+    let client = server.connect();
+    let sent: Vec<u8> = (0..1_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            (&client).write_all(&sent).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+        });
+        let mut back = Vec::new();
+        (&client).read_to_end(&mut back).unwrap();
+        assert_eq!(back, sent);
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_stops_itself_and_nobody_else() {
+    let server = Server::start(&[]);
+    let slow = server.connect();
+    slow.set_nonblocking(true).unwrap();
+    let begin = Instant::now();
+    let mut blocked = 0;
+    while blocked < 20 {
+        assert!(begin.elapsed() < DEADLINE, "the server takes whatever it is sent");
+        match (&slow).write(&[1; 65536]) {
+            Ok(count) => {
+                assert_ne!(count, 0);
+                blocked = 0;
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                blocked += 1;
+                comes_back(&server.connect(), b"and others are served");
+            }
+        }
+    }
+    drop(slow);
+    comes_back(&server.connect(), b"still");
+}
+
+#[test]
+fn an_idle_client_is_closed_and_a_busy_one_is_not() {
+    let server = Server::start(&["--idle", "1"]);
+    let (idle, busy) = (server.connect(), server.connect());
+    idle.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let begin = Instant::now();
+    loop {
+        comes_back(&busy, b"x");
+        match (&idle).read(&mut [0]) {
+            Ok(0) => break,
+            Ok(_) => panic!("nothing was sent"),
+            Err(_) => assert!(begin.elapsed() < DEADLINE, "it is never closed"),
+        }
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(900), "closed after {:?}", begin.elapsed());
+    comes_back(&busy, b"still here");
+}
+
+#[test]
+fn a_reset_hurts_nobody_else() {
+    let server = Server::start(&[]);
+    let other = server.connect();
+    for _ in 0..20 {
+        let client = server.connect();
+        (&client).write_all(b"and away").unwrap();
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        nix::sys::socket::setsockopt(&client, nix::sys::socket::sockopt::Linger, &linger).unwrap();
+        drop(client);
+        comes_back(&other, b"unmoved");
+    }
+}
+
+#[test]
+fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
+    let program = example("echo_server");
+    let script = format!("ulimit -n 24; exec '{}'", program.display());
+    let server = Server::started_by(Command::new("sh").args(["-c", &script]));
+    let mut clients: Vec<TcpStream> = (0..40).map(|_| server.connect()).collect();
+    comes_back(&clients[0], b"the first");
+    // Those that wait in the queue are served once others have gone.
+    while let Some(last) = clients.pop() {
+        if clients.len() < 10 {
+            comes_back(&last, b"served");
+        }
+    }
+    let late = server.connect();
+    comes_back(&late, b"late");
+    drop(late);
+    server.end_by(Signal::SIGTERM);
+}
+
+#[test]
+fn wrong_arguments_are_told_apart_and_explained() {
+    let said = |program: &str, arguments: &[&str]| {
+        let output = Command::new(example(program)).args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, text) = said("echo_server", &["--backend", "devpoll"]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("no backend 'devpoll': here are poll"), "{text}");
+    assert_eq!(said("echo_server", &["--idle"]).0, Some(2));
+    let (code, text) = said("echo_server", &["192.0.2.1:0"]);
+    assert!(code == Some(1) && text.contains("192.0.2.1:0"), "{text}");
+    assert_eq!(said("load", &[]).0, Some(2));
+    let (code, text) = said("load", &["127.0.0.1:1", "--connections", "1"]);
+    assert!(code == Some(1) && text.contains("127.0.0.1:1: connection 0: "), "{text}");
+}
