@@ -5,7 +5,7 @@ use allocation_counter::measure;
 use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io::Write;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Mutex;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -66,4 +66,28 @@ fn a_wait_allocates_nothing() {
         }
     });
     assert_eq!(used.count_total, 0);
+}
+
+#[test]
+fn a_waker_may_get_the_number_of_a_source_that_was_closed_though_registered() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let others: Vec<_> = (0..3).map(|_| reader.try_clone().unwrap()).collect();
+    let mut poll = Poll::new();
+    let closed = reader.try_clone().unwrap();
+    let number = closed.as_raw_fd();
+    // SAFETY: not kept, which is what this is about: the multiplexer is to do no harm even so.
+    unsafe { poll.register_raw(number, Token(1), Interest::READABLE, Mode::Level) }.unwrap();
+    for (token, other) in others.iter().enumerate() {
+        poll.register(other.as_fd(), Token(10 + token), Interest::READABLE, Mode::Level).unwrap();
+    }
+    drop(closed);
+    // One of these gets the number.
+    let wakers: Vec<_> = (0..4).map(|token| poll.waker(Token(100 + token)).unwrap()).collect();
+    wakers.iter().for_each(iomux_backend::Waker::wake);
+    let mut events = Events::with_capacity(16);
+    assert_eq!(poll.wait(&mut events, Timeout::Infinite), Ok(4));
+    assert!(events.iter().all(|event| event.token().0 >= 100), "{events:?}");
+    others.iter().for_each(|other| poll.deregister(other.as_fd()).unwrap());
+    assert_eq!(poll.wait(&mut events, Timeout::Nowait), Ok(0));
 }

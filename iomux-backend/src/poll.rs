@@ -82,6 +82,14 @@ impl<'fd> Poll<'fd> {
         Ok(())
     }
 
+    /// Forgets who had this number before: a source that was closed though it was registered.
+    fn forget_the_earlier_owner(&mut self, fd: RawFd) {
+        if let Some(place) = self.places.get(fd) {
+            self.places.remove(fd);
+            self.remove(place.index());
+        }
+    }
+
     /// Takes the registration at `index` out, without a hole, and without taking its turn from one that
     /// did not fit into the last buffer.
     fn remove(&mut self, index: usize) {
@@ -262,6 +270,7 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         let source = WakerSource::new()?;
         let waker = source.waker();
         self.wakers.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+        self.forget_the_earlier_owner(source.as_fd().as_raw_fd());
         // SAFETY: `wakers` keeps the source, and with it the fd, for as long as `fds` is polled.
         let slot = unsafe { PollFd::from_raw(source.as_fd().as_raw_fd(), Interest::READABLE) };
         self.insert(slot.map_err(from_iomux)?, token, Place::WAKER)?;

@@ -1,6 +1,7 @@
 //! What the crates promise, tried from outside on real pipes, sockets, signals and threads.
 
 mod backend_calls;
+mod backend_errors;
 mod backend_model;
 mod bad_input;
 mod c_headers;

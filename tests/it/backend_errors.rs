@@ -1,0 +1,97 @@
+//! What the errors of a backend say, and what they are as an `io::Error`.
+
+use iomux_backend::{Error, Events, Interest, Mode, Multiplexer, NAMES, Poll, Readiness, Token, by_name};
+use std::io::{self, ErrorKind};
+
+#[test]
+fn each_error_says_what_was_wrong_and_what_to_do() {
+    let backend = "poll";
+    let texts = [
+        (
+            Error::AlreadyRegistered { fd: 5 },
+            "fd 5 is registered already: use `modify` to change what is asked of it",
+        ),
+        (Error::NotRegistered { fd: 5 }, "fd 5 is not registered: use `register` first"),
+        (Error::NoSuchKey, "no source under that key: it was removed"),
+        (Error::NegativeFd { fd: -1 }, "-1 is no fd that can be multiplexed"),
+        (
+            Error::NotPollable { fd: 5, backend },
+            "fd 5 is a file that poll does not take: it is always ready, so read it without waiting",
+        ),
+        (Error::UnsupportedMode { mode: Mode::Edge, backend }, "poll has no mode Edge"),
+        (Error::Unsupported { what: "a signal mask", backend }, "a signal mask is not supported by poll"),
+        (Error::NoRoomForEvents, "the buffer has no room for an event: use Events::with_capacity(1) or more"),
+        (Error::NothingToWaitFor, "would wait for ever: nothing is armed, and the timeout is infinite"),
+        (Error::Interrupted, "a signal handler has run"),
+        (Error::OutOfMemory, "no memory for another registration"),
+    ];
+    for (error, text) in texts {
+        assert_eq!(error.to_string(), text);
+    }
+    let error = Error::Os { call: "eventfd", code: libc::EMFILE };
+    assert!(error.to_string().starts_with("eventfd: "), "{error}");
+}
+
+#[test]
+fn an_io_error_keeps_the_kernels_number_or_says_the_kind() {
+    let table = [
+        (Error::Interrupted, ErrorKind::Interrupted, Some(libc::EINTR)),
+        (Error::Os { call: "poll", code: libc::ENOMEM }, ErrorKind::OutOfMemory, Some(libc::ENOMEM)),
+        (Error::AlreadyRegistered { fd: 5 }, ErrorKind::AlreadyExists, None),
+        (Error::NotRegistered { fd: 5 }, ErrorKind::NotFound, None),
+        (Error::NoSuchKey, ErrorKind::NotFound, None),
+        (Error::NotPollable { fd: 5, backend: "epoll" }, ErrorKind::Unsupported, None),
+        (Error::OutOfMemory, ErrorKind::OutOfMemory, None),
+        (Error::NoRoomForEvents, ErrorKind::InvalidInput, None),
+    ];
+    for (error, kind, code) in table {
+        assert_eq!(error.raw_os_error(), code, "{error}");
+        let io = io::Error::from(error);
+        assert_eq!((io.kind(), io.raw_os_error()), (kind, code), "{error}");
+    }
+}
+
+#[test]
+fn a_buffer_for_events_keeps_to_its_size() {
+    let mut events = Events::with_capacity(2);
+    assert_eq!((events.capacity(), events.remaining(), events.len(), events.is_empty()), (2, 2, 0, true));
+    assert!(!events.push(Token(1), Readiness::empty()), "nothing to report");
+    assert!(events.push(Token(1), Readiness::READABLE));
+    assert_eq!((events.remaining(), events.len(), events.is_empty()), (1, 1, false));
+    assert!(events.push(Token(2), Readiness::HANGUP));
+    assert!(!events.push(Token(3), Readiness::READABLE), "full");
+    let seen: Vec<_> = (&events).into_iter().map(|event| (event.token(), event.readiness())).collect();
+    assert_eq!(seen, [(Token(1), Readiness::READABLE), (Token(2), Readiness::HANGUP)]);
+    assert_eq!(events.iter().len(), 2);
+    assert_eq!(events.get(1).map(|event| event.token()), Some(Token(2)));
+    assert_eq!(events.get(2), None);
+    events.clear();
+    assert_eq!((events.len(), events.capacity(), events.remaining()), (0, 2, 2));
+}
+
+#[test]
+fn every_name_is_a_backend_and_no_other_is() {
+    for name in NAMES {
+        let backend = by_name(name).unwrap();
+        assert!(name.starts_with(backend.name()), "{name}");
+        assert!(!backend.capabilities().is_empty());
+    }
+    let error = by_name("kevent").unwrap_err();
+    assert_eq!(error.to_string(), "no backend 'kevent': here are poll, poll-without-ppoll");
+}
+
+#[test]
+fn a_multiplexer_behind_a_reference_is_one() {
+    let (reader, mut writer) = io::pipe().unwrap();
+    io::Write::write_all(&mut writer, b"!").unwrap();
+    let mut poll = Poll::new();
+    {
+        let mut borrowed: &mut dyn Multiplexer<'_> = &mut poll;
+        let fd = std::os::fd::AsFd::as_fd(&reader);
+        Multiplexer::register(&mut borrowed, fd, Token(4), Interest::READABLE, Mode::Level).unwrap();
+        assert_eq!(Multiplexer::name(&borrowed), "poll");
+        assert_eq!(Multiplexer::capabilities(&borrowed), Poll::new().capabilities());
+    }
+    let mut events = Events::with_capacity(1);
+    assert_eq!(poll.wait(&mut events, iomux::Timeout::Nowait), Ok(1));
+}
