@@ -1,5 +1,5 @@
 //! A backend written outside: select(2) behind `Multiplexer`, in one file, as somebody with a mechanism of
-//! their own would write it. It passes the conformance suite (`tests/conformance.rs`).
+//! their own would write it. It passes the conformance suite (`tests/select_backend.rs`).
 //!
 //! `cargo run --example select_backend`
 //!

@@ -51,27 +51,6 @@ mod trait_object {
     iomux_backend::conformance!(Boxed);
 }
 
-#[allow(dead_code, reason = "an example has a `main`")]
-#[path = "../examples/select_backend.rs"]
-mod select_backend;
-
-mod written_outside {
-    use super::select_backend::Select;
-    use super::{Backend, Error};
-
-    struct OverSelect;
-
-    impl Backend for OverSelect {
-        type Mux<'fd> = Select<'fd>;
-
-        fn create<'fd>() -> Result<Select<'fd>, Error> {
-            Ok(Select::new())
-        }
-    }
-
-    iomux_backend::conformance!(OverSelect);
-}
-
 #[test]
 fn there_are_more_than_sixty_properties_each_of_its_own_name() {
     let names: std::collections::BTreeSet<&str> =
