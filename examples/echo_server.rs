@@ -12,6 +12,7 @@ use iomux_backend::{
     Any, Capabilities, Error, Interest, Key, Mode, Multiplexer, NAMES, Reactor, Ready, SigSet, Signal,
     Timeout, by_name,
 };
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -55,6 +56,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // As many clients as the system allows, not the shell's default.
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
     match Server::start(backend, &options).and_then(Server::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
