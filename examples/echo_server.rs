@@ -8,14 +8,17 @@
 //! paused, so that the loop does not spin. SIGINT and SIGTERM are let through in the wait alone, and end the
 //! server once what is pending was sent.
 
+use iomux::MaskGuard;
 use iomux_backend::{
-    Any, Capabilities, Error, Interest, Key, Mode, Multiplexer, NAMES, Reactor, Ready, SigSet, Signal,
-    Timeout, by_name,
+    Any, Capabilities, Error, Interest, Key, Mode, Multiplexer, NAMES, Reactor, SigSet, Signal, Timeout,
+    by_name,
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::mem;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -30,72 +33,63 @@ const LAST_CALL: Duration = Duration::from_secs(2);
 /// When to try again to accept, if no client has gone meanwhile.
 const RETRY: Duration = Duration::from_millis(100);
 
-struct Options {
-    backend: String,
-    idle: Duration,
-    address: String,
-}
-
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let options = match parse(&words) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            print!("{}", usage());
-            return ExitCode::SUCCESS;
-        }
+    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let done = match parse(&words) {
+        Ok(Some(options)) => Server::start(options).and_then(Server::run),
+        Ok(None) => io::stdout().write_all(usage().as_bytes()),
         Err(message) => {
             eprint!("echo_server: {message}\n{}", usage());
             return ExitCode::from(2);
         }
     };
-    let backend = match by_name(&options.backend) {
-        Ok(backend) => backend,
-        Err(error) => {
+    done.map_or_else(
+        |error| {
             eprintln!("echo_server: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    // As many clients as the system allows, not the shell's default.
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
-    match Server::start(backend, &options).and_then(Server::run) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("echo_server: {}: {error}", options.address);
             ExitCode::FAILURE
-        }
-    }
+        },
+        |()| ExitCode::SUCCESS,
+    )
 }
 
 fn usage() -> String {
     format!(
         "usage: echo_server [--backend NAME] [--idle SECONDS] [ADDRESS:PORT]\n\
+         Without ADDRESS:PORT, any free port of 127.0.0.1; clients may be idle for 60 seconds.\n\
          The backends here: {}. Without --backend, $IOMUX_BACKEND, or poll.\n",
         NAMES.join(", ")
     )
 }
 
+struct Options {
+    backend: Any<'static>,
+    idle: Duration,
+    address: String,
+}
+
 fn parse(words: &[String]) -> Result<Option<Options>, String> {
-    let backend = std::env::var("IOMUX_BACKEND").unwrap_or_else(|_| "poll".into());
-    let mut options = Options { backend, idle: Duration::from_secs(60), address: "127.0.0.1:0".into() };
+    let mut backend = std::env::var("IOMUX_BACKEND").unwrap_or_else(|_| "poll".into());
+    let (mut idle, mut address) = (Duration::from_secs(60), None);
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let mut value = || words.next().cloned().ok_or(format!("{word} needs a value"));
         match word.as_str() {
             "-h" | "--help" => return Ok(None),
-            "--backend" => options.backend = value()?,
+            "--backend" => backend = value()?,
             "--idle" => {
-                let seconds = value()?;
-                let seconds = seconds.parse().map_err(|_| format!("'{seconds}' is no number of seconds"))?;
-                options.idle = Duration::from_secs(seconds);
+                let text = value()?;
+                let seconds: Result<NonZeroU32, _> = text.parse();
+                let seconds =
+                    seconds.map_err(|error| format!("'{text}' is no number of seconds: {error}"))?;
+                idle = Duration::from_secs(seconds.get().into());
             }
             option if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
-            address => options.address = address.into(),
+            text if address.is_some() => return Err(format!("one ADDRESS:PORT is enough, without '{text}'")),
+            text => address = Some(text.to_owned()),
         }
     }
-    Ok(Some(options))
+    let backend = by_name(&backend).map_err(|error| error.to_string())?;
+    Ok(Some(Options { backend, idle, address: address.unwrap_or_else(|| "127.0.0.1:0".into()) }))
 }
 
 /// What the reactor owns.
@@ -116,40 +110,57 @@ impl AsFd for Source {
     }
 }
 
-/// The bytes of a client that are on their way back to it.
+/// A client's state, with the bytes that are on their way back to it.
 struct Connection {
     buffer: Box<[u8]>,
     pending: Range<usize>,
-    has_ended: bool,
     asked: Interest,
     /// When it has been idle for too long.
     expires: Instant,
+    has_ended: bool,
+    /// The server is to end: what comes now is not sent back any more.
+    is_last_call: bool,
 }
 
 impl Connection {
     fn new(expires: Instant) -> Self {
-        let buffer = vec![0; BUFFER_SIZE].into();
-        Self { buffer, pending: 0..0, has_ended: false, asked: Interest::READABLE, expires }
+        let (buffer, asked) = (vec![0; BUFFER_SIZE].into(), Interest::READABLE);
+        Self { buffer, pending: 0..0, asked, expires, has_ended: false, is_last_call: false }
     }
 
-    /// Writes and reads what it can; returns how many bytes were sent back.
+    /// Reads and writes once, what it can; returns how many bytes were sent back.
     fn exchange(&mut self, mut client: &TcpStream) -> io::Result<usize> {
-        let mut sent = 0;
-        if !self.pending.is_empty() {
-            sent = unless_blocked(client.write(&self.buffer[self.pending.clone()]))?.unwrap_or(0);
-            self.pending.start += sent;
-        }
-        if self.pending.is_empty() {
-            self.pending = 0..0;
-        }
-        if !self.has_ended && self.pending.end < self.buffer.len() {
-            match unless_blocked(client.read(&mut self.buffer[self.pending.end..]))? {
+        // Read even in the last call: to close on bytes that were not read is to reset the connection,
+        // and what is still on its way to the client would be lost.
+        let mut unwanted = [0; 4096];
+        let room = if self.is_last_call { &mut unwanted } else { &mut self.buffer[self.pending.end..] };
+        if !self.has_ended && !room.is_empty() {
+            match unless_blocked(client.read(room))? {
                 Some(0) => self.has_ended = true,
-                Some(count) => self.pending.end += count,
-                None => {}
+                Some(count) if !self.is_last_call => self.pending.end += count,
+                _ => {}
             }
         }
+        if self.pending.is_empty() {
+            return Ok(0);
+        }
+        let sent = unless_blocked(client.write(&self.buffer[self.pending.clone()]))?.unwrap_or(0);
+        self.pending.start += sent;
+        if self.pending.is_empty() {
+            self.pending = 0..0;
+            self.say_goodbye(client)?;
+        }
         Ok(sent)
+    }
+
+    /// What is pending is still sent; then the client hears that this was all.
+    fn begin_last_call(&mut self, client: &TcpStream) -> io::Result<()> {
+        self.is_last_call = true;
+        self.say_goodbye(client)
+    }
+
+    fn say_goodbye(&self, client: &TcpStream) -> io::Result<()> {
+        if self.is_last_call && self.pending.is_empty() { client.shutdown(Shutdown::Write) } else { Ok(()) }
     }
 
     fn is_done(&self) -> bool {
@@ -157,8 +168,9 @@ impl Connection {
     }
 
     fn interest(&self) -> Interest {
+        let has_room = self.is_last_call || self.pending.end < self.buffer.len();
         let mut interest = Interest::empty();
-        interest.set(Interest::READABLE, !self.has_ended && self.pending.end < self.buffer.len());
+        interest.set(Interest::READABLE, !self.has_ended && has_room);
         interest.set(Interest::WRITABLE, !self.pending.is_empty());
         interest
     }
@@ -177,73 +189,104 @@ struct Server {
     idle: Duration,
     /// When each client expires, the next one first.
     expiries: BTreeSet<(Instant, Key)>,
-    /// Out of fds: when to accept again.
+    /// No client can be taken, for want of fds as a rule: when to try again.
     retry: Option<Instant>,
     is_to_end: Arc<AtomicBool>,
-    mask: Option<SigSet>,
+    /// What holds the signals back outside of the wait, if the backend can let them through there.
+    blocked: Option<MaskGuard>,
     served: u64,
     bytes: usize,
 }
 
 impl Server {
-    fn start(backend: Any<'static>, options: &Options) -> io::Result<Self> {
-        let has_mask = backend.capabilities().contains(Capabilities::MASK);
+    fn start(options: Options) -> io::Result<Self> {
+        // As many clients as the system allows, not the shell's default.
+        if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+        }
+        let Options { backend, idle, address } = options;
         let mut reactor = Reactor::with(backend, 1024);
         let is_to_end = Arc::default();
-        let mask = handle_signals(&mut reactor, has_mask, &is_to_end)?;
-        let listener = TcpListener::bind(&options.address)?;
+        let blocked = handle_signals(&mut reactor, &is_to_end)?;
+        let listener = TcpListener::bind(&address)
+            .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
         listener.set_nonblocking(true)?;
-        println!("listening on {}", listener.local_addr()?);
+        writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
         let listener = reactor.insert(Source::Listener(listener), None, Interest::READABLE, Mode::Level)?;
-        let (expiries, retry, idle) = (BTreeSet::new(), None, options.idle);
-        Ok(Self { reactor, listener, idle, expiries, retry, is_to_end, mask, served: 0, bytes: 0 })
+        let (expiries, retry) = (BTreeSet::new(), None);
+        Ok(Self { reactor, listener, idle, expiries, retry, is_to_end, blocked, served: 0, bytes: 0 })
     }
 
+    /// Serves until a signal says that it is enough, takes no more clients then, sends what is pending, and
+    /// says what was done.
     fn run(mut self) -> io::Result<()> {
-        while !self.is_to_end.load(Ordering::Acquire) {
-            let next = self.expiries.first().map(|(expiry, _)| *expiry).into_iter().chain(self.retry).min();
-            self.wait(next.map_or(Timeout::Infinite, Timeout::Until))?;
-            self.serve();
-            self.close_idle(Instant::now());
-            if self.retry.is_some_and(|time| time <= Instant::now()) {
-                self.accept_again();
-            }
+        while !self.is_to_end.swap(false, Ordering::AcqRel) {
+            self.turn(None)?;
         }
-        self.end()
+        self.retry = None;
+        self.reactor.remove(self.listener);
+        let clients: Vec<_> = self.expiries.iter().map(|(_, key)| *key).collect();
+        for key in clients {
+            if let Some((Source::Client(client), Some(connection))) = self.reactor.get(key) {
+                let _ = connection.begin_last_call(client); // if that fails, so does the next read
+            }
+            self.serve_client(key);
+        }
+        let last_call = Instant::now() + LAST_CALL;
+        // A second signal does not wait for them.
+        while !self.expiries.is_empty()
+            && Instant::now() < last_call
+            && !self.is_to_end.load(Ordering::Acquire)
+        {
+            self.turn(Some(last_call))?;
+        }
+        writeln!(io::stdout(), "served {} connections, {} bytes", self.served, self.bytes)
     }
 
-    fn wait(&mut self, timeout: Timeout) -> Result<usize, Error> {
-        let answer = match &self.mask {
-            Some(mask) => self.reactor.wait_masked(timeout, mask),
+    /// Waits once, and does what is to be done then.
+    fn turn(&mut self, until: Option<Instant>) -> io::Result<()> {
+        let expiry = self.expiries.first().map(|(expiry, _)| *expiry);
+        let next = [until, expiry, self.retry].into_iter().flatten().min();
+        let timeout = next.map_or(Timeout::Infinite, Timeout::Until);
+        let answer = match &self.blocked {
+            Some(guard) => self.reactor.wait_masked(timeout, &guard.wait_mask()),
             None => self.reactor.wait(timeout),
         };
-        // The loop asks what the signal was about.
-        if answer == Err(Error::Interrupted) { Ok(0) } else { answer }
-    }
-
-    fn serve(&mut self) {
+        match answer {
+            Err(Error::Interrupted) => return Ok(()), // the loop looks at what the handler has left
+            answer => answer?,
+        };
         while let Some(ready) = self.reactor.next_ready() {
             match self.reactor.get(ready.key()) {
                 Some((Source::Listener(_), _)) => self.accept(),
-                Some((Source::Signals(_), _)) => self.is_to_end.store(true, Ordering::Release),
-                _ => self.serve_client(ready),
+                Some((Source::Signals(stream), _)) => {
+                    let _count = { stream }.read(&mut [0; 16])?; // how often does not matter
+                    self.is_to_end.store(true, Ordering::Release);
+                }
+                _ => self.serve_client(ready.key()),
             }
         }
+        self.close_idle();
+        if self.retry.is_some_and(|time| time <= Instant::now()) {
+            self.accept_again();
+        }
+        Ok(())
     }
 
     fn accept(&mut self) {
         while let Some((Source::Listener(listener), _)) = self.reactor.get(self.listener) {
             match listener.accept() {
                 Ok((client, _)) => self.take(client),
-                Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                    // The client stays in the queue, and would be reported for ever.
-                    self.retry = Some(Instant::now() + RETRY);
-                    let _ = self.reactor.pause(self.listener);
-                    return;
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // Gone again before it was accepted, and the like: the next one may be well.
-                Err(_) => {}
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return,
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {} // the next one may be well
+                    _ => {
+                        // Out of fds, as a rule: who waits in the queue would be reported for ever.
+                        self.retry = Some(Instant::now() + RETRY);
+                        let _ = self.reactor.pause(self.listener);
+                        return;
+                    }
+                },
             }
         }
     }
@@ -254,35 +297,32 @@ impl Server {
     }
 
     fn take(&mut self, client: TcpStream) {
-        if client.set_nonblocking(true).is_err() {
-            return;
+        if client.set_nonblocking(true).and(client.set_nodelay(true)).is_err() {
+            return; // gone already
         }
         let expires = Instant::now() + self.idle;
         let connection = Some(Connection::new(expires));
-        if let Ok(key) =
-            self.reactor.insert(Source::Client(client), connection, Interest::READABLE, Mode::Level)
-        {
+        let answer = self.reactor.insert(Source::Client(client), connection, Interest::READABLE, Mode::Level);
+        if let Ok(key) = answer {
             self.expiries.insert((expires, key));
             self.served += 1;
         }
     }
 
-    fn serve_client(&mut self, ready: Ready) {
-        let key = ready.key();
+    fn serve_client(&mut self, key: Key) {
         let Some((Source::Client(client), Some(connection))) = self.reactor.get(key) else { return };
         let Ok(sent) = connection.exchange(client) else { return self.close(key) };
+        self.bytes += sent;
         if connection.is_done() {
-            self.bytes += sent;
             return self.close(key);
         }
-        let (old, new) = (connection.expires, Instant::now() + self.idle);
-        connection.expires = new;
+        let expires = Instant::now() + self.idle;
+        self.expiries.remove(&(mem::replace(&mut connection.expires, expires), key));
+        self.expiries.insert((expires, key));
         let interest = connection.interest();
-        let is_changed = std::mem::replace(&mut connection.asked, interest) != interest;
-        self.bytes += sent;
-        self.expiries.remove(&(old, key));
-        self.expiries.insert((new, key));
-        if is_changed && self.reactor.modify(key, interest, Mode::Level).is_err() {
+        if mem::replace(&mut connection.asked, interest) != interest
+            && self.reactor.modify(key, interest, Mode::Level).is_err()
+        {
             self.close(key);
         }
     }
@@ -296,38 +336,11 @@ impl Server {
         }
     }
 
-    fn close_idle(&mut self, now: Instant) {
-        while let Some(&(expiry, key)) = self.expiries.first() {
-            if expiry > now {
-                return;
-            }
+    fn close_idle(&mut self) {
+        let now = Instant::now();
+        while let Some(&(_, key)) = self.expiries.first().filter(|(expiry, _)| *expiry <= now) {
             self.close(key);
         }
-    }
-
-    /// Takes no more, sends what is pending, and says what was done.
-    fn end(mut self) -> io::Result<()> {
-        self.reactor.remove(self.listener);
-        let last_call = Instant::now() + LAST_CALL;
-        loop {
-            self.reactor.retain(|_, source, connection| match (source, connection) {
-                (Source::Client(client), Some(connection)) => {
-                    connection.has_ended = true;
-                    connection.exchange(client).is_ok() && !connection.pending.is_empty()
-                }
-                _ => false,
-            });
-            if self.reactor.is_empty() || Instant::now() >= last_call {
-                break;
-            }
-            let keys: Vec<Key> = self.reactor.keys().collect();
-            for key in keys {
-                self.reactor.modify(key, Interest::WRITABLE, Mode::Level)?;
-            }
-            self.reactor.wait(Timeout::Until(last_call))?;
-        }
-        println!("served {} connections, {} bytes", self.served, self.bytes);
-        Ok(())
     }
 }
 
@@ -335,18 +348,15 @@ impl Server {
 /// by way of a socket that the reactor waits for.
 fn handle_signals(
     reactor: &mut Reactor<Source, Option<Connection>, Any<'static>>,
-    has_mask: bool,
     is_to_end: &Arc<AtomicBool>,
-) -> io::Result<Option<SigSet>> {
+) -> io::Result<Option<MaskGuard>> {
     let signals = [Signal::INT, Signal::TERM];
-    if has_mask {
+    if reactor.backend().capabilities().contains(Capabilities::MASK) {
         let blocked = SigSet::from_iter(signals).block()?;
-        let mask = blocked.wait_mask();
-        std::mem::forget(blocked); // for as long as the program runs
         for signal in signals {
             signal_hook::flag::register(signal.as_raw(), Arc::clone(is_to_end))?;
         }
-        return Ok(Some(mask));
+        return Ok(Some(blocked));
     }
     let (reader, writer) = UnixStream::pair()?;
     for signal in signals {

@@ -2,85 +2,96 @@
 //!
 //! `cargo run --example load -- 127.0.0.1:7777 --connections 2000 --messages 100`
 //!
-//! What to copy from it: the other side of a protocol on a `Reactor`, with the state of each connection beside
-//! its source, and a deadline for all of it.
+//! What to copy from it: the other side of a protocol on a `Reactor`. Connections are opened without waiting for
+//! one after the other, each has its state beside its source and takes its turn, and a deadline holds for all
+//! of it, however busy it is.
 
 use iomux_backend::{Any, Interest, Key, Mode, NAMES, Reactor, Timeout, by_name};
+use libc::EINPROGRESS;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-struct Options {
-    address: String,
-    connections: u64,
-    messages: u64,
-    size: u64,
-    deadline: Duration,
-    backend: String,
-}
+const CHUNK: usize = 4096;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let options = match parse(&words) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            print!("{}", usage());
-            return ExitCode::SUCCESS;
-        }
+    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let done = match parse(&words) {
+        Ok(Some((backend, options))) => run(backend, &options)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", options.address)))
+            .and_then(|summary| writeln!(io::stdout(), "{summary}")),
+        Ok(None) => io::stdout().write_all(usage().as_bytes()),
         Err(message) => {
             eprint!("load: {message}\n{}", usage());
             return ExitCode::from(2);
         }
     };
-    match run(&options) {
-        Ok(summary) => {
-            println!("{summary}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("load: {}: {error}", options.address);
+    done.map_or_else(
+        |error| {
+            eprintln!("load: {error}");
             ExitCode::FAILURE
-        }
-    }
+        },
+        |()| ExitCode::SUCCESS,
+    )
 }
 
 fn usage() -> String {
     format!(
         "usage: load ADDRESS:PORT [--connections 2000] [--messages 100] [--size 64] [--deadline SECONDS]\n\
-         \x20           [--backend NAME]   the backends here: {}\n",
+         \x20           [--backend NAME]\n\
+         The backends here: {}. Without --backend, $IOMUX_BACKEND, or poll.\n",
         NAMES.join(", ")
     )
 }
 
-fn parse(words: &[String]) -> Result<Option<Options>, String> {
-    let backend = std::env::var("IOMUX_BACKEND").unwrap_or_else(|_| "poll".into());
-    let deadline = Duration::from_secs(120);
-    let address = String::new();
-    let mut options = Options { address, connections: 2000, messages: 100, size: 64, deadline, backend };
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let mut value = || words.next().cloned().ok_or(format!("{word} needs a value"));
-        let number = |text: String| text.parse::<u64>().map_err(|_| format!("'{text}' is no number"));
-        match word.as_str() {
-            "-h" | "--help" => return Ok(None),
-            "--connections" => options.connections = number(value()?)?,
-            "--messages" => options.messages = number(value()?)?,
-            "--size" => options.size = number(value()?)?.max(1),
-            "--deadline" => options.deadline = Duration::from_secs(number(value()?)?),
-            "--backend" => options.backend = value()?,
-            option if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
-            address => options.address = address.into(),
-        }
-    }
-    by_name(&options.backend).map_err(|error| error.to_string())?;
-    if options.address.is_empty() { Err("an ADDRESS:PORT is needed".into()) } else { Ok(Some(options)) }
+struct Options {
+    address: String,
+    connections: u64,
+    /// Of each connection.
+    messages: u64,
+    /// Of a message, on average.
+    size: u64,
+    deadline: Duration,
 }
 
-/// What a connection sends, and expects back: a stream of bytes of its own, in messages of different sizes.
+fn parse(words: &[String]) -> Result<Option<(Any<'static>, Options)>, String> {
+    let mut backend = std::env::var("IOMUX_BACKEND").unwrap_or_else(|_| "poll".into());
+    let (mut address, mut deadline) = (None, 120);
+    let (mut connections, mut messages, mut size) = (2000, 100, 64);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        let number = |text: &String| match text.parse::<NonZeroU32>() {
+            Ok(number) => Ok(number.get().into()),
+            Err(error) => Err(format!("{word}: '{text}': {error}")),
+        };
+        match word.as_str() {
+            "-h" | "--help" => return Ok(None),
+            "--connections" => connections = number(value()?)?,
+            "--messages" => messages = number(value()?)?,
+            "--size" => size = number(value()?)?,
+            "--deadline" => deadline = number(value()?)?,
+            "--backend" => backend = value()?.clone(),
+            option if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
+            text if address.is_some() => return Err(format!("one ADDRESS:PORT is enough, without '{text}'")),
+            text => address = Some(text.to_owned()),
+        }
+    }
+    let backend = by_name(&backend).map_err(|error| error.to_string())?;
+    let address = address.ok_or("an ADDRESS:PORT is needed")?;
+    let deadline = Duration::from_secs(deadline);
+    Ok(Some((backend, Options { address, connections, messages, size, deadline })))
+}
+
+/// What a connection sends, and expects back: a stream of bytes of its own, in messages of different sizes,
+/// each sent when the one before has come back.
 struct Talk {
-    seed: u64,
+    /// The connection's.
+    number: u64,
     messages_left: u64,
     /// Where in the stream the message that is under way ends.
     message_end: u64,
@@ -88,81 +99,82 @@ struct Talk {
     received: u64,
 }
 
-fn mixed(seed: u64, number: u64) -> u64 {
-    let mixed = (seed ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 17
-}
-
 impl Talk {
-    fn new(seed: u64, options: &Options) -> Self {
-        let mut talk = Self { seed, messages_left: options.messages, message_end: 0, sent: 0, received: 0 };
-        talk.next_message(options.size);
+    fn new(number: u64, options: &Options) -> Self {
+        let messages_left = options.messages;
+        let mut talk = Self { number, messages_left, message_end: 0, sent: 0, received: 0 };
+        talk.begin_message(options.size);
         talk
     }
 
-    /// Begins the next message, if there is one: of the wanted size on average.
-    fn next_message(&mut self, size: u64) -> bool {
-        if self.messages_left == 0 {
-            return false;
-        }
+    fn begin_message(&mut self, size: u64) {
         self.messages_left -= 1;
-        self.message_end += 1 + mixed(self.seed, self.message_end) % (2 * size - 1);
-        true
+        self.message_end += 1 + self.noise(self.message_end) % (2 * size - 1);
+    }
+
+    /// Looks random, and is the same for the same position (splitmix64).
+    fn noise(&self, position: u64) -> u64 {
+        let mixed = (self.number << 40 | position).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB) >> 24
     }
 
     fn byte(&self, position: u64) -> u8 {
-        mixed(self.seed, position).to_le_bytes()[0]
+        self.noise(position).to_le_bytes()[0]
     }
 
-    /// Sends and receives what it can, one message after the other; `false` once all has come back.
-    fn go_on(&mut self, server: &TcpStream, size: u64) -> io::Result<bool> {
-        loop {
-            self.send(server)?;
-            if !self.receive(server)? {
-                return Ok(true);
-            }
-            if !self.next_message(size) {
-                return Ok(false);
+    /// Sends what it can, reads once, and answers; `true` once all has come back, and then the end.
+    fn go_on(&mut self, mut server: &TcpStream, size: u64) -> io::Result<bool> {
+        if self.sent == 0
+            && let Some(error) = server.take_error()?
+        {
+            return Err(error); // that it could not connect
+        }
+        self.send(server)?;
+        let mut buffer = [0; CHUNK];
+        let Some(count) = unless_blocked(server.read(&mut buffer))? else { return Ok(false) };
+        let is_over = self.messages_left == 0 && self.received == self.message_end;
+        if count == 0 && !is_over {
+            return Err(io::Error::other("closed by the server"));
+        }
+        self.check(&buffer[..count])?;
+        if count > 0 && self.received == self.message_end {
+            if self.messages_left == 0 {
+                server.shutdown(Shutdown::Write)?;
+            } else {
+                self.begin_message(size);
+                self.send(server)?;
             }
         }
+        Ok(count == 0)
     }
 
     fn send(&mut self, mut server: &TcpStream) -> io::Result<()> {
+        let mut buffer = [0; CHUNK];
         while self.sent < self.message_end {
-            let end = self.message_end.min(self.sent + 4096);
-            let message: Vec<u8> = (self.sent..end).map(|position| self.byte(position)).collect();
-            match server.write(&message) {
-                Ok(count) => self.sent += count as u64,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
+            let positions = self.sent..self.message_end;
+            let bytes = buffer.iter_mut().zip(positions).map(|(byte, position)| *byte = self.byte(position));
+            let count = bytes.count();
+            let Some(sent) = unless_blocked(server.write(&buffer[..count]))? else { break };
+            self.sent += sent as u64;
         }
         Ok(())
     }
 
-    /// Whether the message that is under way has come back whole.
-    fn receive(&mut self, mut server: &TcpStream) -> io::Result<bool> {
-        let mut buffer = [0; 4096];
-        while self.received < self.message_end {
-            let count = match server.read(&mut buffer) {
-                Ok(0) => return Err(self.broken("the server closed")),
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error),
-            };
-            for byte in &buffer[..count] {
-                if self.received >= self.sent || *byte != self.byte(self.received) {
-                    return Err(self.broken("another byte than was sent"));
-                }
-                self.received += 1;
+    fn check(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for byte in bytes {
+            let position = self.received;
+            if position == self.sent {
+                return Err(io::Error::other("more has come back than was sent"));
             }
+            let expected = self.byte(position);
+            if *byte != expected {
+                let message = format!("byte {position} was {expected:#04x}, and came back as {byte:#04x}");
+                return Err(io::Error::other(message));
+            }
+            self.received += 1;
         }
-        Ok(true)
-    }
-
-    fn broken(&self, what: &str) -> io::Error {
-        let Self { seed, sent, received, .. } = self;
-        io::Error::other(format!("connection {seed}: {what}, {sent} sent and {received} received"))
+        Ok(())
     }
 
     fn interest(&self) -> Interest {
@@ -170,34 +182,60 @@ impl Talk {
         interest.set(Interest::WRITABLE, self.sent < self.message_end);
         interest
     }
+
+    fn broken(&self, error: &io::Error) -> io::Error {
+        let Self { number, sent, received, .. } = self;
+        let message = format!("connection {number}: {error} ({sent} bytes sent, {received} received)");
+        io::Error::new(error.kind(), message)
+    }
 }
 
-fn run(options: &Options) -> io::Result<String> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
-    let backend = by_name(&options.backend).map_err(io::Error::other)?;
+fn unless_blocked(answer: io::Result<usize>) -> io::Result<Option<usize>> {
+    match answer {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+/// A connection that is under way: it is made, or has failed, when it is writable.
+fn open(address: SocketAddr) -> io::Result<TcpStream> {
+    let server = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    server.set_nonblocking(true)?;
+    server.set_tcp_nodelay(true)?;
+    match server.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(EINPROGRESS) => Err(error),
+        _ => Ok(server.into()),
+    }
+}
+
+fn run(backend: Any<'static>, options: &Options) -> io::Result<String> {
+    // Where there is no limit the system may refuse to have it so; what there is may be enough.
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+    let deadline = Instant::now() + options.deadline;
+    let address = options.address.to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
+    let Options { connections, messages, .. } = options;
     let mut reactor: Reactor<TcpStream, Talk, Any<'static>> = Reactor::with(backend, 1024);
-    for seed in 0..options.connections {
-        let server = TcpStream::connect(&options.address)
-            .map_err(|error| io::Error::new(error.kind(), format!("connection {seed}: {error}")))?;
-        server.set_nonblocking(true)?;
-        server.set_nodelay(true)?;
-        let talk = Talk::new(seed, options);
+    for number in 0..*connections {
+        let talk = Talk::new(number, options);
+        let server = open(address).map_err(|error| {
+            io::Error::new(error.kind(), format!("only {number} of {connections} connections: {error}"))
+        })?;
         let interest = talk.interest();
         reactor.insert(server, talk, interest, Mode::Level)?;
     }
-    let deadline = Instant::now() + options.deadline;
     let mut bytes = 0;
     while !reactor.is_empty() {
-        if reactor.wait(Timeout::Until(deadline))? == 0 {
-            let left = reactor.len();
-            return Err(io::Error::new(ErrorKind::TimedOut, format!("{left} connections have not ended")));
-        }
+        reactor.wait(Timeout::Until(deadline))?;
         while let Some(ready) = reactor.next_ready() {
             bytes += serve(&mut reactor, ready.key(), options.size)?;
         }
+        if Instant::now() >= deadline {
+            let message = format!("{} of {connections} connections have not ended in time", reactor.len());
+            return Err(io::Error::new(ErrorKind::TimedOut, message));
+        }
     }
-    let Options { connections, messages, .. } = options;
     Ok(format!("{connections} connections, {} messages, {bytes} bytes, all as sent", connections * messages))
 }
 
@@ -205,7 +243,7 @@ fn run(options: &Options) -> io::Result<String> {
 fn serve(reactor: &mut Reactor<TcpStream, Talk, Any<'static>>, key: Key, size: u64) -> io::Result<u64> {
     let Some((server, talk)) = reactor.get(key) else { return Ok(0) };
     let before = talk.interest();
-    if !talk.go_on(server, size)? {
+    if talk.go_on(server, size).map_err(|error| talk.broken(&error))? {
         let received = talk.received;
         reactor.remove(key);
         return Ok(received);
