@@ -1,7 +1,7 @@
 //! One suite of properties that proves a multiplexer, whoever has written it.
 //!
 //! # A backend in an hour
-//! 1. Implement [`Multiplexer`](crate::Multiplexer) for a type with the lifetime of its sources. The trait's
+//! 1. Implement [`Multiplexer`] for a type with the lifetime of its sources. The trait's
 //!    documentation is the contract. Keep what is registered in a list or a table by fd number; what the kernel
 //!    is given follows from it. [`Poll`](crate::Poll) is the model, and reads in ten minutes.
 //! 2. Take time from [`iomux::Deadline`]: take it once, give the kernel its pieces, go on after EINTR, and
@@ -34,17 +34,24 @@
 
 mod closed;
 mod fairness;
+mod interests;
 mod modes;
 mod os;
 mod readiness;
 mod registration;
 mod rig;
+mod signals;
 mod sockets;
 mod time;
+mod turns;
 mod wake;
 
 use crate::{Capabilities, Error, Multiplexer};
 use std::io::Write;
+use std::panic::resume_unwind;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// A family of multiplexers: one for each lifetime of the sources.
 pub trait Backend {
@@ -80,6 +87,25 @@ fn skip(property: &str, reason: &str) {
     }
 }
 
+/// How long a property may take, on a slow machine too; a wait that never ends takes longer.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Runs `tried` in a thread of its own, so that a backend whose wait never ends fails instead of hanging.
+fn with_patience(property: &str, tried: fn()) {
+    let (ends, has_ended) = mpsc::channel::<()>();
+    let begun = thread::Builder::new().name(property.to_owned()).spawn(move || {
+        let _ends = ends;
+        tried();
+    });
+    let thread = begun.expect("a thread");
+    if has_ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+        panic!("{property} has not ended after {PATIENCE:?}: does a wait never end?");
+    }
+    if let Err(failure) = thread.join() {
+        resume_unwind(failure);
+    }
+}
+
 /// Lists the properties, and makes the macro that makes a test of each.
 macro_rules! suite {
     ($dollar:tt $($module:ident { $($name:ident)* })*) => {
@@ -91,10 +117,11 @@ macro_rules! suite {
         /// # Panics
         /// If `B` does not have the property, or there is none of that name.
         pub fn run<B: Backend>(property: &str) {
-            match property {
-                $($(stringify!($name) => $module::$name::<B>(),)*)*
+            let tried: fn() = match property {
+                $($(stringify!($name) => $module::$name::<B>,)*)*
                 _ => panic!("no property '{property}': see conformance::PROPERTIES"),
-            }
+            };
+            with_patience(property, tried);
         }
 
         /// Makes a `#[test]` of each property of the conformance suite, for a
@@ -177,6 +204,8 @@ suite! { $
         edge_reports_once_for_each_arrival
         edge_one_shot_reports_once_until_modified
         exclusive_reports_like_level
+        edge_is_armed_again_by_a_modify_that_changes_nothing
+        one_shot_that_has_reported_and_is_asked_for_nothing_hears_a_hangup
     }
     fairness {
         at_most_one_event_a_registration_and_wait
@@ -203,6 +232,7 @@ suite! { $
         a_masked_wait_reports_what_is_ready
         a_masked_wait_is_not_early
         without_a_mask_a_masked_wait_is_an_error
+        what_is_not_asked_does_not_end_a_wait
     }
     wake {
         a_wake_before_the_wait_ends_it
@@ -215,6 +245,8 @@ suite! { $
         a_clone_wakes_as_well
         a_waker_outlives_its_multiplexer
         without_wakers_asking_for_one_is_an_error
+        a_wake_after_a_wait_is_for_the_next
+        a_waker_without_its_multiplexer_writes_to_nobody
     }
     closed {
         a_closed_fd_is_reported_at_most_once
@@ -223,5 +255,36 @@ suite! { $
         a_closed_fd_can_be_deregistered
         an_fd_that_is_closed_after_deregister_is_not_heard_of
         it_works_in_a_child_after_fork
+    }
+    interests {
+        an_interest_that_is_not_there_is_an_error_and_changes_nothing
+        what_is_there_is_never_refused
+        bits_without_a_name_never_panic
+        normal_and_band_interests_are_reported_or_refused
+        asked_for_nothing_by_a_modify_it_still_hears_a_hangup
+        a_reset_is_reported_though_nothing_is_asked
+        a_modify_to_nothing_and_back_loses_nothing
+        a_modify_just_before_a_deregister_leaves_nothing_behind
+        two_multiplexers_may_watch_the_same_fd
+        a_counter_is_readable_until_it_is_drained
+        a_large_number_is_as_good_as_any
+    }
+    turns {
+        no_more_is_reported_than_there_is_room_for
+        what_did_not_fit_comes_first
+        what_did_not_fit_and_is_no_longer_ready_is_not_reported
+        turns_survive_a_deregister_of_whichever
+        a_newcomer_gets_its_turn_and_takes_nobodys
+        one_shot_that_did_not_fit_is_still_armed
+        edge_that_did_not_fit_is_not_lost
+        what_did_not_fit_is_not_reported_of_the_next_owner_of_the_number
+    }
+    signals {
+        signals_hide_no_event
+        an_interrupted_wait_loses_no_event
+        an_empty_mask_lets_every_signal_through
+        a_full_mask_keeps_signals_for_later
+        a_full_mask_holds_back_what_the_thread_lets_through
+        no_signal_is_lost_between_a_check_and_a_masked_wait
     }
 }

@@ -155,3 +155,33 @@ pub(super) fn exclusive_reports_like_level<B: Backend>() {
     assert!(rig.only(1).is_readable());
     assert!(rig.only(1).is_readable());
 }
+
+pub(super) fn edge_is_armed_again_by_a_modify_that_changes_nothing<B: Backend>() {
+    if lacks::<B>("edge_is_armed_again_by_a_modify_that_changes_nothing", Capabilities::EDGE) {
+        return;
+    }
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch_in(&reader, 1, Interest::READABLE, Mode::Edge);
+    for _ in 0..3 {
+        assert!(rig.only(1).is_readable(), "it is still ready, and asked for anew");
+        rig.silent();
+        rig.modify(&reader, 1, Interest::READABLE, Mode::Edge);
+    }
+}
+
+pub(super) fn one_shot_that_has_reported_and_is_asked_for_nothing_hears_a_hangup<B: Backend>() {
+    let property = "one_shot_that_has_reported_and_is_asked_for_nothing_hears_a_hangup";
+    if lacks::<B>(property, Capabilities::ONE_SHOT | Capabilities::HANGUP) {
+        return;
+    }
+    let (reader, writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch_in(&reader, 1, Interest::READABLE, Mode::OneShot);
+    assert!(rig.only(1).is_readable());
+    rig.modify(&reader, 2, Interest::empty(), Mode::OneShot);
+    rig.silent();
+    drop(writer);
+    assert!(rig.only(2).is_closed());
+    rig.silent();
+}

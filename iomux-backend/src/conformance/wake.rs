@@ -1,6 +1,6 @@
 //! Wakers: before, during and after a wait, from many threads, and none lost.
 
-use super::rig::{LIMIT, Rig, full_pipe};
+use super::rig::{LIMIT, Rig, empty_pipe, full_pipe};
 use super::{Backend, lacks};
 use crate::{Capabilities, Error, Interest, Multiplexer, Token, Waker};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -53,7 +53,7 @@ pub(super) fn a_wake_is_reported_once<B: Backend>() {
 }
 
 pub(super) fn wakes_of_eight_threads_are_not_lost<B: Backend>() {
-    const ROUNDS: u64 = 1000;
+    const ROUNDS: u64 = 10_000;
     let Some((mut rig, waker)) = rig_with_a_waker::<B>("wakes_of_eight_threads_are_not_lost") else { return };
     let asked = [const { AtomicU64::new(0) }; 8];
     let answered = [const { AtomicU64::new(0) }; 8];
@@ -137,4 +137,30 @@ pub(super) fn without_wakers_asking_for_one_is_an_error<B: Backend>() {
     }
     let answer = rig.mux.waker(Token(9));
     assert!(matches!(answer, Err(Error::Unsupported { .. })), "{answer:?}");
+}
+
+pub(super) fn a_wake_after_a_wait_is_for_the_next<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_after_a_wait_is_for_the_next") else { return };
+    for _ in 0..100 {
+        waker.wake();
+        assert!(rig.only(9).is_readable());
+        waker.wake();
+        assert!(rig.only(9).is_readable());
+        assert_eq!(rig.now(), []);
+    }
+}
+
+pub(super) fn a_waker_without_its_multiplexer_writes_to_nobody<B: Backend>() {
+    let property = "a_waker_without_its_multiplexer_writes_to_nobody";
+    let Some((rig, waker)) = rig_with_a_waker::<B>(property) else { return };
+    drop(rig);
+    // Were its fd closed, a wake would write to whoever has the number next.
+    let pipes: Vec<_> = (0..8).map(|_| empty_pipe()).collect();
+    let mut other = Rig::<B>::new();
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        other.watch(reader, token, Interest::READABLE);
+    }
+    waker.wake();
+    waker.clone().wake();
+    other.silent();
 }

@@ -1,0 +1,206 @@
+//! What may be asked: each interest is reported or refused, and changes of mind are cheap.
+
+use super::rig::{MODES, Rig, empty_pipe, full_pipe, needs, read, write};
+use super::{Backend, lacks, os, skip};
+use crate::{Capabilities, Error, Interest, Mode, Multiplexer, Readiness, Timeout, WakerSource};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+pub(super) fn an_interest_that_is_not_there_is_an_error_and_changes_nothing<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    let backend = rig.mux.name();
+    let all =
+        [(Interest::PRIORITY, Capabilities::PRIORITY), (Interest::READ_CLOSED, Capabilities::READ_CLOSED)];
+    for (interest, capability) in all {
+        if rig.has(capability) {
+            continue;
+        }
+        for asked in [interest, interest | Interest::READABLE, interest | Interest::WRITABLE] {
+            let is_refused = |answer: Result<(), Error>| matches!(answer, Err(Error::Unsupported { backend: by, .. }) if by == backend);
+            assert!(is_refused(rig.register(&reader, 1, asked, Mode::Level)), "{asked:?}");
+            rig.silent();
+            rig.watch(&reader, 2, Interest::READABLE);
+            assert!(is_refused(rig.try_modify(&reader, 3, asked, Mode::Level)), "{asked:?}");
+            assert!(rig.only(2).is_readable(), "as it was");
+            rig.deregister(&reader);
+        }
+    }
+}
+
+pub(super) fn what_is_there_is_never_refused<B: Backend>() {
+    let (reader, _writer) = empty_pipe();
+    let mut rig = Rig::<B>::new();
+    let mut asked = vec![Interest::empty(), Interest::READABLE, Interest::WRITABLE];
+    asked.extend(rig.has(Capabilities::PRIORITY).then_some(Interest::PRIORITY));
+    asked.extend(rig.has(Capabilities::READ_CLOSED).then_some(Interest::READ_CLOSED));
+    asked.push(asked.iter().copied().collect());
+    let capabilities = rig.mux.capabilities();
+    for mode in MODES.into_iter().filter(|mode| capabilities.contains(needs(*mode))) {
+        for &interest in &asked {
+            // Who may be woken alone is asked for data only: epoll takes nothing else with it.
+            let is_odd = interest.intersects(Interest::PRIORITY | Interest::READ_CLOSED);
+            if mode == Mode::Exclusive && is_odd {
+                continue;
+            }
+            rig.watch_in(&reader, 1, interest, mode);
+            rig.deregister(&reader);
+        }
+    }
+}
+
+pub(super) fn bits_without_a_name_never_panic<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    let each = (0..16).map(|bit| 1_u16 << bit).chain([u16::MAX, 0x7fff, 0xfc00]);
+    for bits in each {
+        let interest = Interest::from_bits_retain(i16::from_ne_bytes(bits.to_ne_bytes()));
+        // Whether it is taken is the backend's affair, and what is reported then the kernel's.
+        if rig.register(&reader, 1, interest, Mode::Level).is_ok() {
+            let _ = rig.mux.wait(&mut rig.events, Timeout::Nowait);
+            let _ = rig.try_modify(&reader, 1, interest, Mode::OneShot);
+            let _ = rig.mux.wait(&mut rig.events, Timeout::Nowait);
+            rig.deregister(&reader);
+        }
+        rig.silent();
+    }
+    rig.watch(&reader, 2, Interest::READABLE);
+    assert!(rig.only(2).is_readable());
+}
+
+pub(super) fn normal_and_band_interests_are_reported_or_refused<B: Backend>() {
+    let (socket, peer) = UnixStream::pair().expect("a pair");
+    write(&peer);
+    let mut rig = Rig::<B>::new();
+    let all = [
+        (Interest::READ_NORMAL, Some(Readiness::READ_NORMAL)),
+        (Interest::WRITE_NORMAL, Some(Readiness::WRITE_NORMAL)),
+        (Interest::READ_BAND, None),
+        (Interest::WRITE_BAND, None),
+    ];
+    for (interest, reported) in all {
+        match (rig.register(&socket, 1, interest, Mode::Level), reported) {
+            (Ok(()), Some(reported)) => assert!(rig.only(1).intersects(reported), "{interest:?}"),
+            // Whether a socket has bands is the system's affair.
+            (Ok(()), None) => drop(rig.now()),
+            (Err(Error::Unsupported { .. }), _) => rig.silent(),
+            (Err(error), _) => panic!("{interest:?}: {error}"),
+        }
+        let _ = rig.mux.deregister(socket.as_fd());
+        rig.watch(&socket, 2, Interest::READABLE);
+        assert!(rig.only(2).is_readable(), "after {interest:?}");
+        rig.deregister(&socket);
+    }
+}
+
+pub(super) fn asked_for_nothing_by_a_modify_it_still_hears_a_hangup<B: Backend>() {
+    if lacks::<B>("asked_for_nothing_by_a_modify_it_still_hears_a_hangup", Capabilities::HANGUP) {
+        return;
+    }
+    let (reader, writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    rig.modify(&reader, 2, Interest::empty(), Mode::Level);
+    rig.silent();
+    drop(writer);
+    assert!(rig.only(2).is_closed());
+    assert!(rig.only(2).is_closed(), "for as long as it lasts");
+}
+
+pub(super) fn a_reset_is_reported_though_nothing_is_asked<B: Backend>() {
+    if lacks::<B>("a_reset_is_reported_though_nothing_is_asked", Capabilities::HANGUP) {
+        return;
+    }
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("it listens");
+    let (server, _) = listener.accept().expect("a connection");
+    let mut rig = Rig::<B>::new();
+    rig.watch(&client, 1, Interest::empty());
+    rig.silent();
+    os::reset(server).expect("a reset");
+    rig.eventually(1, |readiness| readiness.is_error() || readiness.is_closed());
+}
+
+pub(super) fn a_modify_to_nothing_and_back_loses_nothing<B: Backend>() {
+    let (reader, writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::READABLE);
+    for _ in 0..3 {
+        rig.modify(&reader, 1, Interest::empty(), Mode::Level);
+        rig.silent();
+        rig.modify(&reader, 1, Interest::READABLE, Mode::Level);
+        assert!(rig.only(1).is_readable());
+    }
+    rig.modify(&reader, 1, Interest::empty(), Mode::Level);
+    rig.modify(&reader, 1, Interest::READABLE, Mode::Level);
+    assert!(rig.only(1).is_readable(), "with no wait in between");
+    rig.modify(&reader, 1, Interest::empty(), Mode::Level);
+    read(&reader);
+    write(&writer);
+    rig.silent();
+    rig.modify(&reader, 1, Interest::READABLE, Mode::Level);
+    assert!(rig.only(1).is_readable(), "what came while nothing was asked");
+}
+
+pub(super) fn a_modify_just_before_a_deregister_leaves_nothing_behind<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::empty());
+    rig.modify(&reader, 2, Interest::READABLE, Mode::Level);
+    rig.deregister(&reader);
+    rig.silent();
+    rig.watch(&reader, 3, Interest::empty());
+    rig.silent();
+    rig.modify(&reader, 4, Interest::READABLE, Mode::Level);
+    assert!(rig.only(4).is_readable());
+}
+
+pub(super) fn two_multiplexers_may_watch_the_same_fd<B: Backend>() {
+    let (reader, writer) = empty_pipe();
+    let (mut one, mut two) = (Rig::<B>::new(), Rig::<B>::new());
+    one.watch(&reader, 1, Interest::READABLE);
+    two.watch(&reader, 2, Interest::READABLE);
+    write(&writer);
+    assert!(one.only(1).is_readable());
+    assert!(two.only(2).is_readable());
+    one.deregister(&reader);
+    one.silent();
+    assert!(two.only(2).is_readable());
+}
+
+pub(super) fn a_counter_is_readable_until_it_is_drained<B: Backend>() {
+    let counter = WakerSource::new().expect("a counter");
+    let mut rig = Rig::<B>::new();
+    rig.watch(&counter, 1, Interest::READABLE);
+    rig.silent();
+    for _ in 0..3 {
+        counter.waker().wake();
+        assert!(rig.only(1).is_readable());
+        assert!(rig.only(1).is_readable(), "nobody but its owner drains it");
+        counter.drain();
+        rig.silent();
+    }
+}
+
+pub(super) fn a_large_number_is_as_good_as_any<B: Backend>() {
+    if lacks::<B>("a_large_number_is_as_good_as_any", Capabilities::ANY_FD) {
+        return;
+    }
+    let _alone = os::numbers();
+    let (reader, writer) = empty_pipe();
+    let highest = iomux::max_open_files().unwrap_or(1 << 16).min(1 << 16) - 1;
+    let lowest = RawFd::try_from(highest).expect("less than 2^16");
+    let large = match os::dup_from(reader.as_fd(), lowest) {
+        Ok(large) => large,
+        Err(error) => return skip("a_large_number_is_as_good_as_any", &format!("no fd {lowest}: {error}")),
+    };
+    let mut rig = Rig::<B>::new();
+    rig.watch(&large, 1, Interest::READABLE);
+    rig.watch(&reader, 2, Interest::READABLE);
+    rig.silent();
+    write(&writer);
+    assert_eq!(rig.tokens(), [1, 2]);
+    rig.deregister(&large);
+    assert!(rig.only(2).is_readable());
+}

@@ -1,0 +1,165 @@
+//! Signals in numbers, and masks: none is lost, none hides an event.
+
+use super::os::{Handler, SIGNAL, Thread};
+use super::rig::{LIMIT, Rig, Seen, empty_pipe, full_pipe, write};
+use super::{Backend, lacks};
+use crate::{Capabilities, Error, Interest, Mode, Multiplexer, SigSet, Timeout, Token};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+const READABLE: Interest = Interest::READABLE;
+
+/// Sets a flag when it goes, also when a property fails: whoever looks at it goes on for as long.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Runs `during` while this thread is sent signals without a pause, which have begun to arrive.
+fn in_a_storm_of_signals(handler: &Handler, during: impl FnOnce()) {
+    let (waiter, is_over) = (Thread::this(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let ends = Ends(&is_over);
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Acquire) {
+                waiter.signal();
+                iomux::wait(&mut [], Duration::from_micros(50)).expect("a pause");
+            }
+        });
+        while handler.runs() == 0 {
+            std::thread::yield_now();
+        }
+        during();
+        drop(ends);
+    });
+}
+
+impl<B: Backend> Rig<'_, B> {
+    fn masked(&mut self, timeout: impl Into<Timeout>, mask: &SigSet) -> Result<Vec<Seen>, Error> {
+        let count = self.mux.wait_masked(&mut self.events, timeout.into(), mask)?;
+        Ok(self.seen(count))
+    }
+}
+
+pub(super) fn signals_hide_no_event<B: Backend>() {
+    let handler = Handler::new();
+    let (reader, writer) = empty_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, READABLE);
+    in_a_storm_of_signals(&handler, || {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                iomux::wait(&mut [], Duration::from_millis(10)).expect("a pause");
+                write(&writer);
+            });
+            assert_eq!(rig.wait(LIMIT).len(), 1);
+        });
+        assert!(rig.only(1).is_readable());
+    });
+}
+
+pub(super) fn an_interrupted_wait_loses_no_event<B: Backend>() {
+    if lacks::<B>("an_interrupted_wait_loses_no_event", Capabilities::MASK) {
+        return;
+    }
+    let handler = Handler::new();
+    let blocked = SigSet::from(SIGNAL).block().expect("a blocked signal");
+    let (a, b) = (full_pipe(), full_pipe());
+    let mut rig = Rig::<B>::new();
+    let once = if rig.has(Capabilities::ONE_SHOT) { Mode::OneShot } else { Mode::Level };
+    let change = if rig.has(Capabilities::EDGE) { Mode::Edge } else { Mode::Level };
+    rig.watch_in(&a.0, 1, READABLE, once);
+    rig.watch_in(&b.0, 2, READABLE, change);
+    let waker = rig.has(Capabilities::WAKER).then(|| rig.mux.waker(Token(3)).expect("a waker"));
+    let mut expected = vec![1, 2];
+    if let Some(waker) = waker {
+        waker.wake();
+        expected.push(3);
+    }
+    Thread::this().signal();
+    assert_eq!(rig.masked(LIMIT, &blocked.wait_mask()), Err(Error::Interrupted));
+    assert_eq!(handler.runs(), 1);
+    assert_eq!(rig.tokens(), expected, "all are still to come");
+}
+
+pub(super) fn an_empty_mask_lets_every_signal_through<B: Backend>() {
+    if lacks::<B>("an_empty_mask_lets_every_signal_through", Capabilities::MASK) {
+        return;
+    }
+    let handler = Handler::new();
+    let _blocked = SigSet::from(SIGNAL).block().expect("a blocked signal");
+    let mut rig = Rig::<B>::new();
+    Thread::this().signal();
+    assert_eq!(rig.wait(Duration::from_millis(1)), [], "no mask: it is held back");
+    assert_eq!(handler.runs(), 0);
+    assert_eq!(rig.masked(LIMIT, &SigSet::empty()), Err(Error::Interrupted));
+    assert_eq!(handler.runs(), 1);
+}
+
+pub(super) fn a_full_mask_keeps_signals_for_later<B: Backend>() {
+    if lacks::<B>("a_full_mask_keeps_signals_for_later", Capabilities::MASK) {
+        return;
+    }
+    const TIME: Duration = Duration::from_millis(5);
+    let handler = Handler::new();
+    let blocked = SigSet::from(SIGNAL).block().expect("a blocked signal");
+    let mut rig = Rig::<B>::new();
+    Thread::this().signal();
+    let begin = Instant::now();
+    assert_eq!(rig.masked(TIME, &SigSet::full()), Ok(vec![]));
+    assert!(begin.elapsed() >= TIME, "cut to {:?}", begin.elapsed());
+    assert_eq!(handler.runs(), 0);
+    assert_eq!(rig.masked(LIMIT, &blocked.wait_mask()), Err(Error::Interrupted), "it has been kept");
+}
+
+pub(super) fn a_full_mask_holds_back_what_the_thread_lets_through<B: Backend>() {
+    if lacks::<B>("a_full_mask_holds_back_what_the_thread_lets_through", Capabilities::MASK) {
+        return;
+    }
+    let handler = Handler::new();
+    let mut rig = Rig::<B>::new();
+    in_a_storm_of_signals(&handler, || {
+        for _ in 0..3 {
+            assert_eq!(rig.masked(Duration::from_millis(5), &SigSet::full()), Ok(vec![]));
+        }
+    });
+}
+
+pub(super) fn no_signal_is_lost_between_a_check_and_a_masked_wait<B: Backend>() {
+    if lacks::<B>("no_signal_is_lost_between_a_check_and_a_masked_wait", Capabilities::MASK) {
+        return;
+    }
+    const ROUNDS: u32 = 2_000;
+    let handler = Handler::new();
+    let blocked = SigSet::from(SIGNAL).block().expect("a blocked signal");
+    let (waiter, round, is_over) = (Thread::this(), AtomicU32::new(0), AtomicBool::new(false));
+    let (reader, _writer) = empty_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, READABLE);
+    std::thread::scope(|scope| {
+        let _ends = Ends(&is_over);
+        scope.spawn(|| {
+            for sent in 1..=ROUNDS {
+                while round.load(Ordering::Acquire) < sent {
+                    if is_over.load(Ordering::Acquire) {
+                        return;
+                    }
+                    std::thread::yield_now();
+                }
+                // Each round a little later, so that every moment of check and wait is hit.
+                for _ in 0..sent % 512 {
+                    std::hint::spin_loop();
+                }
+                waiter.signal();
+            }
+        });
+        for number in 1..=ROUNDS {
+            round.store(number, Ordering::Release);
+            assert_eq!(rig.masked(LIMIT, &blocked.wait_mask()), Err(Error::Interrupted), "round {number}");
+            assert_eq!(handler.runs(), number);
+        }
+    });
+}

@@ -1,0 +1,177 @@
+//! Turns: what did not fit into a small buffer comes next, whatever is registered and deregistered meanwhile.
+
+use super::rig::{Rig, empty_pipe, full_pipe, read};
+use super::{Backend, lacks, os};
+use crate::{Capabilities, Events, Interest, Mode, Multiplexer};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+const READABLE: Interest = Interest::READABLE;
+
+/// Where numbers are that nobody else is given meanwhile.
+const FREE: RawFd = 700;
+
+/// Waits, and checks that whoever is reported has not been for longest.
+struct Turns {
+    last: BTreeMap<usize, u32>,
+    now: u32,
+}
+
+impl Turns {
+    fn of(tokens: impl IntoIterator<Item = usize>) -> Self {
+        Self { last: tokens.into_iter().map(|token| (token, 0)).collect(), now: 0 }
+    }
+
+    #[track_caller]
+    fn taken(&mut self, tokens: &[usize]) {
+        self.now += 1;
+        let latest = tokens.iter().map(|token| self.last[token]).max();
+        for token in tokens {
+            self.last.insert(*token, self.now);
+        }
+        let waiting = self.last.iter().find(|turn| Some(*turn.1) < latest);
+        assert_eq!(waiting, None, "(token, turn) waits for longer than one of {tokens:?}");
+    }
+}
+
+/// Always ready, each under its index.
+#[track_caller]
+fn crowd<B: Backend>(readers: &[(File, File)], room: usize) -> Rig<'_, B> {
+    let mut rig = Rig::with_room_for(room);
+    for (token, (reader, _)) in readers.iter().enumerate() {
+        rig.watch(reader, token, READABLE);
+    }
+    rig
+}
+
+/// In as many waits as there are of them, each is reported once.
+#[track_caller]
+fn each_has_its_turn<B: Backend>(rig: &mut Rig<'_, B>, tokens: &[usize]) {
+    let mut seen: Vec<_> = (0..tokens.len()).map(|_| rig.tokens()[0]).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, tokens, "each once in {} waits", tokens.len());
+}
+
+pub(super) fn no_more_is_reported_than_there_is_room_for<B: Backend>() {
+    let pipes: Vec<_> = (0..5).map(|_| full_pipe()).collect();
+    let mut rig = Rig::<B>::new();
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        rig.watch(reader, token, READABLE);
+    }
+    for capacity in [1, 2, 3, 4, 5, 6] {
+        rig.events = Events::with_capacity(capacity);
+        assert_eq!(rig.ready().len(), capacity.min(5), "all that fit");
+    }
+}
+
+pub(super) fn what_did_not_fit_comes_first<B: Backend>() {
+    let pipes: Vec<_> = (0..7).map(|_| full_pipe()).collect();
+    for room in 2..7 {
+        let mut rig = crowd::<B>(&pipes, room);
+        let mut turns = Turns::of(0..7);
+        for _ in 0..20 {
+            let tokens = rig.tokens();
+            assert_eq!(tokens.len(), room);
+            turns.taken(&tokens);
+        }
+    }
+}
+
+pub(super) fn what_did_not_fit_and_is_no_longer_ready_is_not_reported<B: Backend>() {
+    let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
+    let mut rig = crowd::<B>(&pipes, 1);
+    let first = rig.tokens()[0];
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        if token != first {
+            read(reader);
+        }
+    }
+    for _ in 0..4 {
+        assert_eq!(rig.tokens(), [first]);
+    }
+}
+
+pub(super) fn turns_survive_a_deregister_of_whichever<B: Backend>() {
+    let pipes: Vec<_> = (0..6).map(|_| full_pipe()).collect();
+    for gone in 0..6 {
+        for taken in 0..6 {
+            let mut rig = crowd::<B>(&pipes, 1);
+            let had: Vec<_> = (0..taken).map(|_| rig.tokens()[0]).collect();
+            rig.deregister(&pipes[gone].0);
+            let left: Vec<_> = (0..6).filter(|token| *token != gone).collect();
+            let owed: Vec<_> = left.iter().copied().filter(|token| !had.contains(token)).collect();
+            each_has_its_turn(&mut rig, &owed);
+            each_has_its_turn(&mut rig, &left);
+            each_has_its_turn(&mut rig, &left);
+        }
+    }
+}
+
+pub(super) fn a_newcomer_gets_its_turn_and_takes_nobodys<B: Backend>() {
+    let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
+    for taken in 0..3 {
+        let mut rig = crowd::<B>(&pipes[..3], 1);
+        let had: Vec<_> = (0..taken).map(|_| rig.tokens()[0]).collect();
+        rig.watch(&pipes[3].0, 3, READABLE);
+        let owed: Vec<_> = (0..3).filter(|token| !had.contains(token)).collect();
+        // When the newcomer has its turn is the backend's affair, if it has one within the round.
+        let mut next: Vec<_> =
+            (0..=owed.len()).map(|_| rig.tokens()[0]).filter(|token| *token != 3).collect();
+        next.truncate(owed.len());
+        next.sort_unstable();
+        assert_eq!(next, owed, "those whose turn it was, before {had:?}");
+        let round: Vec<_> = (0..4).map(|_| rig.tokens()[0]).collect();
+        assert!(round.contains(&3), "{round:?}");
+    }
+}
+
+pub(super) fn one_shot_that_did_not_fit_is_still_armed<B: Backend>() {
+    if lacks::<B>("one_shot_that_did_not_fit_is_still_armed", Capabilities::ONE_SHOT) {
+        return;
+    }
+    let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
+    let mut rig = Rig::<B>::with_room_for(1);
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        rig.watch_in(reader, token, READABLE, Mode::OneShot);
+    }
+    let mut seen: Vec<_> = (0..4).map(|_| rig.tokens()[0]).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [0, 1, 2, 3], "each once");
+    rig.silent();
+}
+
+pub(super) fn edge_that_did_not_fit_is_not_lost<B: Backend>() {
+    if lacks::<B>("edge_that_did_not_fit_is_not_lost", Capabilities::EDGE) {
+        return;
+    }
+    let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
+    let mut rig = Rig::<B>::with_room_for(1);
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        rig.watch_in(reader, token, READABLE, Mode::Edge);
+    }
+    let mut seen: Vec<_> = (0..4).map(|_| rig.tokens()[0]).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [0, 1, 2, 3], "each once");
+    rig.silent();
+}
+
+pub(super) fn what_did_not_fit_is_not_reported_of_the_next_owner_of_the_number<B: Backend>() {
+    let _alone = os::numbers();
+    let (other, old, new) = (full_pipe(), full_pipe(), empty_pipe());
+    let numbers = [(); 2].map(|()| os::dup_from(old.0.as_fd(), FREE).expect("a number"));
+    let mut rig = Rig::<B>::with_room_for(1);
+    rig.watch(&other.0, 0, READABLE);
+    for number in &numbers {
+        os::register_number(&mut rig.mux, number.as_raw_fd(), 1, READABLE, Mode::Level).expect("a place");
+    }
+    rig.ready();
+    for number in &numbers {
+        rig.mux.deregister(number.as_fd()).expect("an end of the registration");
+        os::replace(number, new.0.as_fd()).expect("another file");
+        os::register_number(&mut rig.mux, number.as_raw_fd(), 2, READABLE, Mode::Level).expect("a place");
+    }
+    for _ in 0..4 {
+        assert!(rig.only(0).is_readable(), "the new files have no data");
+    }
+}
