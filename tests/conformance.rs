@@ -1,7 +1,7 @@
 //! The conformance suite over this repository's own backends.
 
 use iomux_backend::conformance::Backend;
-use iomux_backend::{Any, Error, Multiplexer, Poll};
+use iomux_backend::{Any, Error, Multiplexer, NAMES, Poll};
 
 mod poll {
     use super::{Backend, Error, Poll};

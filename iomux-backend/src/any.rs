@@ -1,119 +1,135 @@
 //! A backend chosen by name, while the program runs.
 
+use crate::NAMES;
 use crate::error::Error;
-use crate::event::{Events, Token};
-use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
-use crate::poll::Poll;
-use crate::waker::Waker;
-use iomux::{Interest, SigSet, Timeout};
-use std::os::fd::BorrowedFd;
+use std::io;
 
-/// The names that [`by_name`] knows here.
-pub const NAMES: &[&str] = &["poll", "poll-without-ppoll"];
-
-/// One of the backends that this system has: [`by_name`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Any<'fd> {
-    /// Over poll(2).
-    Poll(Poll<'fd>),
-}
-
-/// There is no backend of that name here.
+/// Why there is no backend of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no backend '{name}': here are {}", NAMES.join(", "))]
-pub struct UnknownBackend {
-    name: String,
+#[non_exhaustive]
+pub enum ByNameError {
+    /// There is none here.
+    #[error("no backend '{name}': here are {}", NAMES.join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// It is there, and could not be made.
+    #[error("{0}")]
+    Failed(#[from] Error),
 }
 
-/// A backend by its name, so that a user can compare them without a rebuild.
-///
-/// # Errors
-/// [`UnknownBackend`], which says what there is.
-///
-/// ```
-/// use iomux_backend::{Multiplexer, by_name};
-///
-/// assert_eq!(by_name("poll")?.name(), "poll");
-/// assert_eq!(
-///     by_name("devpoll").unwrap_err().to_string(),
-///     "no backend 'devpoll': here are poll, poll-without-ppoll",
-/// );
-/// # Ok::<(), iomux_backend::UnknownBackend>(())
-/// ```
-pub fn by_name<'fd>(name: &str) -> Result<Any<'fd>, UnknownBackend> {
-    match name {
-        "poll" => Ok(Any::Poll(Poll::new())),
-        "poll-without-ppoll" => Ok(Any::Poll(Poll::without_ppoll())),
-        _ => Err(UnknownBackend { name: name.to_owned() }),
-    }
-}
-
-impl<'fd> Any<'fd> {
-    fn as_dyn(&self) -> &dyn Multiplexer<'fd> {
-        match self {
-            Self::Poll(poll) => poll,
+impl From<ByNameError> for io::Error {
+    fn from(error: ByNameError) -> Self {
+        match error {
+            ByNameError::Unknown { .. } => Self::new(io::ErrorKind::NotFound, error),
+            ByNameError::Failed(error) => error.into(),
         }
     }
 }
 
-impl<'fd> Multiplexer<'fd> for Any<'fd> {
-    fn name(&self) -> &'static str {
-        self.as_dyn().name()
-    }
+/// Declares the backends of a system, the best one first: `Native`, and `Any` over all of them with their names.
+macro_rules! backends {
+    (
+        native $native:ident;
+        $($(#[$doc:meta])* $backend:ident { $($name:literal => $create:expr,)* })*
+    ) => {
+        /// The best multiplexer of this system.
+        pub type Native<'fd> = $native<'fd>;
 
-    fn capabilities(&self) -> Capabilities {
-        self.as_dyn().capabilities()
-    }
+        /// The names that [`by_name`] knows here; the first is [`Native`]'s.
+        pub const NAMES: &[&str] = &[$($($name,)*)*];
 
-    fn register(
-        &mut self,
-        fd: BorrowedFd<'fd>,
-        token: Token,
-        interest: Interest,
-        mode: Mode,
-    ) -> Result<(), Error> {
-        match self {
-            Self::Poll(poll) => poll.register(fd, token, interest, mode),
+        /// One of the backends that this system has: [`by_name`].
+        #[derive(Debug)]
+        #[non_exhaustive]
+        pub enum Any<'fd> {
+            $($(#[$doc])* $backend($backend<'fd>),)*
         }
-    }
 
-    fn modify(
-        &mut self,
-        fd: BorrowedFd<'_>,
-        token: Token,
-        interest: Interest,
-        mode: Mode,
-    ) -> Result<(), Error> {
-        match self {
-            Self::Poll(poll) => poll.modify(fd, token, interest, mode),
+        /// A backend by its name, so that a user can compare them without a rebuild.
+        ///
+        /// # Errors
+        /// [`ByNameError`]: there is none of that name, and it says which there are; or the system had no fd
+        /// for it.
+        ///
+        /// ```
+        /// use iomux_backend::{Multiplexer, NAMES, by_name};
+        ///
+        /// assert_eq!(by_name("poll")?.name(), "poll", "it is everywhere");
+        /// assert_eq!(
+        ///     by_name("devpoll").unwrap_err().to_string(),
+        ///     format!("no backend 'devpoll': here are {}", NAMES.join(", ")),
+        /// );
+        /// # Ok::<(), iomux_backend::ByNameError>(())
+        /// ```
+        pub fn by_name<'fd>(name: &str) -> Result<Any<'fd>, ByNameError> {
+            Ok(match name {
+                $($($name => Any::$backend($create),)*)*
+                _ => return Err(ByNameError::Unknown { name: name.to_owned() }),
+            })
         }
-    }
 
-    fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
-        match self {
-            Self::Poll(poll) => poll.deregister(fd),
+        macro_rules! each {
+            ($any:expr, $one:ident => $call:expr) => {
+                match $any {
+                    $(Any::$backend($one) => $call,)*
+                }
+            };
         }
-    }
 
-    fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
-        match self {
-            Self::Poll(poll) => poll.wait(events, timeout),
-        }
-    }
+        impl<'fd> Multiplexer<'fd> for Any<'fd> {
+            fn name(&self) -> &'static str {
+                each!(self, one => one.name())
+            }
 
-    fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
-        match self {
-            Self::Poll(poll) => poll.wait_masked(events, timeout, mask),
-        }
-    }
+            fn capabilities(&self) -> Capabilities {
+                each!(self, one => one.capabilities())
+            }
 
-    fn waker(&mut self, token: Token) -> Result<Waker, Error> {
-        match self {
-            Self::Poll(poll) => poll.waker(token),
+            fn register(
+                &mut self,
+                fd: BorrowedFd<'fd>,
+                token: Token,
+                interest: Interest,
+                mode: Mode,
+            ) -> Result<(), Error> {
+                each!(self, one => one.register(fd, token, interest, mode))
+            }
+
+            fn modify(
+                &mut self,
+                fd: BorrowedFd<'_>,
+                token: Token,
+                interest: Interest,
+                mode: Mode,
+            ) -> Result<(), Error> {
+                each!(self, one => one.modify(fd, token, interest, mode))
+            }
+
+            fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
+                each!(self, one => one.deregister(fd))
+            }
+
+            fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
+                each!(self, one => one.wait(events, timeout))
+            }
+
+            fn wait_masked(
+                &mut self,
+                events: &mut Events,
+                timeout: Timeout,
+                mask: &SigSet,
+            ) -> Result<usize, Error> {
+                each!(self, one => one.wait_masked(events, timeout, mask))
+            }
+
+            fn waker(&mut self, token: Token) -> Result<Waker, Error> {
+                each!(self, one => one.waker(token))
+            }
         }
-    }
+
+        // SAFETY: it passes every call on to the one backend that it owns, which has promised.
+        unsafe impl<'fd> TrustedMultiplexer<'fd> for Any<'fd> {}
+    };
 }
-
-// SAFETY: it passes every call on to the one backend that it owns, which has promised.
-unsafe impl<'fd> TrustedMultiplexer<'fd> for Any<'fd> {}

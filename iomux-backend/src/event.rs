@@ -14,6 +14,11 @@ pub struct Event {
 }
 
 impl Event {
+    #[inline]
+    pub(crate) fn new(token: Token, readiness: Readiness) -> Self {
+        Self { token, readiness }
+    }
+
     /// The token that the fd, or the waker, was registered with.
     #[inline]
     #[must_use]
@@ -115,6 +120,13 @@ impl Events {
             self.events.push(Event { token, readiness });
         }
         fits
+    }
+
+    /// Adds all of `events`, of which there are no more than there is room for.
+    #[inline]
+    pub(crate) fn extend(&mut self, events: impl ExactSizeIterator<Item = Event>) {
+        debug_assert!(events.len() <= self.remaining());
+        self.events.extend(events);
     }
 }
 

@@ -1,7 +1,8 @@
 //! The third layer: a trait for multiplexers, with poll behind it, and the means to prove another.
 //!
-//! To come: epoll and kqueue.
+//! To come: kqueue.
 
+#[macro_use]
 mod any;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -19,36 +20,55 @@ cfg_if::cfg_if! {
         // Not a system: the model checker's.
         #[path = "waker/loom.rs"]
         mod notifier;
-    } else if #[cfg(any(
-        target_os = "linux",
-        target_os = "android",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "illumos",
-    ))] {
+        #[path = "native/poll.rs"]
+        mod native;
+    } else if #[cfg(target_os = "linux")] {
         mod sys;
         #[path = "waker/eventfd.rs"]
         mod notifier;
         #[cfg(test)]
         #[path = "waker/socketpair.rs"]
         mod notifier_elsewhere;
+        mod epoll;
+        #[path = "epoll/ioctl.rs"]
+        mod ioctl;
+        #[path = "epoll/busy_poll.rs"]
+        mod busy_poll;
+        #[path = "native/epoll.rs"]
+        mod native;
+        pub use busy_poll::BusyPoll;
+        pub use epoll::{Epoll, EpollFlags};
+    } else if #[cfg(target_os = "android")] {
+        mod sys;
+        #[path = "waker/eventfd.rs"]
+        mod notifier;
+        mod epoll;
+        #[path = "native/epoll.rs"]
+        mod native;
+        pub use epoll::{Epoll, EpollFlags};
+    } else if #[cfg(any(target_os = "freebsd", target_os = "netbsd", target_os = "illumos"))] {
+        mod sys;
+        #[path = "waker/eventfd.rs"]
+        mod notifier;
+        #[path = "native/poll.rs"]
+        mod native;
     } else {
         #[path = "waker/socketpair.rs"]
         mod notifier;
+        #[path = "native/poll.rs"]
+        mod native;
     }
 }
 
-pub use any::{Any, NAMES, UnknownBackend, by_name};
+pub use any::ByNameError;
 pub use error::Error;
 pub use event::{Event, Events, Token};
 pub use iomux::{Interest, Readiness, SigSet, Signal, Timeout};
 pub use multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
+pub use native::{Any, NAMES, Native, by_name, native};
 pub use poll::Poll;
 pub use reactor::{Handle, InsertError, Key, Reactor, Ready, SubmitError};
 pub use waker::{Waker, WakerSource};
-
-/// The best multiplexer of this system.
-pub type Native<'fd> = Poll<'fd>;
 
 /// The README's programs, compiled.
 #[cfg(doctest)]

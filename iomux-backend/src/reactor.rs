@@ -11,11 +11,11 @@ pub use error::{InsertError, SubmitError};
 pub use handle::Handle;
 pub use key::{Key, Ready};
 
-use crate::Native;
 use crate::error::Error;
 use crate::event::Events;
 use crate::multiplexer::{Mode, TrustedMultiplexer};
 use crate::waker::Waker;
+use crate::{Native, native};
 use handle::Inbox;
 use iomux::Interest;
 use lend::Lent;
@@ -94,9 +94,8 @@ impl<S: AsFd, T> Reactor<S, T> {
     ///
     /// # Errors
     /// [`Error::Os`], where a multiplexer is an fd and there is none left.
-    #[allow(clippy::unnecessary_wraps, reason = "where `Native` needs an fd it can fail")]
     pub fn new() -> Result<Self, Error> {
-        Ok(Self::with(Native::new(), EVENTS))
+        Ok(Self::with(native()?, EVENTS))
     }
 }
 

@@ -100,6 +100,11 @@ impl WakerSource {
         // The fd first: were the flag taken back before, a wake in between would be read away here
         // while the flag stays up, and no later wake would write again.
         self.0.notifier.drain();
+        self.take_note();
+    }
+
+    /// Takes note of the wakes so far, where the fd was reported by its edge and so needs no reading.
+    pub(crate) fn take_note(&self) {
         self.0.is_pending.swap(false, Ordering::AcqRel);
     }
 }

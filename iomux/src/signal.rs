@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::sys::{SignalSet, change_mask};
+use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
 use iomux_sys::signal as c;
@@ -246,6 +247,13 @@ impl SigSet {
         change_mask(how, set.map(Self::as_c))
             .map(Self)
             .map_err(|code| Error::Os { call: "pthread_sigmask", code })
+    }
+
+    /// The set as C has it, a pointer to a `sigset_t`: for a call of one's own that takes a mask.
+    #[must_use]
+    #[inline]
+    pub fn as_ptr(&self) -> *const c_void {
+        (&raw const self.0).cast()
     }
 
     pub(crate) fn as_c(&self) -> &SignalSet {

@@ -245,6 +245,7 @@ pub(crate) fn rebind<'new>(fds: Vec<PollFd<'_>>) -> Vec<PollFd<'new>> {
 
 /// A C `sigset_t`, initialised.
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 pub(crate) struct SignalSet(sigset_t);
 
 impl SignalSet {

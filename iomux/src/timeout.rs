@@ -48,6 +48,39 @@ impl From<Instant> for Timeout {
 }
 
 impl Timeout {
+    /// Whether whole ms can express it, so that poll(2) and epoll_wait(2), which are cheaper, will do.
+    ///
+    /// ```
+    /// use iomux::Timeout;
+    /// use std::time::Duration;
+    ///
+    /// assert!(Timeout::Infinite.is_whole_ms() && Timeout::Nowait.is_whole_ms());
+    /// assert!(Timeout::After(Duration::from_millis(5)).is_whole_ms());
+    /// assert!(!Timeout::After(Duration::from_micros(1500)).is_whole_ms());
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn is_whole_ms(self) -> bool {
+        match self {
+            Self::Infinite | Self::Nowait => true,
+            Self::After(time) => time.subsec_nanos() % 1_000_000 == 0,
+            Self::Until(_) => false,
+        }
+    }
+
+    /// The time from now on as poll(2) and epoll_wait(2) take it: [`Deadline::poll_ms`], for one call.
+    #[must_use]
+    pub fn poll_ms(self) -> i32 {
+        to_ms(self.remaining())
+    }
+
+    /// The time from now on as ppoll(2), kevent(2) and epoll_pwait2(2) take it: [`Deadline::timespec`], for
+    /// one call.
+    #[must_use]
+    pub fn timespec(self) -> Option<Timespec> {
+        to_timespec(self.remaining())
+    }
+
     /// The time left from now on, `None` for ever. Asks the clock for [`Timeout::Until`] only.
     pub(crate) fn remaining(self) -> Option<Duration> {
         match self {

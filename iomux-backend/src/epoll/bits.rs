@@ -1,0 +1,103 @@
+//! poll's bits as epoll's, and back: on most processors they are the same.
+
+use iomux::{Interest, Readiness};
+use iomux_sys::{epoll, poll};
+
+/// Each bit of poll(2) beside that of epoll(7).
+const BITS: [(i16, u32); 10] = [
+    (poll::POLLIN, epoll::EPOLLIN),
+    (poll::POLLPRI, epoll::EPOLLPRI),
+    (poll::POLLOUT, epoll::EPOLLOUT),
+    (poll::POLLERR, epoll::EPOLLERR),
+    (poll::POLLHUP, epoll::EPOLLHUP),
+    (poll::POLLRDNORM, epoll::EPOLLRDNORM),
+    (poll::POLLRDBAND, epoll::EPOLLRDBAND),
+    (poll::POLLWRNORM, epoll::EPOLLWRNORM),
+    (poll::POLLWRBAND, epoll::EPOLLWRBAND),
+    (Interest::READ_CLOSED.bits(), epoll::EPOLLRDHUP),
+];
+
+/// Whether they are all the same here. (mips, sparc, m68k and xtensa differ.)
+const ARE_THE_SAME: bool = are_the_same();
+
+const fn are_the_same() -> bool {
+    let mut index = 0;
+    while index < BITS.len() {
+        let (poll, epoll) = BITS[index];
+        if word(poll) != epoll {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+#[allow(clippy::cast_sign_loss, reason = "a set of bits")]
+const fn word(bits: i16) -> u32 {
+    bits as u16 as u32
+}
+
+/// What epoll is to be asked for; `None` if `interest` has a bit without a name.
+#[inline]
+pub(super) fn asked(interest: Interest) -> Option<u32> {
+    if !Interest::all().contains(interest) {
+        return None;
+    }
+    Some(if ARE_THE_SAME { word(interest.bits()) } else { asked_bit_by_bit(interest) })
+}
+
+fn asked_bit_by_bit(interest: Interest) -> u32 {
+    let asked = BITS.iter().filter(|(poll, _)| interest.bits() & poll == *poll);
+    asked.fold(0, |all, (_, epoll)| all | epoll)
+}
+
+/// What epoll has reported, in poll's bits.
+#[inline]
+pub(super) fn reported(events: u32) -> Readiness {
+    if !ARE_THE_SAME {
+        return reported_bit_by_bit(events);
+    }
+    // A bit without a name is kept, if it is one that poll(2) could report.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a set of bits")]
+    Readiness::from_bits_retain(events as i16)
+}
+
+fn reported_bit_by_bit(events: u32) -> Readiness {
+    let reported = BITS.iter().filter(|(_, epoll)| events & epoll != 0);
+    Readiness::from_bits_retain(reported.fold(0, |all, (poll, _)| all | poll))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_interest_is_reported_as_what_was_asked() {
+        for interest in Interest::all().iter() {
+            let asked = asked(interest).unwrap();
+            assert_eq!(asked, asked_bit_by_bit(interest), "{interest:?}");
+            assert_eq!(reported(asked).bits(), interest.bits(), "{interest:?}");
+            assert_eq!(reported_bit_by_bit(asked).bits(), interest.bits(), "{interest:?}");
+        }
+        assert_eq!(asked(Interest::READABLE | Interest::WRITABLE), Some(epoll::EPOLLIN | epoll::EPOLLOUT));
+        assert_eq!(asked(Interest::READ_CLOSED), Some(epoll::EPOLLRDHUP));
+        assert_eq!(asked(Interest::empty()), Some(0));
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_reported_too() {
+        for reported in [reported, reported_bit_by_bit] {
+            assert_eq!(reported(epoll::EPOLLERR), Readiness::ERROR);
+            assert_eq!(reported(epoll::EPOLLHUP | epoll::EPOLLIN), Readiness::HANGUP | Readiness::READABLE);
+            assert_eq!(reported(0), Readiness::empty());
+        }
+    }
+
+    #[test]
+    fn a_bit_without_a_name_is_not_asked_for() {
+        let free = (0..15).map(|bit| 1 << bit).find(|&bit| Readiness::all().bits() & bit == 0);
+        assert_eq!(asked(Interest::from_bits_retain(free.unwrap())), None);
+        assert_eq!(asked(Interest::from_bits_retain(i16::MIN)), None);
+        assert_eq!(asked(Interest::from_bits_retain(poll::POLLNVAL)), None);
+    }
+}

@@ -1,0 +1,70 @@
+//! Busy-polling the network card instead of waiting for its interrupt: ioctls of Linux 6.9.
+
+use crate::epoll::{Epoll, NAME};
+use crate::error::Error;
+use crate::ioctl;
+use core::ffi::c_int;
+use iomux_sys::epoll_params::{EPIOCGPARAMS, EPIOCSPARAMS, epoll_params};
+use iomux_sys::errno::ENOTTY;
+use std::time::Duration;
+
+/// How an epoll polls the network cards of its sockets before it sleeps, `struct epoll_params`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct BusyPoll {
+    /// How long to busy-poll, in whole µs, rounded up, at most `i32::MAX`; zero is not at all.
+    pub time: Duration,
+    /// How many packets to take in one go; more than 64 need `CAP_NET_ADMIN`.
+    pub budget: u16,
+    /// Whether interrupts are held back for as long as the program polls often enough.
+    pub is_preferred: bool,
+}
+
+impl Epoll<'_> {
+    /// Sets how the network is busy-polled, `EPIOCSPARAMS`.
+    ///
+    /// ```no_run
+    /// use iomux_backend::{BusyPoll, Epoll};
+    /// use std::time::Duration;
+    ///
+    /// let mut epoll = Epoll::new()?;
+    /// let time = Duration::from_micros(50);
+    /// epoll.set_busy_poll(BusyPoll { time, budget: 8, is_preferred: false })?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] before Linux 6.9, or if it was built without network busy-polling;
+    /// [`Error::Os`], for want of the capability, or for a time that it does not take.
+    #[doc(alias = "EPIOCSPARAMS")]
+    pub fn set_busy_poll(&mut self, busy_poll: BusyPoll) -> Result<(), Error> {
+        let mut params = epoll_params {
+            busy_poll_usecs: u32::try_from(busy_poll.time.as_nanos().div_ceil(1000)).unwrap_or(u32::MAX),
+            busy_poll_budget: busy_poll.budget,
+            prefer_busy_poll: busy_poll.is_preferred.into(),
+            __pad: 0,
+        };
+        ioctl::params(self.as_fd(), EPIOCSPARAMS, &mut params).map_err(failed)
+    }
+
+    /// How the network is busy-polled, `EPIOCGPARAMS`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] as for [`set_busy_poll`](Self::set_busy_poll).
+    #[doc(alias = "EPIOCGPARAMS")]
+    pub fn busy_poll(&self) -> Result<BusyPoll, Error> {
+        let mut params = epoll_params::default();
+        ioctl::params(self.as_fd(), EPIOCGPARAMS, &mut params).map_err(failed)?;
+        Ok(BusyPoll {
+            time: Duration::from_micros(params.busy_poll_usecs.into()),
+            budget: params.busy_poll_budget,
+            is_preferred: params.prefer_busy_poll != 0,
+        })
+    }
+}
+
+fn failed(code: c_int) -> Error {
+    match code {
+        ENOTTY => Error::Unsupported { what: "busy-polling", backend: NAME },
+        code => Error::Os { call: "ioctl", code },
+    }
+}

@@ -1,0 +1,206 @@
+//! What is asked of each registered fd, and what of that the kernel has not been told yet.
+
+use crate::error::Error;
+use std::os::fd::RawFd;
+
+/// What is asked of an fd: 12 bytes, also in the table by fd number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, packed(4))]
+pub(super) struct Asked {
+    /// The caller's token; of a deferred change, its index.
+    word: usize,
+    /// `EPOLL*`, and `FLAGS` among the bits that epoll has no use for.
+    events: u32,
+}
+
+const REGISTERED: u32 = 1 << 16;
+const WAKER: u32 = 1 << 17;
+/// The kernel has not been told of the last change.
+const DEFERRED: u32 = 1 << 18;
+/// The kernel has no such registration any more.
+const LOST: u32 = 1 << 19;
+const FLAGS: u32 = REGISTERED | WAKER | DEFERRED | LOST;
+
+impl Asked {
+    const NOTHING: Self = Self { word: 0, events: 0 };
+
+    #[inline]
+    pub(super) fn of_source(token: usize, events: u32) -> Self {
+        Self { word: token, events: events | REGISTERED }
+    }
+
+    pub(super) fn of_waker(token: usize, events: u32) -> Self {
+        Self { word: token, events: events | REGISTERED | WAKER }
+    }
+
+    /// What the kernel is told.
+    #[inline]
+    pub(super) fn events(self) -> u32 {
+        self.events & !FLAGS
+    }
+
+    #[inline]
+    pub(super) fn token(self) -> usize {
+        self.word
+    }
+
+    /// Whether all of `bits` were asked for when it was registered.
+    #[inline]
+    pub(super) fn has(self, bits: u32) -> bool {
+        self.events & bits != 0
+    }
+
+    fn is(self, flag: u32) -> bool {
+        self.events & flag != 0
+    }
+
+    pub(super) fn is_lost(self) -> bool {
+        self.is(LOST)
+    }
+}
+
+/// A level-mode modify that waits for the next wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change {
+    pub(super) fd: RawFd,
+    /// What the kernel has.
+    made: Asked,
+    pub(super) wanted: Asked,
+}
+
+impl Change {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.made == self.wanted
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Registrations {
+    /// By fd number.
+    table: Vec<Asked>,
+    /// Never more than there are registrations.
+    changes: Vec<Change>,
+    count: usize,
+}
+
+impl Registrations {
+    pub(super) fn new() -> Self {
+        Self { table: Vec::new(), changes: Vec::new(), count: 0 }
+    }
+
+    /// How many fds are registered, wakers among them.
+    #[inline]
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    #[inline]
+    fn entry(&self, fd: RawFd) -> Asked {
+        usize::try_from(fd).ok().and_then(|fd| self.table.get(fd)).copied().unwrap_or(Asked::NOTHING)
+    }
+
+    fn set_entry(&mut self, fd: RawFd, asked: Asked) {
+        if let Some(entry) = usize::try_from(fd).ok().and_then(|fd| self.table.get_mut(fd)) {
+            *entry = asked;
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_registered(&self, fd: RawFd) -> bool {
+        self.entry(fd).is(REGISTERED)
+    }
+
+    /// The caller's own registration; wakers are not the caller's.
+    #[inline]
+    pub(super) fn source(&self, fd: RawFd) -> Result<Asked, Error> {
+        let entry = self.entry(fd);
+        if entry.events & (REGISTERED | WAKER) == REGISTERED {
+            Ok(entry)
+        } else {
+            Err(Error::NotRegistered { fd })
+        }
+    }
+
+    /// Makes room for `fd`, an eighth more than is needed.
+    pub(super) fn reserve(&mut self, fd: RawFd) -> Result<(), Error> {
+        let Ok(number) = usize::try_from(fd) else {
+            return Err(Error::NegativeFd { fd });
+        };
+        if number < self.table.len() {
+            return Ok(());
+        }
+        if number >= self.table.capacity() {
+            let more = number + 1 - self.table.len();
+            self.table.try_reserve_exact(more + number / 8).map_err(|_| Error::OutOfMemory)?;
+        }
+        self.table.resize(number + 1, Asked::NOTHING);
+        Ok(())
+    }
+
+    /// Takes down what the kernel has been told of `fd`, for which there is room; a deferred change is void.
+    pub(super) fn told(&mut self, fd: RawFd, asked: Asked) {
+        let entry = self.entry(fd);
+        self.count += usize::from(!entry.is(REGISTERED));
+        self.drop_change(entry);
+        self.set_entry(fd, asked);
+    }
+
+    /// Forgets `fd`, and what was to be changed about it.
+    pub(super) fn remove(&mut self, fd: RawFd) {
+        let entry = self.entry(fd);
+        self.count -= usize::from(entry.is(REGISTERED));
+        self.drop_change(entry);
+        self.set_entry(fd, Asked::NOTHING);
+    }
+
+    fn drop_change(&mut self, entry: Asked) {
+        if entry.is(DEFERRED) {
+            self.take_change(entry.word);
+        }
+    }
+
+    /// Takes a change out; the last one moves to its place.
+    fn take_change(&mut self, index: usize) {
+        self.changes.swap_remove(index);
+        if let Some(moved) = self.changes.get(index) {
+            let fd = moved.fd;
+            let entry = Asked { word: index, ..self.entry(fd) };
+            self.set_entry(fd, entry);
+        }
+    }
+
+    /// Remembers what is to be asked of a registered `fd`, whose entry is `entry`, from the next wait on.
+    #[inline]
+    pub(super) fn defer(&mut self, fd: RawFd, entry: Asked, wanted: Asked) -> Result<(), Error> {
+        if entry.is(DEFERRED) {
+            if let Some(change) = self.changes.get_mut(entry.word) {
+                change.wanted = wanted;
+            }
+            return Ok(());
+        }
+        if entry == wanted {
+            return Ok(());
+        }
+        self.changes.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+        self.set_entry(fd, Asked { word: self.changes.len(), events: entry.events | DEFERRED });
+        self.changes.push(Change { fd, made: entry, wanted });
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    pub(super) fn change(&self, index: usize) -> Option<Change> {
+        self.changes.get(index).copied()
+    }
+
+    /// The kernel has been told of the change at `index`, and has the registration or not.
+    pub(super) fn settle(&mut self, index: usize, has_it: bool) {
+        let Some(Change { fd, wanted, .. }) = self.change(index) else { return };
+        self.take_change(index);
+        let flag = if has_it { 0 } else { LOST };
+        self.set_entry(fd, Asked { word: wanted.word, events: wanted.events | flag });
+    }
+}

@@ -1,0 +1,92 @@
+//! The system calls of epoll(7), and all `unsafe` that they need.
+
+use core::ffi::c_int;
+use iomux::{SigSet, Timespec};
+use iomux_sys::epoll::{
+    __kernel_timespec, EPOLL_CLOEXEC, EPOLL_PWAIT2, epoll_create1, epoll_ctl, epoll_event, epoll_pwait,
+    epoll_wait,
+};
+use iomux_sys::errno::ENOSYS;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// Whether this system may be asked for epoll_pwait2(2) at all.
+pub(super) const HAS_PWAIT2: bool = EPOLL_PWAIT2.is_some();
+
+#[cold]
+fn errno() -> c_int {
+    io::Error::last_os_error().raw_os_error().unwrap_or_default()
+}
+
+#[inline]
+#[allow(clippy::cast_sign_loss, reason = "not negative")]
+fn answer(returned: c_int) -> Result<usize, c_int> {
+    if returned < 0 { Err(errno()) } else { Ok(returned as usize) }
+}
+
+/// epoll_create1(2), close-on-exec.
+pub(super) fn create() -> Result<OwnedFd, c_int> {
+    // SAFETY: takes and returns numbers.
+    let fd = unsafe { epoll_create1(EPOLL_CLOEXEC) };
+    answer(fd)?;
+    // SAFETY: the kernel has just opened it, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// epoll_ctl(2).
+#[inline]
+pub(super) fn ctl(
+    epoll: BorrowedFd<'_>,
+    operation: c_int,
+    fd: RawFd,
+    mut event: epoll_event,
+) -> Result<(), c_int> {
+    // SAFETY: the event is ours alone; a number that is no fd, or no epoll's, is an error.
+    let returned = unsafe { epoll_ctl(epoll.as_raw_fd(), operation, fd, &raw mut event) };
+    answer(returned).map(|_| ())
+}
+
+/// The length of the array as the calls take it.
+#[inline]
+fn length(found: &[epoll_event]) -> c_int {
+    // The kernel takes no more, and the rest of the array would be left alone.
+    const LONGEST: usize = c_int::MAX as usize / size_of::<epoll_event>();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "at most `LONGEST`")]
+    let length = found.len().min(LONGEST) as c_int;
+    length
+}
+
+/// epoll_wait(2).
+#[inline]
+pub(super) fn wait(epoll: BorrowedFd<'_>, found: &mut [epoll_event], ms: c_int) -> Result<usize, c_int> {
+    // SAFETY: `found` has room for as many, and is ours alone.
+    answer(unsafe { epoll_wait(epoll.as_raw_fd(), found.as_mut_ptr(), length(found), ms) })
+}
+
+/// epoll_pwait(2).
+pub(super) fn pwait(
+    epoll: BorrowedFd<'_>,
+    found: &mut [epoll_event],
+    ms: c_int,
+    mask: &SigSet,
+) -> Result<usize, c_int> {
+    let (first, length, mask) = (found.as_mut_ptr(), length(found), mask.as_ptr().cast());
+    // SAFETY: as in `wait`, and `mask` points to a set.
+    answer(unsafe { epoll_pwait(epoll.as_raw_fd(), first, length, ms, mask) })
+}
+
+/// epoll_pwait2(2): ENOSYS where it must not be called.
+pub(super) fn pwait2(
+    epoll: BorrowedFd<'_>,
+    found: &mut [epoll_event],
+    time: Option<Timespec>,
+    mask: Option<&SigSet>,
+) -> Result<usize, c_int> {
+    let epoll_pwait2 = EPOLL_PWAIT2.ok_or(ENOSYS)?;
+    let time = time.map(|Timespec { tv_sec, tv_nsec }| __kernel_timespec { tv_sec, tv_nsec });
+    let time = time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+    let mask = mask.map_or(core::ptr::null(), |mask| mask.as_ptr().cast());
+    let (first, length) = (found.as_mut_ptr(), length(found));
+    // SAFETY: as in `wait`; time and mask are null or point to what they say.
+    answer(unsafe { epoll_pwait2(epoll.as_raw_fd(), first, length, time, mask) })
+}

@@ -1,0 +1,28 @@
+//! The backends of a system that has poll(2) alone.
+
+use crate::any::ByNameError;
+use crate::error::Error;
+use crate::event::{Events, Token};
+use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
+use crate::poll::Poll;
+use crate::waker::Waker;
+use iomux::{Interest, SigSet, Timeout};
+use std::os::fd::BorrowedFd;
+
+/// A multiplexer of the best kind that this system has, with nothing registered.
+///
+/// # Errors
+/// None here; [`Error::Os`] on systems where it is an fd and there is none left.
+#[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+pub fn native<'fd>() -> Result<Native<'fd>, Error> {
+    Ok(Poll::new())
+}
+
+backends! {
+    native Poll;
+    /// Over poll(2).
+    Poll {
+        "poll" => Poll::new(),
+        "poll-without-ppoll" => Poll::without_ppoll(),
+    }
+}
