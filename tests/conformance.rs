@@ -1,55 +1,39 @@
 //! The conformance suite over this repository's own backends.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use iomux_backend::Epoll;
 use iomux_backend::conformance::Backend;
-use iomux_backend::{Any, Error, Multiplexer, NAMES, Poll};
+use iomux_backend::{Any, Error, Multiplexer, Poll, by_name, native};
 
-mod poll {
-    use super::{Backend, Error, Poll};
+/// A family of backends, and a test of each property of it.
+macro_rules! proved {
+    ($module:ident: $mux:ty, $create:expr) => {
+        mod $module {
+            use super::*;
 
-    struct Native;
+            struct Proved;
 
-    impl Backend for Native {
-        type Mux<'fd> = Poll<'fd>;
+            impl Backend for Proved {
+                type Mux<'fd> = $mux;
 
-        fn create<'fd>() -> Result<Poll<'fd>, Error> {
-            Ok(Poll::new())
+                fn create<'fd>() -> Result<Self::Mux<'fd>, Error> {
+                    $create
+                }
+            }
+
+            iomux_backend::conformance!(Proved);
         }
-    }
-
-    iomux_backend::conformance!(Native);
+    };
 }
 
-mod poll_without_ppoll {
-    use super::{Any, Backend, Error};
-
-    struct ByName;
-
-    impl Backend for ByName {
-        type Mux<'fd> = Any<'fd>;
-
-        fn create<'fd>() -> Result<Any<'fd>, Error> {
-            Ok(iomux_backend::by_name("poll-without-ppoll").expect("a name that there is"))
-        }
-    }
-
-    iomux_backend::conformance!(ByName);
-}
-
-mod trait_object {
-    use super::{Backend, Error, Multiplexer, Poll};
-
-    struct Boxed;
-
-    impl Backend for Boxed {
-        type Mux<'fd> = Box<dyn Multiplexer<'fd> + Send + 'fd>;
-
-        fn create<'fd>() -> Result<Self::Mux<'fd>, Error> {
-            Ok(Box::new(Poll::new()))
-        }
-    }
-
-    iomux_backend::conformance!(Boxed);
-}
+proved!(poll: Poll<'fd>, Ok(Poll::new()));
+proved!(poll_without_ppoll: Any<'fd>, Ok(by_name("poll-without-ppoll").expect("a name that there is")));
+proved!(trait_object: Box<dyn Multiplexer<'fd> + Send + 'fd>, Ok(Box::new(Poll::new())));
+proved!(native_trait_object: Box<dyn Multiplexer<'fd> + Send + 'fd>, Ok(Box::new(native()?)));
+#[cfg(any(target_os = "linux", target_os = "android"))]
+proved!(epoll: Epoll<'fd>, Epoll::new());
+#[cfg(any(target_os = "linux", target_os = "android"))]
+proved!(epoll_without_pwait2: Any<'fd>, Ok(by_name("epoll-without-pwait2").expect("a name that there is")));
 
 #[test]
 fn there_are_more_than_sixty_properties_each_of_its_own_name() {
@@ -67,7 +51,7 @@ fn what_a_backend_lacks_is_skipped_and_said_and_nothing_else() {
     }
     let said = tempfile::NamedTempFile::new().expect("a file");
     let status = std::process::Command::new(std::env::current_exe().expect("a test knows its program"))
-        .arg("trait_object::")
+        .args(["poll::", "--skip", "epoll::", "--skip", "ppoll::"])
         .env("IOMUX_SKIPS", said.path())
         .stdout(std::process::Stdio::null())
         .status()

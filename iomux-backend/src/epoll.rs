@@ -2,19 +2,21 @@
 
 mod bits;
 mod registrations;
+mod share;
 mod sys;
+mod wait;
 
 use crate::error::Error;
-use crate::event::{Event, Events, Token};
+use crate::event::{Events, Token};
 use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 use crate::waker::{Waker, WakerSource};
 use core::ffi::c_int;
-use iomux::{Deadline, Interest, Readiness, SigSet, Timeout};
+use iomux::{Interest, Readiness, SigSet, Timeout};
 use iomux_sys::epoll::{
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN,
     EPOLLONESHOT, EPOLLOUT, EPOLLWAKEUP, epoll_event,
 };
-use iomux_sys::errno::{EEXIST, EINTR, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM};
+use iomux_sys::errno::{EEXIST, EINVAL, ENOMEM, EPERM};
 use registrations::{Asked, Registrations};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -81,6 +83,8 @@ pub struct Epoll<'fd> {
     found: Vec<epoll_event>,
     wakers: Vec<(Token, WakerSource)>,
     has_pwait2: bool,
+    /// Whether a pending signal has kept the last masked wait from looking for events.
+    has_put_off_events: bool,
     /// Somebody else waits for this epoll, so that no change can be left to the next wait here.
     is_shared: bool,
     sources: PhantomData<BorrowedFd<'fd>>,
@@ -112,57 +116,10 @@ impl Epoll<'_> {
             found: Vec::new(),
             wakers: Vec::new(),
             has_pwait2,
+            has_put_off_events: false,
             is_shared: false,
             sources: PhantomData,
         })
-    }
-
-    /// An fd of this epoll, for another multiplexer to wait for: it is readable when something is ready here.
-    ///
-    /// What was modified so far is told to the kernel first, and what is modified from here on at once, since
-    /// the other one would not see a change that waits for the next wait here.
-    ///
-    /// ```
-    /// use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Timeout, Token};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (_reader, writer) = std::io::pipe()?;
-    /// let mut inner = Epoll::new()?;
-    /// inner.register(writer.as_fd(), Token(1), Interest::empty(), Mode::Level)?;
-    /// let shared = inner.share()?;
-    /// let mut outer = Epoll::new()?;
-    /// outer.register(shared.as_fd(), Token(2), Interest::READABLE, Mode::Level)?;
-    /// inner.modify(writer.as_fd(), Token(1), Interest::WRITABLE, Mode::Level)?;
-    /// assert_eq!(outer.wait(&mut Events::with_capacity(8), Timeout::Infinite)?, 1);
-    /// # std::io::Result::Ok(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Os`], for want of an fd.
-    pub fn share(&mut self) -> Result<OwnedFd, Error> {
-        let copy = self
-            .epoll
-            .try_clone()
-            .map_err(|error| Error::Os { call: "fcntl", code: error.raw_os_error().unwrap_or_default() })?;
-        // What the kernel refuses stays, to be reported here.
-        self.tell(&mut Events::with_capacity(0));
-        self.is_shared = true;
-        Ok(copy)
-    }
-
-    /// The epoll itself, with what is registered in it. What was modified is told to the kernel first.
-    ///
-    /// Its events carry the tokens as `data`. Wakers end with this: their fds are closed once the last
-    /// [`Waker`] is gone.
-    ///
-    /// # Errors
-    /// This multiplexer as it was, and [`Error::Os`], when the kernel knows an fd no more whose change it
-    /// had not been told: the next wait reports it.
-    pub fn into_owned_fd(mut self) -> Result<OwnedFd, (Self, Error)> {
-        match self.tell(&mut Events::with_capacity(0)) {
-            None => Ok(self.epoll),
-            Some(code) => Err((self, Error::Os { call: "epoll_ctl", code })),
-        }
     }
 
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
@@ -172,6 +129,18 @@ impl Epoll<'_> {
     fn ctl(&self, operation: c_int, fd: RawFd, asked: Asked) -> Result<(), c_int> {
         let event = epoll_event { events: asked.events(), data: asked.token() as u64 };
         sys::ctl(self.as_fd(), operation, fd, event)
+    }
+
+    fn add(&self, fd: RawFd, asked: Asked) -> Result<(), c_int> {
+        match self.ctl(EPOLL_CTL_ADD, fd, asked) {
+            // Left behind by an fd of that number which was closed before `deregister`, and has come back
+            // for the same file: nobody else's.
+            Err(EEXIST) => {
+                self.ctl(EPOLL_CTL_DEL, fd, asked)?;
+                self.ctl(EPOLL_CTL_ADD, fd, asked)
+            }
+            answer => answer,
+        }
     }
 
     /// Tells the kernel of what was modified. What it refuses is reported in `events`, and stays where there
@@ -195,93 +164,6 @@ impl Epoll<'_> {
             }
         }
         refused
-    }
-
-    /// Makes room for what the kernel finds, and tells it of what was modified.
-    #[cold]
-    fn prepare(&mut self, events: &mut Events) -> Result<(), Error> {
-        if events.capacity() == 0 {
-            return Err(Error::NoRoomForEvents);
-        }
-        let more = events.capacity().saturating_sub(self.found.len());
-        self.found.try_reserve_exact(more).map_err(|_| Error::OutOfMemory)?;
-        self.found.resize(self.found.len() + more, EMPTY);
-        self.tell(events);
-        Ok(())
-    }
-
-    #[inline]
-    fn is_prepared(&self, events: &Events) -> bool {
-        !self.registrations.has_changes() && (1..=self.found.len()).contains(&events.capacity())
-    }
-
-    /// Waits once, for one piece of the time at most.
-    fn wait_once(&mut self, room: usize, time: Timeout, mask: Option<&SigSet>) -> Result<usize, c_int> {
-        let found = &mut self.found[..room];
-        if self.has_pwait2 && !time.is_whole_ms() {
-            match sys::pwait2(self.epoll.as_fd(), found, time.timespec(), mask) {
-                // Not in this kernel, or a sandbox lets nobody have it: from here on, too.
-                Err(ENOSYS | EPERM | EOPNOTSUPP) => self.has_pwait2 = false,
-                answer => return answer,
-            }
-        }
-        match mask {
-            None => sys::wait(self.epoll.as_fd(), found, time.poll_ms()),
-            Some(mask) => sys::pwait(self.epoll.as_fd(), found, time.poll_ms(), mask),
-        }
-    }
-
-    /// Waits until something is found or the time has passed, whatever signals arrive meanwhile.
-    fn wait_until(&mut self, room: usize, timeout: Timeout) -> Result<usize, Error> {
-        let deadline = Deadline::new(timeout);
-        let mut left = timeout;
-        loop {
-            match self.wait_once(room, left, None) {
-                Ok(0) if deadline.is_over() => return Ok(0),
-                // The kernel prefers EINTR to "time has passed"; what a handler has just done counts.
-                Err(EINTR) if deadline.is_over() => return self.last_look(room),
-                Ok(0) | Err(EINTR) => left = deadline.remaining().into(),
-                Ok(count) => return Ok(count),
-                Err(code) => return Err(failed(code)),
-            }
-        }
-    }
-
-    fn last_look(&mut self, room: usize) -> Result<usize, Error> {
-        match self.wait_once(room, Timeout::Nowait, None) {
-            Err(EINTR) => Ok(0),
-            answer => answer.map_err(failed),
-        }
-    }
-
-    fn wait_masked_until(&mut self, room: usize, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
-        let deadline = Deadline::new(timeout);
-        let mut left = timeout;
-        loop {
-            match self.wait_once(room, left, Some(mask)) {
-                Ok(0) if !deadline.is_over() => left = deadline.remaining().into(),
-                Ok(count) => return Ok(count),
-                Err(EINTR) => return Err(Error::Interrupted),
-                Err(code) => return Err(failed(code)),
-            }
-        }
-    }
-
-    #[inline]
-    fn report(&self, events: &mut Events, count: usize) -> usize {
-        events.extend(self.found[..count].iter().map(|found| {
-            #[allow(clippy::cast_possible_truncation, reason = "a token, as it was given to the kernel")]
-            let token = Token({ found.data } as usize);
-            Event::new(token, bits::reported(found.events))
-        }));
-        for (token, waker) in &self.wakers {
-            // Edge-triggered, so it need not be read. A source with the same token costs the next wake a
-            // write that was not needed, and no more.
-            if events.iter().any(|event| event.token() == *token) {
-                waker.take_note();
-            }
-        }
-        events.len()
     }
 }
 
@@ -319,13 +201,11 @@ impl<'fd> Epoll<'fd> {
             return Err(Error::AlreadyRegistered { fd });
         }
         self.registrations.reserve(fd)?;
-        self.ctl(EPOLL_CTL_ADD, fd, asked).map_err(|code| refused(fd, asked, code))?;
+        self.add(fd, asked).map_err(|code| refused(fd, asked, code))?;
         self.registrations.told(fd, asked);
         Ok(())
     }
 }
-
-const EMPTY: epoll_event = epoll_event { events: 0, data: 0 };
 
 /// What is asked, or why it can't be: found without the kernel.
 #[inline]
@@ -356,7 +236,6 @@ fn events_of(mode: Mode) -> u32 {
 #[cold]
 fn refused(fd: RawFd, asked: Asked, code: c_int) -> Error {
     match code {
-        EEXIST => Error::AlreadyRegistered { fd },
         EPERM => Error::NotPollable { fd, backend: NAME },
         ENOMEM => Error::OutOfMemory,
         EINVAL if asked.has(EPOLLEXCLUSIVE) => {
@@ -364,11 +243,6 @@ fn refused(fd: RawFd, asked: Asked, code: c_int) -> Error {
         }
         code => Error::Os { call: "epoll_ctl", code },
     }
-}
-
-#[cold]
-fn failed(code: c_int) -> Error {
-    Error::Os { call: "epoll_wait", code }
 }
 
 impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
@@ -456,15 +330,10 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
 
     fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
         events.clear();
-        // With fds ready the kernel runs no handler. A look that finds none lets a pending signal through,
-        // before an event is taken that would be lost then.
-        match iomux::ppoll(&mut [], Timeout::Nowait, Some(mask)) {
-            Ok(_) => {}
-            Err(iomux::Error::Interrupted) => return Err(Error::Interrupted),
-            Err(error) => {
-                return Err(Error::Os { call: "ppoll", code: error.raw_os_error().unwrap_or_default() });
-            }
+        if events.capacity() == 0 {
+            return Err(Error::NoRoomForEvents);
         }
+        self.let_signals_through(mask)?;
         self.prepare(events)?;
         let found = match events.remaining() {
             0 => 0,

@@ -1,6 +1,8 @@
 //! What the errors of a backend say, and what they are as an `io::Error`.
 
-use iomux_backend::{Error, Events, Interest, Mode, Multiplexer, NAMES, Poll, Readiness, Token, by_name};
+use iomux_backend::{
+    Error, Events, Interest, Mode, Multiplexer, NAMES, Poll, Readiness, Token, by_name, native,
+};
 use std::io::{self, ErrorKind};
 
 #[test]
@@ -77,7 +79,9 @@ fn every_name_is_a_backend_and_no_other_is() {
         assert!(!backend.capabilities().is_empty());
     }
     let error = by_name("kevent").unwrap_err();
-    assert_eq!(error.to_string(), "no backend 'kevent': here are poll, poll-without-ppoll");
+    assert_eq!(error.to_string(), format!("no backend 'kevent': here are {}", NAMES.join(", ")));
+    assert_eq!(io::Error::from(error).kind(), io::ErrorKind::NotFound);
+    assert_eq!(by_name(NAMES[0]).unwrap().name(), native().unwrap().name(), "the best one comes first");
 }
 
 #[test]

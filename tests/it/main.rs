@@ -8,6 +8,8 @@ mod c_headers;
 mod calls;
 mod debug;
 mod echo;
+#[cfg(target_os = "linux")]
+mod epoll;
 mod model;
 mod nc;
 mod no_compile;

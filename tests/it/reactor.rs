@@ -50,7 +50,7 @@ fn sources_are_found_changed_and_handed_back_by_their_key() {
 
 #[test]
 fn a_source_that_could_not_be_inserted_is_handed_back_with_its_state() {
-    let mut reactor = Reactor::new().unwrap();
+    let mut reactor = Reactor::with(Poll::new(), 8);
     let (reader, _writer) = full_pipe();
     let failed = reactor.insert(reader, vec![7], Interest::READABLE, Mode::Edge).unwrap_err();
     assert_eq!(failed.error(), Error::UnsupportedMode { mode: Mode::Edge, backend: "poll" });

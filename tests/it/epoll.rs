@@ -1,0 +1,355 @@
+//! What only epoll has: changes that wait for the wait, files that it refuses, its flags, and nesting.
+
+use crate::support::{full_pipe, is_traced, skip, traced};
+use iomux_backend::{
+    BusyPoll, Epoll, EpollFlags, Error, Events, Interest, Mode, Multiplexer, Poll, Readiness, Timeout, Token,
+};
+use std::io::{self, PipeReader, Read, Write};
+use std::net::TcpListener;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::time::Duration;
+
+const READABLE: Interest = Interest::READABLE;
+const WRITABLE: Interest = Interest::WRITABLE;
+
+fn seen(mux: &mut impl Multiplexer<'static>, events: &mut Events) -> Vec<(usize, Readiness)> {
+    mux.wait(events, Timeout::Nowait).unwrap();
+    events.iter().map(|event| (event.token().0, event.readiness())).collect()
+}
+
+/// Registers an fd that is closed before the multiplexer is gone.
+fn register(epoll: &mut Epoll<'static>, fd: RawFd, token: usize, interest: Interest, mode: Mode) {
+    // SAFETY: not kept by who closes it: epoll is to do no harm even so. No number here is used anew.
+    unsafe { epoll.register_raw(fd, Token(token), interest, mode) }.unwrap();
+}
+
+fn by_number(fd: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: only its number is looked at.
+    unsafe { BorrowedFd::borrow_raw(fd) }
+}
+
+/// Sources whose fd is the highest there is, so that no other test is given the number.
+fn far_away(reader: &PipeReader, offset: i32) -> std::os::fd::OwnedFd {
+    nix::fcntl::fcntl(reader, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(900 + offset))
+        // SAFETY: just opened, and nobody else's.
+        .map(|fd| unsafe { std::os::fd::FromRawFd::from_raw_fd(fd) })
+        .unwrap()
+}
+
+#[test]
+fn a_late_change_of_a_closed_fd_is_one_invalid_event() {
+    let (reader, _writer) = full_pipe();
+    let mut epoll = Epoll::new().unwrap();
+    let closed = far_away(&reader, 0);
+    let number = closed.as_raw_fd();
+    register(&mut epoll, number, 1, Interest::empty(), Mode::Level);
+    drop(closed);
+    drop(reader);
+    let mut events = Events::with_capacity(4);
+    assert_eq!(seen(&mut epoll, &mut events), [], "epoll itself says nothing of it");
+    for token in [2, 3] {
+        epoll.modify(by_number(number), Token(token), READABLE, Mode::Level).unwrap();
+        assert_eq!(seen(&mut epoll, &mut events), [(token, Readiness::INVALID)]);
+        assert_eq!(seen(&mut epoll, &mut events), [], "once");
+    }
+    epoll.modify(by_number(number), Token(3), READABLE, Mode::Level).unwrap();
+    assert_eq!(seen(&mut epoll, &mut events), [(3, Readiness::INVALID)], "asked anew, and told anew");
+    assert_eq!(epoll.deregister(by_number(number)), Ok(()), "that it is lost was reported");
+}
+
+#[test]
+fn invalid_events_that_do_not_fit_come_next() {
+    let (reader, _writer) = full_pipe();
+    let mut epoll = Epoll::new().unwrap();
+    let other: &'static PipeReader = Box::leak(Box::new(reader.try_clone().unwrap()));
+    epoll.register(other.as_fd(), Token(9), READABLE, Mode::Level).unwrap();
+    let closed: Vec<_> = (10..13).map(|offset| far_away(&reader, offset)).collect();
+    let numbers: Vec<RawFd> = closed.iter().map(|fd| fd.as_raw_fd()).collect();
+    for (token, number) in numbers.iter().enumerate() {
+        register(&mut epoll, *number, token, Interest::empty(), Mode::Level);
+    }
+    drop(closed);
+    for (token, number) in numbers.iter().enumerate() {
+        epoll.modify(by_number(*number), Token(token), READABLE, Mode::Level).unwrap();
+    }
+    let mut events = Events::with_capacity(2);
+    let mut all = seen(&mut epoll, &mut events);
+    assert_eq!(all.len(), 2, "{all:?}");
+    let next = seen(&mut epoll, &mut events);
+    assert_eq!(next.len(), 2, "what was left, and what else is ready: {next:?}");
+    assert_eq!(next[1], (9, Readiness::READABLE));
+    all.push(next[0]);
+    all.sort_by_key(|event| event.0);
+    assert_eq!(all, [0, 1, 2].map(|token| (token, Readiness::INVALID)));
+    assert_eq!(seen(&mut epoll, &mut events), [(9, Readiness::READABLE)]);
+}
+
+#[test]
+fn a_change_dies_with_its_registration() {
+    let (reader, _writer) = full_pipe();
+    let mut epoll = Epoll::new().unwrap();
+    let mut events = Events::with_capacity(4);
+    let fds: Vec<PipeReader> = (0..3).map(|_| reader.try_clone().unwrap()).collect();
+    let fds: &'static [PipeReader] = Box::leak(fds.into_boxed_slice());
+    for round in 0..100 {
+        for (token, fd) in fds.iter().enumerate() {
+            epoll.register(fd.as_fd(), Token(token), Interest::empty(), Mode::Level).unwrap();
+            epoll.modify(fd.as_fd(), Token(token + 10), READABLE, Mode::Level).unwrap();
+        }
+        // The others' changes stay theirs, whichever goes first.
+        epoll.deregister(fds[round % 3].as_fd()).unwrap();
+        let mut left: Vec<usize> =
+            (0..3).filter(|token| *token != round % 3).map(|token| token + 10).collect();
+        if round % 2 == 0 {
+            let mut found: Vec<usize> = seen(&mut epoll, &mut events).iter().map(|event| event.0).collect();
+            found.sort_unstable();
+            left.sort_unstable();
+            assert_eq!(found, left);
+        }
+        for (token, fd) in fds.iter().enumerate().filter(|(token, _)| *token != round % 3) {
+            assert_eq!(epoll.deregister(fd.as_fd()), Ok(()), "{token}");
+        }
+    }
+    assert_eq!(seen(&mut epoll, &mut events), []);
+}
+
+#[test]
+fn a_change_of_mode_makes_up_for_a_change_that_waits() {
+    let (reader, _writer) = full_pipe();
+    let mut epoll = Epoll::new().unwrap();
+    let reader: &'static PipeReader = Box::leak(Box::new(reader));
+    let mut events = Events::with_capacity(4);
+    epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+    epoll.modify(reader.as_fd(), Token(2), Interest::empty(), Mode::Level).unwrap();
+    epoll.modify(reader.as_fd(), Token(3), READABLE, Mode::OneShot).unwrap();
+    assert_eq!(seen(&mut epoll, &mut events), [(3, Readiness::READABLE)]);
+    assert_eq!(seen(&mut epoll, &mut events), []);
+    epoll.modify(reader.as_fd(), Token(4), READABLE, Mode::Level).unwrap();
+    assert_eq!(seen(&mut epoll, &mut events), [(4, Readiness::READABLE)], "level arms it too");
+    assert_eq!(seen(&mut epoll, &mut events), [(4, Readiness::READABLE)]);
+}
+
+#[test]
+fn a_file_that_is_always_ready_is_not_pollable_and_registers_nothing() {
+    let file = tempfile::tempfile().unwrap();
+    let mut epoll = Epoll::new().unwrap();
+    let error = epoll.register(file.as_fd(), Token(1), READABLE, Mode::Level).unwrap_err();
+    let fd = file.as_raw_fd();
+    assert_eq!(error, Error::NotPollable { fd, backend: "epoll" });
+    assert!(error.to_string().contains("read it without waiting"), "{error}");
+    let error = epoll.modify(file.as_fd(), Token(1), READABLE, Mode::Level).unwrap_err();
+    assert_eq!(error, Error::NotRegistered { fd });
+    let answer = epoll.wait(&mut Events::with_capacity(1), Timeout::Infinite);
+    assert_eq!(answer, Err(Error::NothingToWaitFor));
+}
+
+#[test]
+fn exclusive_goes_with_reading_and_writing_alone_and_is_not_modified() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let (reader, _writer) = full_pipe();
+    let mut epoll = Epoll::new().unwrap();
+    let unsupported = |answer| matches!(answer, Err(Error::Unsupported { backend: "epoll", .. }));
+    for interest in [Interest::PRIORITY, Interest::READ_CLOSED, READABLE | Interest::READ_CLOSED] {
+        assert!(
+            unsupported(epoll.register(listener.as_fd(), Token(1), interest, Mode::Exclusive)),
+            "{interest:?}"
+        );
+    }
+    for mode in [Mode::OneShot, Mode::EdgeOneShot] {
+        let flags = EpollFlags::EXCLUSIVE;
+        assert!(
+            unsupported(epoll.register_with(listener.as_fd(), Token(1), READABLE, mode, flags)),
+            "{mode:?}"
+        );
+    }
+    let inner = Epoll::new().unwrap().into_owned_fd().unwrap();
+    assert!(unsupported(epoll.register(inner.as_fd(), Token(1), READABLE, Mode::Exclusive)));
+    epoll.register(listener.as_fd(), Token(1), READABLE | WRITABLE, Mode::Exclusive).unwrap();
+    assert!(unsupported(epoll.modify(listener.as_fd(), Token(2), READABLE, Mode::Level)), "from exclusive");
+    epoll.register_with(reader.as_fd(), Token(3), READABLE, Mode::Edge, EpollFlags::EXCLUSIVE).unwrap();
+    assert!(unsupported(epoll.modify(reader.as_fd(), Token(3), READABLE, Mode::Edge)), "a flag, not a mode");
+    epoll.deregister(reader.as_fd()).unwrap();
+    epoll.register(reader.as_fd(), Token(4), READABLE, Mode::Level).unwrap();
+    assert!(unsupported(epoll.modify(reader.as_fd(), Token(5), READABLE, Mode::Exclusive)), "to exclusive");
+    let mut events = Events::with_capacity(4);
+    assert_eq!(epoll.wait(&mut events, Timeout::Nowait), Ok(1));
+    assert_eq!(events.get(0).map(|event| event.token()), Some(Token(4)), "as it was");
+}
+
+#[test]
+fn of_two_exclusive_waiters_one_is_woken() {
+    let (mut reader, mut writer) = io::pipe().unwrap();
+    let mut epolls = [Epoll::new().unwrap(), Epoll::new().unwrap()];
+    let watched = reader.try_clone().unwrap();
+    for epoll in &mut epolls {
+        epoll.register(watched.as_fd(), Token(1), READABLE, Mode::Exclusive).unwrap();
+    }
+    let (woken, waits) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        for mut epoll in epolls {
+            let woken = woken.clone();
+            scope.spawn(move || {
+                let count = epoll.wait(&mut Events::with_capacity(1), Duration::from_millis(500).into());
+                woken.send(count.unwrap()).unwrap();
+            });
+        }
+        writer.write_all(b"!").unwrap();
+        assert_eq!(waits.recv().unwrap(), 1, "one of them");
+        reader.read_exact(&mut [0]).unwrap();
+        // The other may have looked before the byte was read, or it was not woken: never both for long.
+        let other = waits.recv().unwrap();
+        assert!(other <= 1);
+    });
+}
+
+#[test]
+fn wakeup_is_kept_by_a_modify() {
+    const NAME: &str = "epoll::wakeup_is_kept_by_a_modify";
+    if is_traced() {
+        let (reader, _writer) = full_pipe();
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register_with(reader.as_fd(), Token(1), READABLE, Mode::Edge, EpollFlags::WAKEUP).unwrap();
+        return epoll.modify(reader.as_fd(), Token(1), READABLE, Mode::OneShot).unwrap();
+    }
+    let Some(trace) = traced(NAME, "epoll_ctl") else { return };
+    let calls: Vec<_> = trace.lines().filter(|line| line.contains("epoll_ctl(")).collect();
+    assert_eq!(calls.len(), 2, "{calls:#?}");
+    assert!(calls.iter().all(|call| call.contains("EPOLLWAKEUP")), "{calls:#?}");
+}
+
+#[test]
+fn an_epoll_in_a_poll_loses_no_change() {
+    let (reader, _writer) = full_pipe();
+    let mut inner = Epoll::new().unwrap();
+    inner.register(reader.as_fd(), Token(1), Interest::empty(), Mode::Level).unwrap();
+    inner.modify(reader.as_fd(), Token(2), READABLE, Mode::Level).unwrap();
+    let shared = inner.share().unwrap();
+    let mut outer = Poll::new();
+    outer.register(shared.as_fd(), Token(7), READABLE, Mode::Level).unwrap();
+    let mut events = Events::with_capacity(4);
+    let mut is_ready = |outer: &mut Poll<'_>| outer.wait(&mut events, Timeout::Nowait).unwrap() == 1;
+    assert!(is_ready(&mut outer), "what was modified before");
+    inner.modify(reader.as_fd(), Token(3), Interest::empty(), Mode::Level).unwrap();
+    assert!(!is_ready(&mut outer), "what is modified after");
+    inner.modify(reader.as_fd(), Token(4), READABLE, Mode::Level).unwrap();
+    assert!(is_ready(&mut outer));
+    let mut events = Events::with_capacity(4);
+    assert_eq!(inner.wait(&mut events, Timeout::Nowait), Ok(1));
+    assert_eq!(events.get(0).map(|event| event.token()), Some(Token(4)));
+    let answer = inner.register(shared.as_fd(), Token(9), READABLE, Mode::Level);
+    assert!(matches!(answer, Err(Error::Os { call: "epoll_ctl", .. })), "in itself: {answer:?}");
+}
+
+#[test]
+fn an_epoll_that_is_given_away_keeps_what_was_modified() {
+    let (reader, _writer) = full_pipe();
+    let mut epoll = Epoll::new().unwrap();
+    epoll.register(reader.as_fd(), Token(1), Interest::empty(), Mode::Level).unwrap();
+    epoll.modify(reader.as_fd(), Token(2), READABLE, Mode::Level).unwrap();
+    let fd = epoll.into_owned_fd().unwrap();
+    let mut outer = Poll::new();
+    outer.register(fd.as_fd(), Token(7), READABLE, Mode::Level).unwrap();
+    assert_eq!(outer.wait(&mut Events::with_capacity(1), Timeout::Nowait), Ok(1));
+}
+
+#[test]
+fn an_epoll_whose_change_is_refused_is_handed_back() {
+    let (reader, _writer) = full_pipe();
+    let mut epoll = Epoll::new().unwrap();
+    let closed = far_away(&reader, 20);
+    let number = closed.as_raw_fd();
+    register(&mut epoll, number, 1, Interest::empty(), Mode::Level);
+    drop(closed);
+    epoll.modify(by_number(number), Token(2), READABLE, Mode::Level).unwrap();
+    let (mut epoll, error) = epoll.into_owned_fd().unwrap_err();
+    assert!(matches!(error, Error::Os { call: "epoll_ctl", code: libc::EBADF }), "{error:?}");
+    assert_eq!(seen(&mut epoll, &mut Events::with_capacity(1)), [(2, Readiness::INVALID)]);
+}
+
+#[test]
+fn busy_polling_is_set_and_read_or_unsupported() {
+    let mut epoll = Epoll::new().unwrap();
+    let asked = BusyPoll { time: Duration::from_nanos(49_001), budget: 8, is_preferred: true };
+    match epoll.set_busy_poll(asked) {
+        Ok(()) => {
+            let set = BusyPoll { time: Duration::from_micros(50), ..asked };
+            assert_eq!(epoll.busy_poll(), Ok(set), "rounded up to µs");
+        }
+        Err(error) => {
+            assert_eq!(error, Error::Unsupported { what: "busy-polling", backend: "epoll" });
+            assert_eq!(epoll.busy_poll(), Err(error));
+            skip("busy-polling", "this kernel has none (Linux 6.9 with network busy-polling)");
+        }
+    }
+}
+
+/// A call that nothing else makes, between two parts of the trace.
+fn mark() {
+    // SAFETY: a negative fd is refused.
+    let answer = unsafe { libc::close(-2) };
+    assert_eq!(answer, -1);
+}
+
+fn the_program() {
+    let (reader, _writer) = full_pipe();
+    let copies: Vec<_> = (0..64).map(|_| reader.try_clone().unwrap()).collect();
+    let mut epoll = Epoll::new().unwrap();
+    let waker = epoll.waker(Token(99)).unwrap();
+    let mut events = Events::with_capacity(128);
+    for (index, fd) in copies.iter().enumerate() {
+        epoll.register(fd.as_fd(), Token(index), READABLE, Mode::Level).unwrap();
+    }
+    let toggle = |epoll: &mut Epoll<'_>, interest| {
+        for (index, fd) in copies.iter().enumerate() {
+            Multiplexer::modify(epoll, fd.as_fd(), Token(index), interest, Mode::Level).unwrap();
+        }
+    };
+    mark();
+    toggle(&mut epoll, Interest::empty());
+    toggle(&mut epoll, READABLE);
+    assert_eq!(epoll.wait(&mut events, Timeout::Infinite), Ok(64));
+    mark();
+    toggle(&mut epoll, Interest::empty());
+    mark();
+    assert_eq!(epoll.wait(&mut events, Timeout::Nowait), Ok(0));
+    mark();
+    for timeout in [Duration::from_micros(50), Duration::from_millis(2), Duration::from_micros(1500)] {
+        assert_eq!(epoll.wait(&mut events, timeout.into()), Ok(0));
+    }
+    assert_eq!(epoll.wait(&mut events, Timeout::Until(std::time::Instant::now())), Ok(0));
+    mark();
+    for _ in 0..1000 {
+        waker.wake();
+    }
+    assert_eq!(epoll.wait(&mut events, Timeout::Infinite), Ok(1));
+    mark();
+}
+
+#[test]
+fn a_wait_is_one_call_and_a_change_there_and_back_is_none() {
+    if is_traced() {
+        return the_program();
+    }
+    let Some(trace) = traced("epoll::a_wait_is_one_call_and_a_change_there_and_back_is_none", "all") else {
+        return;
+    };
+    let mut parts = vec![Vec::new()];
+    for line in trace.lines() {
+        if line.contains("close(-2)") {
+            parts.push(Vec::new());
+        } else if !line.contains("clock_gettime") {
+            parts.last_mut().unwrap().push(line);
+        }
+    }
+    let [_, there_and_back, there, told, timed, woken, _] = &parts[..] else {
+        panic!("the marks are not in the trace:\n{trace}")
+    };
+    assert_eq!(there_and_back.len(), 1, "the wait alone: {there_and_back:#?}");
+    assert_eq!(there.len(), 0, "{there:#?}");
+    let (last, changes) = told.split_last().unwrap();
+    assert!(last.contains("epoll_wait(") || last.contains("epoll_pwait("), "{last}");
+    assert_eq!(changes.len(), 64, "{changes:#?}");
+    assert!(changes.iter().all(|call| call.contains("EPOLL_CTL_MOD")), "{changes:#?}");
+    assert_eq!(timed.len(), 4, "one a wait, whatever the time: {timed:#?}");
+    assert_eq!(woken.len(), 2, "a write, and a wait; the waker is not read: {woken:#?}");
+}
