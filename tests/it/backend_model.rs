@@ -2,6 +2,8 @@
 //!
 //! A failure prints its seed; `IOMUX_SEED=… cargo test --test it backend_model` replays it.
 
+#[cfg(target_os = "linux")]
+mod both;
 mod world;
 
 use crate::support::{is_emulated, skip};
@@ -82,4 +84,22 @@ fn poll_without_ppoll_holds_to_the_model() {
 #[test]
 fn a_boxed_poll_holds_to_the_model() {
     holds_to_the_model(|| -> Box<dyn Multiplexer<'static>> { Box::new(Poll::new()) }, 20_000);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn epoll_holds_to_the_model() {
+    holds_to_the_model(|| iomux_backend::Epoll::new().unwrap(), 100_000);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn epoll_without_pwait2_holds_to_the_model() {
+    holds_to_the_model(|| iomux_backend::Epoll::without_pwait2().unwrap(), 20_000);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn poll_and_epoll_report_the_same() {
+    holds_to_the_model(both::Both::new, 100_000);
 }
