@@ -1,6 +1,6 @@
 //! The multiplexer over epoll(7): fewer system calls than by hand, and one for each wait.
 
-mod bits;
+pub(crate) mod bits;
 mod registrations;
 mod share;
 mod sys;
@@ -51,7 +51,7 @@ bitflags::bitflags! {
 /// the kernel not know the fd any more then, that is an `INVALID` event. In other modes `modify` tells the
 /// kernel at once, since it arms the registration again.
 ///
-/// It takes 12 bytes for each fd number up to the highest, and 28 for each deferred change.
+/// It takes 12 bytes for each fd number up to the highest, and 32 for each deferred change.
 ///
 /// # Platform notes
 /// [epoll(7)](https://man7.org/linux/man-pages/man7/epoll.7.html). Files that are always ready (regular files,
@@ -79,8 +79,6 @@ bitflags::bitflags! {
 pub struct Epoll<'fd> {
     epoll: OwnedFd,
     registrations: Registrations,
-    /// What the kernel has found: as large as the largest buffer so far.
-    found: Vec<epoll_event>,
     wakers: Vec<(Token, WakerSource)>,
     has_pwait2: bool,
     /// Whether a pending signal has kept the last masked wait from looking for events.
@@ -113,7 +111,6 @@ impl Epoll<'_> {
         Ok(Self {
             epoll: sys::create().map_err(|code| Error::Os { call: "epoll_create1", code })?,
             registrations: Registrations::new(),
-            found: Vec::new(),
             wakers: Vec::new(),
             has_pwait2,
             has_put_off_events: false,
@@ -205,6 +202,19 @@ impl<'fd> Epoll<'fd> {
         self.registrations.told(fd, asked);
         Ok(())
     }
+
+    /// Tells the kernel at once, or says why it can't be done.
+    #[cold]
+    fn modify_now(&mut self, fd: RawFd, token: Token, interest: Interest, mode: Mode) -> Result<(), Error> {
+        let entry = self.registrations.source(fd)?;
+        let wanted = asked(token, interest, mode, entry.events() & EPOLLWAKEUP)?;
+        if (entry.events() | wanted.events()) & EPOLLEXCLUSIVE != 0 {
+            return Err(Error::Unsupported { what: "modifying to or from exclusive", backend: NAME });
+        }
+        self.ctl(EPOLL_CTL_MOD, fd, wanted).map_err(|code| refused(fd, wanted, code))?;
+        self.registrations.told(fd, wanted);
+        Ok(())
+    }
 }
 
 /// What is asked, or why it can't be: found without the kernel.
@@ -273,6 +283,7 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
         self.register_with(fd, token, interest, mode, EpollFlags::empty())
     }
 
+    #[inline]
     fn modify(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -280,18 +291,12 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        let fd = fd.as_raw_fd();
-        let entry = self.registrations.source(fd)?;
-        let wanted = asked(token, interest, mode, entry.events() & EPOLLWAKEUP)?;
-        if (entry.events() | wanted.events()) & EPOLLEXCLUSIVE != 0 {
-            return Err(Error::Unsupported { what: "modifying to or from exclusive", backend: NAME });
+        if let (Mode::Level, false, Some(events)) = (mode, self.is_shared, bits::asked(interest))
+            && self.registrations.defer(fd.as_raw_fd(), token.0, events)
+        {
+            return Ok(());
         }
-        if mode == Mode::Level && !self.is_shared {
-            return self.registrations.defer(fd, entry, wanted);
-        }
-        self.ctl(EPOLL_CTL_MOD, fd, wanted).map_err(|code| refused(fd, wanted, code))?;
-        self.registrations.told(fd, wanted);
-        Ok(())
+        self.modify_now(fd.as_raw_fd(), token, interest, mode)
     }
 
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
@@ -305,27 +310,23 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
         }
     }
 
+    // A program has few waits: where one is, a timeout that is known costs nothing.
+    #[inline(always)]
     fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
-        events.clear();
+        let ms = match timeout {
+            Timeout::Nowait => 0,
+            Timeout::Infinite => -1,
+            _ => return self.wait_with_care(events, timeout),
+        };
         if !self.is_prepared(events) {
-            self.prepare(events)?;
+            return self.wait_with_care(events, timeout);
         }
-        let (room, timeout) = match events.len() {
-            0 => (events.capacity(), timeout),
-            told => (events.capacity() - told, Timeout::Nowait),
-        };
-        let found = match timeout {
-            _ if room == 0 => 0,
-            Timeout::Infinite if self.registrations.count() == 0 => return Err(Error::NothingToWaitFor),
-            Timeout::Nowait | Timeout::Infinite => {
-                match sys::wait(self.epoll.as_fd(), &mut self.found[..room], timeout.poll_ms()) {
-                    Ok(count) => count,
-                    Err(_) => self.wait_until(room, timeout)?,
-                }
-            }
-            _ => self.wait_until(room, timeout)?,
-        };
-        Ok(self.report(events, found))
+        events.clear();
+        match sys::wait(self.epoll.as_fd(), events, ms) {
+            Ok(()) => Ok(self.report(events)),
+            // A signal handler has run, as a rule.
+            Err(_) => self.wait_again(events, ms),
+        }
     }
 
     fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
@@ -335,12 +336,12 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
         }
         self.let_signals_through(mask)?;
         self.prepare(events)?;
-        let found = match events.remaining() {
-            0 => 0,
-            room if events.is_empty() => self.wait_masked_until(room, timeout, mask)?,
-            room => self.wait_until(room, Timeout::Nowait)?,
-        };
-        Ok(self.report(events, found))
+        if events.is_empty() {
+            self.wait_masked_until(events, timeout, mask)?;
+        } else if events.remaining() > 0 {
+            self.wait_until(events, Timeout::Nowait)?;
+        }
+        Ok(self.report(events))
     }
 
     fn waker(&mut self, token: Token) -> Result<Waker, Error> {

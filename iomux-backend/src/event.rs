@@ -1,36 +1,45 @@
 //! What a wait reports, and the buffer that it fills.
 
+use crate::raw::Raw;
 use iomux::Readiness;
+use std::fmt;
 
 /// The caller's name for a registration: any number, an index or a pointer; none is reserved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub usize);
 
 /// A registration that is ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
-    token: Token,
-    readiness: Readiness,
-}
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Event(Raw);
 
 impl Event {
-    #[inline]
-    pub(crate) fn new(token: Token, readiness: Readiness) -> Self {
-        Self { token, readiness }
-    }
-
     /// The token that the fd, or the waker, was registered with.
     #[inline]
     #[must_use]
     pub fn token(&self) -> Token {
-        self.token
+        self.0.token()
     }
 
     /// What was reported; never empty.
     #[inline]
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        self.readiness
+        self.0.readiness()
+    }
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.token() == other.token() && self.readiness() == other.readiness()
+    }
+}
+
+impl Eq for Event {}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event").field("token", &self.token()).field("readiness", &self.readiness()).finish()
     }
 }
 
@@ -46,10 +55,11 @@ impl Event {
 /// assert!(!events.push(Token(8), Readiness::READABLE), "full");
 /// assert_eq!(events.iter().map(|event| event.token()).collect::<Vec<_>>(), [Token(7)]);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Events {
-    events: Vec<Event>,
-    capacity: usize,
+    /// As many as there is room for; those from `count` on are of no meaning.
+    pub(crate) events: Box<[Event]>,
+    pub(crate) count: usize,
 }
 
 impl Events {
@@ -59,54 +69,54 @@ impl Events {
     /// As [`Vec::with_capacity`], past `isize::MAX` bytes.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { events: Vec::with_capacity(capacity), capacity }
+        Self { events: vec![Event(Raw::EMPTY); capacity].into(), count: 0 }
     }
 
     /// The number of events that a wait can report.
     #[inline]
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.capacity
+        self.events.len()
     }
 
     /// The number of events in the buffer.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.events.len()
+        self.count
     }
 
     /// Whether there are none.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.count == 0
     }
 
     /// The events of the last wait.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Event> {
-        self.events.iter()
+        self.into_iter()
     }
 
     /// The event at `index`, in the order in which they were reported.
     #[inline]
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Event> {
-        self.events.get(index).copied()
+        self.events[..self.count].get(index).copied()
     }
 
     /// For a backend: empties the buffer, which is the first thing that a wait does.
     #[inline]
     pub fn clear(&mut self) {
-        self.events.clear();
+        self.count = 0;
     }
 
     /// For a backend: how many more events there is room for.
     #[inline]
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.capacity - self.events.len()
+        self.events.len() - self.count
     }
 
     /// For a backend: reports that the registration with `token` is ready. `false` if the buffer is
@@ -115,18 +125,19 @@ impl Events {
     #[inline]
     #[must_use = "what did not fit has to be reported at the next wait"]
     pub fn push(&mut self, token: Token, readiness: Readiness) -> bool {
-        let fits = self.events.len() < self.capacity && !readiness.is_empty();
-        if fits {
-            self.events.push(Event { token, readiness });
+        if readiness.is_empty() {
+            return false;
         }
-        fits
+        let Some(place) = self.events.get_mut(self.count) else { return false };
+        *place = Event(Raw::new(token, readiness));
+        self.count += 1;
+        true
     }
+}
 
-    /// Adds all of `events`, of which there are no more than there is room for.
-    #[inline]
-    pub(crate) fn extend(&mut self, events: impl ExactSizeIterator<Item = Event>) {
-        debug_assert!(events.len() <= self.remaining());
-        self.events.extend(events);
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
     }
 }
 
@@ -135,6 +146,6 @@ impl<'a> IntoIterator for &'a Events {
     type IntoIter = std::slice::Iter<'a, Event>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.events.iter()
+        self.events[..self.count].iter()
     }
 }

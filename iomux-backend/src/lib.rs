@@ -17,12 +17,16 @@ mod waker;
 // The target table: which system gets which file. Nothing else in this crate names a system.
 cfg_if::cfg_if! {
     if #[cfg(loom)] {
+        #[path = "event/plain.rs"]
+        mod raw;
         // Not a system: the model checker's.
         #[path = "waker/loom.rs"]
         mod notifier;
         #[path = "native/poll.rs"]
         mod native;
     } else if #[cfg(target_os = "linux")] {
+        #[path = "event/epoll.rs"]
+        mod raw;
         mod sys;
         #[path = "waker/eventfd.rs"]
         mod notifier;
@@ -39,6 +43,8 @@ cfg_if::cfg_if! {
         pub use busy_poll::BusyPoll;
         pub use epoll::{Epoll, EpollFlags};
     } else if #[cfg(target_os = "android")] {
+        #[path = "event/epoll.rs"]
+        mod raw;
         mod sys;
         #[path = "waker/eventfd.rs"]
         mod notifier;
@@ -47,12 +53,16 @@ cfg_if::cfg_if! {
         mod native;
         pub use epoll::{Epoll, EpollFlags};
     } else if #[cfg(any(target_os = "freebsd", target_os = "netbsd", target_os = "illumos"))] {
+        #[path = "event/plain.rs"]
+        mod raw;
         mod sys;
         #[path = "waker/eventfd.rs"]
         mod notifier;
         #[path = "native/poll.rs"]
         mod native;
     } else {
+        #[path = "event/plain.rs"]
+        mod raw;
         #[path = "waker/socketpair.rs"]
         mod notifier;
         #[path = "native/poll.rs"]

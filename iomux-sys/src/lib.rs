@@ -11,6 +11,7 @@
 //! | `epoll` | `<sys/epoll.h>` | Linux, Android, illumos, Redox |
 //! | `epoll_pwait2` | none: called by its number | the same; only Linux has the call |
 //! | `epoll_params` | `<sys/epoll.h>` | Linux |
+//! | [`prctl`] | `<sys/prctl.h>` | Linux, Android; nothing elsewhere |
 //! | `eventfd` | `<sys/eventfd.h>` | Linux, Android, FreeBSD, NetBSD, illumos |
 //! | `kqueue` | `<sys/event.h>` | Apple, FreeBSD, NetBSD, OpenBSD, DragonFly |
 //!
@@ -81,6 +82,17 @@ pub mod unistd;
 
 pub use table::{Constant, Field, Header, Struct};
 
+// What one mechanism of two systems adds, and all others lack.
+cfg_if::cfg_if! {
+    if #[cfg(any(target_os = "linux", target_os = "android"))] {
+        #[path = "prctl/linux.rs"]
+        pub mod prctl;
+    } else {
+        #[path = "prctl/none.rs"]
+        pub mod prctl;
+    }
+}
+
 // The target table: which system gets which file. Nothing else in this crate names a system.
 cfg_if::cfg_if! {
     if #[cfg(target_os = "linux")] {
@@ -100,7 +112,7 @@ cfg_if::cfg_if! {
         pub mod epoll_params;
         #[path = "eventfd/linux.rs"]
         pub mod eventfd;
-        headers!(poll, epoll, epoll_pwait2, epoll_params, eventfd);
+        headers!(poll, epoll, epoll_pwait2, epoll_params, eventfd, prctl);
     } else if #[cfg(target_os = "android")] {
         #[path = "poll/android.rs"]
         pub mod poll;
@@ -116,7 +128,7 @@ cfg_if::cfg_if! {
         pub mod epoll_pwait2;
         #[path = "eventfd/linux.rs"]
         pub mod eventfd;
-        headers!(poll, epoll, eventfd);
+        headers!(poll, epoll, eventfd, prctl);
     } else if #[cfg(target_vendor = "apple")] {
         #[path = "poll/apple.rs"]
         pub mod poll;

@@ -56,6 +56,7 @@ mod limits;
 mod pollfd;
 mod ready;
 mod signal;
+mod slack;
 mod slots;
 mod storage;
 #[allow(unsafe_code, reason = "the one file that exists for it")]
@@ -70,6 +71,7 @@ pub use limits::max_open_files;
 pub use pollfd::PollFd;
 pub use ready::{Iter, Ready, ReadySlots, Slot};
 pub use signal::{MaskGuard, SigSet, Signal};
+pub use slack::{set_timer_slack, timer_slack};
 pub use slots::Slots;
 pub use timeout::{Deadline, Timeout, Timespec};
 pub use wait::{HAS_PPOLL, has_ppoll};

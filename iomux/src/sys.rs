@@ -1,12 +1,13 @@
 //! Every `unsafe` of this crate: the system calls behind safe signatures, and the one type whose
 //! private fields prove that a number is an open fd.
 
-use core::ffi::{c_int, c_long};
+use core::ffi::{c_int, c_long, c_ulong};
 use core::marker::PhantomData;
 use core::mem::{ManuallyDrop, MaybeUninit, transmute};
 use core::ptr;
 use iomux_sys::errno::{EINVAL, ENOSYS};
 use iomux_sys::poll::{self as c, nfds_t, pollfd};
+use iomux_sys::prctl;
 use iomux_sys::signal::{self, sigset_t};
 use iomux_sys::time::timespec;
 use iomux_sys::unistd;
@@ -231,6 +232,20 @@ fn c_timespec(time: Timespec) -> timespec {
 pub(crate) fn open_max() -> c_long {
     // SAFETY: takes and returns a number.
     unsafe { unistd::sysconf(unistd::_SC_OPEN_MAX) }
+}
+
+/// prctl(2) `PR_GET_TIMERSLACK`: ns; `None` where there is none.
+pub(crate) fn timer_slack() -> Option<Result<u64, i32>> {
+    // SAFETY: takes and returns numbers.
+    let ns = prctl::GET_TIMERSLACK.map(|get| unsafe { get() })?;
+    Some(u64::try_from(ns).map_err(|_| errno()))
+}
+
+/// prctl(2) `PR_SET_TIMERSLACK`, in ns; `None` where there is none.
+pub(crate) fn set_timer_slack(ns: c_ulong) -> Option<Result<(), i32>> {
+    // SAFETY: takes and returns numbers.
+    let returned = prctl::SET_TIMERSLACK.map(|set| unsafe { set(ns) })?;
+    Some(if returned < 0 { Err(errno()) } else { Ok(()) })
 }
 
 /// The slots of `fds`, all vacant and in the same allocation, for fds of another lifetime.

@@ -4,12 +4,13 @@ use iomux::{Interest, Readiness};
 use iomux_sys::{epoll, poll};
 
 /// Each bit of poll(2) beside that of epoll(7).
-const BITS: [(i16, u32); 10] = [
+const BITS: [(i16, u32); 11] = [
     (poll::POLLIN, epoll::EPOLLIN),
     (poll::POLLPRI, epoll::EPOLLPRI),
     (poll::POLLOUT, epoll::EPOLLOUT),
     (poll::POLLERR, epoll::EPOLLERR),
     (poll::POLLHUP, epoll::EPOLLHUP),
+    (poll::POLLNVAL, epoll::EPOLLNVAL),
     (poll::POLLRDNORM, epoll::EPOLLRDNORM),
     (poll::POLLRDBAND, epoll::EPOLLRDBAND),
     (poll::POLLWRNORM, epoll::EPOLLWRNORM),
@@ -51,10 +52,19 @@ fn asked_bit_by_bit(interest: Interest) -> u32 {
     asked.fold(0, |all, (_, epoll)| all | epoll)
 }
 
-/// What epoll has reported, in poll's bits.
+/// Marks poll's own bits among epoll's, where they differ: epoll reports no such bit.
+const POLLS_OWN: u32 = epoll::EPOLLET;
+
+/// What a backend has reported, to be kept as epoll reports it, with the bits that have no name.
 #[inline]
-pub(super) fn reported(events: u32) -> Readiness {
-    if !ARE_THE_SAME {
+pub(crate) fn kept(readiness: Readiness) -> u32 {
+    if ARE_THE_SAME { word(readiness.bits()) } else { word(readiness.bits()) | POLLS_OWN }
+}
+
+/// What epoll, or another backend, has reported, in poll's bits.
+#[inline]
+pub(crate) fn reported(events: u32) -> Readiness {
+    if !ARE_THE_SAME && events & POLLS_OWN == 0 {
         return reported_bit_by_bit(events);
     }
     // A bit without a name is kept, if it is one that poll(2) could report.
@@ -90,6 +100,14 @@ mod tests {
             assert_eq!(reported(epoll::EPOLLERR), Readiness::ERROR);
             assert_eq!(reported(epoll::EPOLLHUP | epoll::EPOLLIN), Readiness::HANGUP | Readiness::READABLE);
             assert_eq!(reported(0), Readiness::empty());
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_reported_as_it_was() {
+        for bit in 0..16 {
+            let readiness = Readiness::from_bits_retain((1_u16 << bit).cast_signed());
+            assert_eq!(reported(kept(readiness)), readiness);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is asked of each registered fd, and what of that the kernel has not been told yet.
 
 use crate::error::Error;
+use iomux_sys::epoll::{EPOLLEXCLUSIVE, EPOLLWAKEUP};
 use std::os::fd::RawFd;
 
 /// What is asked of an fd: 12 bytes, also in the table by fd number.
@@ -59,8 +60,9 @@ impl Asked {
     }
 }
 
-/// A level-mode modify that waits for the next wait.
+/// A level-mode modify that waits for the next wait. (Of 32 bytes, an index is a shift.)
 #[derive(Clone, Copy, Debug)]
+#[repr(align(8))]
 pub(super) struct Change {
     pub(super) fd: RawFd,
     /// What the kernel has.
@@ -169,22 +171,40 @@ impl Registrations {
         }
     }
 
-    /// Remembers what is to be asked of a registered `fd`, whose entry is `entry`, from the next wait on.
+    /// Remembers what is to be asked of `fd`, in level mode, from the next wait on. `false`, and nothing is
+    /// remembered, if `fd` is no source, exclusive, or there is no memory for it.
     #[inline]
-    pub(super) fn defer(&mut self, fd: RawFd, entry: Asked, wanted: Asked) -> Result<(), Error> {
-        if entry.is(DEFERRED) {
-            if let Some(change) = self.changes.get_mut(entry.word) {
+    pub(super) fn defer(&mut self, fd: RawFd, token: usize, events: u32) -> bool {
+        // A negative number is past the end.
+        #[allow(clippy::cast_sign_loss, reason = "as it is meant")]
+        let Some(entry) = self.table.get_mut(fd as usize) else { return false };
+        let Asked { word, events: old } = *entry;
+        if old & (REGISTERED | WAKER | EPOLLEXCLUSIVE) != REGISTERED {
+            return false;
+        }
+        let wanted = Asked { word: token, events: events | old & EPOLLWAKEUP | REGISTERED };
+        if old & DEFERRED != 0 {
+            if let Some(change) = self.changes.get_mut(word) {
                 change.wanted = wanted;
             }
-            return Ok(());
+            return true;
         }
-        if entry == wanted {
-            return Ok(());
+        if *entry == wanted {
+            return true;
         }
-        self.changes.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
-        self.set_entry(fd, Asked { word: self.changes.len(), events: entry.events | DEFERRED });
-        self.changes.push(Change { fd, made: entry, wanted });
-        Ok(())
+        let made = *entry;
+        self.remember(Change { fd, made, wanted })
+    }
+
+    #[inline(never)]
+    fn remember(&mut self, change: Change) -> bool {
+        if self.changes.try_reserve(1).is_err() {
+            return false;
+        }
+        let Change { fd, made, .. } = change;
+        self.set_entry(fd, Asked { word: self.changes.len(), events: made.events | DEFERRED });
+        self.changes.push(change);
+        true
     }
 
     #[inline]

@@ -1,5 +1,6 @@
 //! The system calls of epoll(7), and all `unsafe` that they need.
 
+use crate::event::Events;
 use core::ffi::c_int;
 use iomux::{SigSet, Timespec};
 use iomux_sys::epoll::{
@@ -46,47 +47,62 @@ pub(super) fn ctl(
     answer(returned).map(|_| ())
 }
 
-/// The length of the array as the calls take it.
+/// Where there is room for events, and for how many; if there are more than the calls take, they refuse.
 #[inline]
-fn length(found: &[epoll_event]) -> c_int {
-    // The kernel takes no more, and the rest of the array would be left alone.
-    const LONGEST: usize = c_int::MAX as usize / size_of::<epoll_event>();
-    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "at most `LONGEST`")]
-    let length = found.len().min(LONGEST) as c_int;
-    length
+fn room(events: &mut Events) -> (*mut epoll_event, c_int) {
+    let room = events.room();
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "never more than there is"
+    )]
+    let length = room.len() as c_int;
+    // An `Event` is an `epoll_event` here.
+    (room.as_mut_ptr().cast(), length)
 }
 
-/// epoll_wait(2).
+/// Takes down how many events the kernel has written.
 #[inline]
-pub(super) fn wait(epoll: BorrowedFd<'_>, found: &mut [epoll_event], ms: c_int) -> Result<usize, c_int> {
-    // SAFETY: `found` has room for as many, and is ours alone.
-    answer(unsafe { epoll_wait(epoll.as_raw_fd(), found.as_mut_ptr(), length(found), ms) })
+fn found(events: &mut Events, returned: c_int) -> Result<(), c_int> {
+    events.filled(answer(returned)?);
+    Ok(())
 }
 
-/// epoll_pwait(2).
+/// epoll_wait(2), after what is in `events`.
+#[inline]
+pub(super) fn wait(epoll: BorrowedFd<'_>, events: &mut Events, ms: c_int) -> Result<(), c_int> {
+    let (first, length) = room(events);
+    // SAFETY: `room` is of that length, and ours alone.
+    let returned = unsafe { epoll_wait(epoll.as_raw_fd(), first, length, ms) };
+    found(events, returned)
+}
+
+/// epoll_pwait(2), after what is in `events`.
 pub(super) fn pwait(
     epoll: BorrowedFd<'_>,
-    found: &mut [epoll_event],
+    events: &mut Events,
     ms: c_int,
     mask: &SigSet,
-) -> Result<usize, c_int> {
-    let (first, length, mask) = (found.as_mut_ptr(), length(found), mask.as_ptr().cast());
-    // SAFETY: as in `wait`, and `mask` points to a set.
-    answer(unsafe { epoll_pwait(epoll.as_raw_fd(), first, length, ms, mask) })
+) -> Result<(), c_int> {
+    let (first, length) = room(events);
+    // SAFETY: as in `wait`, and the mask is a set.
+    let returned = unsafe { epoll_pwait(epoll.as_raw_fd(), first, length, ms, mask.as_ptr().cast()) };
+    found(events, returned)
 }
 
-/// epoll_pwait2(2): ENOSYS where it must not be called.
+/// epoll_pwait2(2), after what is in `events`: ENOSYS where it must not be called.
 pub(super) fn pwait2(
     epoll: BorrowedFd<'_>,
-    found: &mut [epoll_event],
+    events: &mut Events,
     time: Option<Timespec>,
     mask: Option<&SigSet>,
-) -> Result<usize, c_int> {
+) -> Result<(), c_int> {
     let epoll_pwait2 = EPOLL_PWAIT2.ok_or(ENOSYS)?;
     let time = time.map(|Timespec { tv_sec, tv_nsec }| __kernel_timespec { tv_sec, tv_nsec });
     let time = time.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
     let mask = mask.map_or(core::ptr::null(), |mask| mask.as_ptr().cast());
-    let (first, length) = (found.as_mut_ptr(), length(found));
+    let (first, length) = room(events);
     // SAFETY: as in `wait`; time and mask are null or point to what they say.
-    answer(unsafe { epoll_pwait2(epoll.as_raw_fd(), first, length, time, mask) })
+    let returned = unsafe { epoll_pwait2(epoll.as_raw_fd(), first, length, time, mask) };
+    found(events, returned)
 }

@@ -1,86 +1,100 @@
 //! The wait: which call can express it, what signals mean, and what is reported.
 
-use super::{Epoll, bits, sys};
+use super::{Epoll, sys};
 use crate::error::Error;
-use crate::event::{Event, Events, Token};
+use crate::event::Events;
 use core::ffi::c_int;
 use iomux::{Deadline, SigSet, Timeout};
-use iomux_sys::epoll::epoll_event;
 use iomux_sys::errno::{EINTR, ENOSYS, EOPNOTSUPP, EPERM};
 use std::os::fd::AsFd;
 
-const EMPTY: epoll_event = epoll_event { events: 0, data: 0 };
-
 impl Epoll<'_> {
-    /// Makes room for what the kernel finds, and tells it of what was modified.
+    /// Tells the kernel of what was modified, once there is room for what it refuses.
     #[cold]
     pub(super) fn prepare(&mut self, events: &mut Events) -> Result<(), Error> {
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
         }
-        let more = events.capacity().saturating_sub(self.found.len());
-        self.found.try_reserve_exact(more).map_err(|_| Error::OutOfMemory)?;
-        self.found.resize(self.found.len() + more, EMPTY);
         self.tell(events);
         Ok(())
     }
 
+    /// Whether there is nothing to do but to wait.
     #[inline]
     pub(super) fn is_prepared(&self, events: &Events) -> bool {
-        !self.registrations.has_changes() && (1..=self.found.len()).contains(&events.capacity())
+        events.capacity() != 0 && self.registrations.count() != 0 && !self.registrations.has_changes()
+    }
+
+    /// A wait with all that there may be to do before it, with a time, or after an interruption.
+    #[cold]
+    pub(super) fn wait_with_care(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
+        events.clear();
+        self.prepare(events)?;
+        if !events.is_empty() {
+            if events.remaining() > 0 {
+                self.wait_until(events, Timeout::Nowait)?;
+            }
+        } else if timeout == Timeout::Infinite && self.registrations.count() == 0 {
+            return Err(Error::NothingToWaitFor);
+        } else {
+            self.wait_until(events, timeout)?;
+        }
+        Ok(self.report(events))
     }
 
     /// Waits once, for one piece of the time at most.
-    fn wait_once(&mut self, room: usize, time: Timeout, mask: Option<&SigSet>) -> Result<usize, c_int> {
-        let found = &mut self.found[..room];
+    fn wait_once(&mut self, events: &mut Events, time: Timeout, mask: Option<&SigSet>) -> Result<(), c_int> {
+        let epoll = self.epoll.as_fd();
         if self.has_pwait2 && !time.is_whole_ms() {
-            match sys::pwait2(self.epoll.as_fd(), found, time.timespec(), mask) {
+            match sys::pwait2(epoll, events, time.timespec(), mask) {
                 // Not in this kernel, or a sandbox lets nobody have it: from here on, too.
                 Err(ENOSYS | EPERM | EOPNOTSUPP) => self.has_pwait2 = false,
                 answer => return answer,
             }
         }
         match mask {
-            None => sys::wait(self.epoll.as_fd(), found, time.poll_ms()),
-            Some(mask) => sys::pwait(self.epoll.as_fd(), found, time.poll_ms(), mask),
+            None => sys::wait(epoll, events, time.poll_ms()),
+            Some(mask) => sys::pwait(epoll, events, time.poll_ms(), mask),
         }
     }
 
-    /// Waits until something is found or the time has passed, whatever signals arrive meanwhile.
-    pub(super) fn wait_until(&mut self, room: usize, timeout: Timeout) -> Result<usize, Error> {
+    /// Waits until something is found or the time has passed, whatever signals arrive meanwhile. What is in
+    /// `events` already stays.
+    pub(super) fn wait_until(&mut self, events: &mut Events, timeout: Timeout) -> Result<(), Error> {
         let deadline = Deadline::new(timeout);
-        let mut left = timeout;
+        let (told, mut left) = (events.len(), timeout);
         loop {
-            match self.wait_once(room, left, None) {
-                Ok(0) if deadline.is_over() => return Ok(0),
+            let answer = self.wait_once(events, left, None);
+            let has_found = events.len() > told;
+            match answer {
                 // The kernel prefers EINTR to "time has passed"; what a handler has just done counts.
-                Err(EINTR) if deadline.is_over() => return self.last_look(room),
-                Ok(0) | Err(EINTR) => left = deadline.remaining().into(),
-                Ok(count) => return Ok(count),
-                Err(code) => return Err(failed(code)),
+                Err(EINTR) if deadline.is_over() => return self.last_look(events),
+                Err(code) if code != EINTR => return Err(failed(code)),
+                Ok(()) if has_found || deadline.is_over() => return Ok(()),
+                _ => left = deadline.remaining().into(),
             }
         }
     }
 
-    fn last_look(&mut self, room: usize) -> Result<usize, Error> {
-        match self.wait_once(room, Timeout::Nowait, None) {
-            Err(EINTR) => Ok(0),
+    fn last_look(&mut self, events: &mut Events) -> Result<(), Error> {
+        match self.wait_once(events, Timeout::Nowait, None) {
+            Err(EINTR) => Ok(()),
             answer => answer.map_err(failed),
         }
     }
 
     pub(super) fn wait_masked_until(
         &mut self,
-        room: usize,
+        events: &mut Events,
         timeout: Timeout,
         mask: &SigSet,
-    ) -> Result<usize, Error> {
+    ) -> Result<(), Error> {
         let deadline = Deadline::new(timeout);
         let mut left = timeout;
         loop {
-            match self.wait_once(room, left, Some(mask)) {
-                Ok(0) if !deadline.is_over() => left = deadline.remaining().into(),
-                Ok(count) => return Ok(count),
+            match self.wait_once(events, left, Some(mask)) {
+                Ok(()) if !events.is_empty() || deadline.is_over() => return Ok(()),
+                Ok(()) => left = deadline.remaining().into(),
                 Err(EINTR) => return Err(Error::Interrupted),
                 Err(code) => return Err(failed(code)),
             }
@@ -104,13 +118,23 @@ impl Epoll<'_> {
         }
     }
 
+    /// After an interruption of a wait with no time, or for ever.
+    #[cold]
+    pub(super) fn wait_again(&mut self, events: &mut Events, ms: c_int) -> Result<usize, Error> {
+        self.wait_with_care(events, if ms == 0 { Timeout::Nowait } else { Timeout::Infinite })
+    }
+
+    /// Takes note of the wakes among what was found; returns how much there is.
     #[inline]
-    pub(super) fn report(&self, events: &mut Events, count: usize) -> usize {
-        events.extend(self.found[..count].iter().map(|found| {
-            #[allow(clippy::cast_possible_truncation, reason = "a token, as it was given to the kernel")]
-            let token = Token({ found.data } as usize);
-            Event::new(token, bits::reported(found.events))
-        }));
+    pub(super) fn report(&self, events: &Events) -> usize {
+        if !self.wakers.is_empty() {
+            self.note_wakes(events);
+        }
+        events.len()
+    }
+
+    #[inline(never)]
+    fn note_wakes(&self, events: &Events) {
         for (token, waker) in &self.wakers {
             // Edge-triggered, so it need not be read. A source with the same token costs the next wake a
             // write that was not needed, and no more.
@@ -118,7 +142,6 @@ impl Epoll<'_> {
                 waker.take_note();
             }
         }
-        events.len()
     }
 }
 
