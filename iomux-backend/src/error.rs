@@ -1,11 +1,12 @@
 //! What can go wrong, each with what the caller needs to mend it.
 
 use crate::multiplexer::Mode;
-use iomux_sys::errno::EINTR;
+use iomux_sys::errno::{EINTR, EINVAL};
 use std::io;
 use std::os::fd::RawFd;
 
-/// Why a call failed. Whatever it is, no registration was changed or lost.
+/// Why a call failed. Whatever it is, no registration was changed or lost, but for one that was to be
+/// deregistered.
 ///
 /// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`]; what the
 /// kernel said keeps its [`raw_os_error`](io::Error::raw_os_error) there.
@@ -80,6 +81,17 @@ pub enum Error {
     /// No memory for another registration.
     #[error("no memory for another registration")]
     OutOfMemory,
+    /// The kernel refuses to wait for more fds than the process may have open (EINVAL).
+    #[error(
+        "can't wait for {count} sources: the open-files limit (RLIMIT_NOFILE) is {limit}; \
+         deregister some, or raise the limit"
+    )]
+    TooManySources {
+        /// The number of what is registered, wakers included.
+        count: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// Any other answer of the kernel.
     #[error("{call}: {}", io::Error::from_raw_os_error(*.code))]
     Os {
@@ -96,6 +108,7 @@ impl Error {
     pub fn raw_os_error(&self) -> Option<i32> {
         match self {
             Self::Interrupted => Some(EINTR),
+            Self::TooManySources { .. } => Some(EINVAL),
             Self::Os { code, .. } => Some(*code),
             _ => None,
         }
@@ -113,9 +126,10 @@ impl From<Error> for io::Error {
                 io::ErrorKind::Unsupported
             }
             Error::OutOfMemory => io::ErrorKind::OutOfMemory,
-            Error::NegativeFd { .. } | Error::NoRoomForEvents | Error::NothingToWaitFor => {
-                io::ErrorKind::InvalidInput
-            }
+            Error::NegativeFd { .. }
+            | Error::NoRoomForEvents
+            | Error::NothingToWaitFor
+            | Error::TooManySources { .. } => io::ErrorKind::InvalidInput,
         };
         Self::new(kind, error)
     }

@@ -6,6 +6,7 @@ use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 use crate::places::{Place, Places};
 use crate::waker::{Waker, WakerSource};
 use iomux::{HAS_PPOLL, HAS_READ_CLOSED, Interest, PollFd, Readiness, SigSet, Timeout, without_ppoll};
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 const NAME: &str = "poll";
@@ -42,6 +43,8 @@ pub struct Poll<'fd> {
     /// Where the next walk over what is ready begins: what did not fit into the last buffer.
     next: usize,
     wakers: Vec<WakerSource>,
+    /// Whether a signal has kept the last masked wait from reporting what was ready.
+    owes_a_report: bool,
     has_ppoll: bool,
 }
 
@@ -66,6 +69,7 @@ impl Poll<'_> {
             places: Places::new(),
             next: 0,
             wakers: Vec::new(),
+            owes_a_report: false,
             has_ppoll,
         }
     }
@@ -159,10 +163,11 @@ impl<'fd> Poll<'fd> {
 
     fn report_one(&mut self, events: &mut Events, index: usize, fd: RawFd, readiness: Readiness) {
         let place = self.places.get(fd);
-        if place.is_some_and(Place::is_waker) {
-            self.drain(fd);
-        } else if place.is_some_and(Place::is_one_shot) || readiness.is_invalid() {
+        // A closed fd would be reported for ever, a waker's as well.
+        if readiness.is_invalid() || place.is_some_and(Place::is_one_shot) {
             self.fds[index].pause();
+        } else if place.is_some_and(Place::is_waker) {
+            self.drain(fd);
         }
         // There is room, and something to report.
         let _ = events.push(self.tokens[index], readiness);
@@ -258,11 +263,17 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
         }
+        let owed_a_report = mem::take(&mut self.owes_a_report);
         if iomux::ppoll(&mut self.fds, timeout, Some(mask)).map_err(from_iomux)? == 0 {
             return Ok(0);
         }
         // With fds ready the kernel runs no handler; a look that finds none lets a pending signal through.
-        iomux::ppoll(&mut [], Timeout::Nowait, Some(mask)).map_err(from_iomux)?;
+        // Not twice in a row: signals without end would starve the fds.
+        if !owed_a_report {
+            let look = iomux::ppoll(&mut [], Timeout::Nowait, Some(mask));
+            self.owes_a_report = look.is_err();
+            look.map_err(from_iomux)?;
+        }
         Ok(self.report(events))
     }
 
@@ -297,6 +308,21 @@ fn from_iomux(error: iomux::Error) -> Error {
         iomux::Error::NothingToWaitFor => Error::NothingToWaitFor,
         iomux::Error::Interrupted => Error::Interrupted,
         iomux::Error::OutOfMemory { .. } => Error::OutOfMemory,
+        iomux::Error::TooManySlots { count, limit } => Error::TooManySources { count, limit },
+        iomux::Error::Os { call, code } => Error::Os { call, code },
         other => Error::Os { call: "poll", code: other.raw_os_error().unwrap_or_default() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_call_answered_is_passed_on() {
+        let too_many = iomux::Error::TooManySlots { count: 81, limit: 64 };
+        assert_eq!(from_iomux(too_many), Error::TooManySources { count: 81, limit: 64 });
+        let failed = iomux::Error::Os { call: "ppoll", code: 12 };
+        assert_eq!(from_iomux(failed), Error::Os { call: "ppoll", code: 12 });
     }
 }
