@@ -50,14 +50,15 @@ bitflags::bitflags! {
         /// also where nothing is asked.
         const HANGUP = 1 << 8;
         /// Regular files, directories and `/dev/null` are taken, and are always ready; where this is
-        /// missing they are [`Error::NotPollable`].
+        /// missing files and directories are [`Error::NotPollable`], and `/dev/null` may be.
         const FILES = 1 << 9;
         /// An fd that is closed while registered is reported `INVALID` at the next wait. Where this is
         /// missing it may never be noticed.
         const REPORTS_CLOSED = 1 << 10;
         /// fds of any number are taken; where this is missing, those below `FD_SETSIZE` only.
         const ANY_FD = 1 << 11;
-        /// It goes on working in a child after fork(2).
+        /// It goes on working in a child after fork(2), but for wakers: both processes would hear each
+        /// other's, so make new ones in one of the two.
         const FORK = 1 << 12;
     }
 }
@@ -74,7 +75,8 @@ bitflags::bitflags! {
 /// Whoever implements this trait promises what follows; the conformance suite (feature `conformance`)
 /// tries it.
 ///
-/// 1. An error changes nothing: no registration is made, changed or lost.
+/// 1. An error changes nothing: no registration is made, changed or lost. `deregister` alone forgets what it
+///    was given, whatever the kernel answers.
 /// 2. An fd is registered by its number, once. A dup(2) of it is another fd, with a registration of its
 ///    own.
 /// 3. At most one event a registration and wait, with all that is reported of the fd.
@@ -142,10 +144,12 @@ pub trait Multiplexer<'fd> {
 
     /// Asks a registered fd for something else, under a token and in a mode that may be others as well.
     ///
-    /// A registration that one-shot has disarmed is armed again, also when nothing else changes.
+    /// A registration that one-shot has disarmed is armed again, and an edge mode reports anew what is ready:
+    /// by every modify, also one that changes nothing.
     ///
     /// # Errors
-    /// [`Error::NotRegistered`]; otherwise as [`register`](Self::register). The registration is as it was.
+    /// [`Error::NotRegistered`]; [`Error::Unsupported`] for a change to or from [`Mode::Exclusive`], where the
+    /// mechanism has none; otherwise as [`register`](Self::register). The registration is as it was.
     fn modify(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -174,7 +178,11 @@ pub trait Multiplexer<'fd> {
     /// with the wait (ppoll(2), epoll_pwait(2)): [`SigSet`] shows how no signal is lost so.
     ///
     /// Unlike the kernel's calls it also lets a pending signal through when fds are ready at once, so that
-    /// a loop that is always busy still sees SIGTERM.
+    /// a loop that is always busy still sees SIGTERM. Neither starves the other: where fds are always ready and
+    /// signals always pending, of two waits one reports and one is interrupted.
+    ///
+    /// An infinite wait with nothing armed is no error here, since a signal may end it. With
+    /// [`SigSet::full`] none does, but for SIGKILL: that wait never returns.
     ///
     /// # Errors
     /// [`Error::Interrupted`] when a handler has run: no event is reported then, and none is lost.
@@ -199,7 +207,8 @@ pub trait Multiplexer<'fd> {
 /// # Safety
 /// The implementor promises that a registered fd is used only inside calls on the multiplexer itself, is
 /// handed out to nobody, that there is no other holder of it, and that it is never used after `deregister`
-/// has returned or unwound, nor after the multiplexer is gone.
+/// has returned or unwound, nor after `register` or `register_raw` has returned an error, nor after the
+/// multiplexer is gone.
 pub unsafe trait TrustedMultiplexer<'fd>: Multiplexer<'fd> {}
 
 macro_rules! forward {
