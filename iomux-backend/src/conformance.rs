@@ -35,6 +35,7 @@
 mod closed;
 mod fairness;
 mod interests;
+mod masked;
 mod modes;
 mod os;
 mod readiness;
@@ -227,12 +228,25 @@ suite! { $
         an_endless_wait_ends_when_something_is_ready
         signals_neither_end_nor_stretch_nor_cut_a_wait
         a_wait_that_could_never_end_is_an_error_or_is_ended_by_a_wake
+        what_is_not_asked_does_not_end_a_wait
+        a_wait_until_a_time_is_not_late
+    }
+    masked {
         a_masked_wait_ends_when_a_handler_runs
         a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready
         a_masked_wait_reports_what_is_ready
         a_masked_wait_is_not_early
         without_a_mask_a_masked_wait_is_an_error
-        what_is_not_asked_does_not_end_a_wait
+        a_masked_wait_reports_a_one_shot_once
+        an_interrupted_masked_wait_empties_the_buffer
+        a_masked_wait_without_room_is_an_error
+        in_masked_waits_with_little_room_each_has_its_turn
+        a_masked_wait_until_a_time_ends_then
+        a_masked_wait_of_no_time_lets_a_signal_through
+        a_masked_wait_hears_a_wake_once
+        an_endless_masked_wait_ends_when_something_is_ready
+        an_endless_masked_wait_for_nothing_is_ended_by_a_signal
+        in_masked_waits_signals_and_sources_starve_neither
     }
     wake {
         a_wake_before_the_wait_ends_it
@@ -247,6 +261,7 @@ suite! { $
         without_wakers_asking_for_one_is_an_error
         a_wake_after_a_wait_is_for_the_next
         a_waker_without_its_multiplexer_writes_to_nobody
+        a_wake_outlasts_what_is_done_to_sources
     }
     closed {
         a_closed_fd_is_reported_at_most_once

@@ -2,7 +2,8 @@
 
 use super::Backend;
 use super::os;
-use crate::{Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, Timeout, Token};
+use crate::{Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, SigSet, Timeout, Token};
+use iomux::MaskGuard;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -87,6 +88,13 @@ impl<'fd, B: Backend> Rig<'fd, B> {
         self.seen(count)
     }
 
+    /// Waits with a mask, and checks the same.
+    #[track_caller]
+    pub(super) fn masked(&mut self, timeout: impl Into<Timeout>, mask: &SigSet) -> Result<Vec<Seen>, Error> {
+        let count = self.mux.wait_masked(&mut self.events, timeout.into(), mask)?;
+        Ok(self.seen(count))
+    }
+
     #[track_caller]
     pub(super) fn seen(&self, count: usize) -> Vec<Seen> {
         assert_eq!(count, self.events.len(), "what a wait returns is the number of events");
@@ -169,6 +177,28 @@ pub(super) fn write(mut to: impl Write) {
 #[track_caller]
 pub(super) fn read(mut from: impl std::io::Read) {
     from.read_exact(&mut [0]).expect("a byte");
+}
+
+/// Blocks the signal, sends it to this thread, and gives the mask that lets it through.
+#[track_caller]
+pub(super) fn pending_signal() -> (MaskGuard, SigSet) {
+    let blocked = SigSet::from(os::SIGNAL).block().expect("a mask");
+    os::Thread::this().signal();
+    let mask = blocked.wait_mask();
+    (blocked, mask)
+}
+
+/// Whether a wait until a time ends soon after it, and never before. It is tried
+/// several times: a machine that is busy makes some late, not all.
+#[track_caller]
+pub(super) fn ends_in_time(mut wait: impl FnMut(Instant)) -> bool {
+    (0..10).any(|_| {
+        let end = Instant::now() + Duration::from_millis(5);
+        wait(end);
+        let now = Instant::now();
+        assert!(now >= end, "{:?} early", end - now);
+        now - end < Duration::from_millis(200)
+    })
 }
 
 /// What a mode needs.

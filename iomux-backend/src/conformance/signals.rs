@@ -1,9 +1,9 @@
 //! Signals in numbers, and masks: none is lost, none hides an event.
 
 use super::os::{Handler, SIGNAL, Thread};
-use super::rig::{LIMIT, Rig, Seen, empty_pipe, full_pipe, write};
+use super::rig::{LIMIT, Rig, empty_pipe, full_pipe, write};
 use super::{Backend, lacks};
-use crate::{Capabilities, Error, Interest, Mode, Multiplexer, SigSet, Timeout, Token};
+use crate::{Capabilities, Error, Interest, Mode, Multiplexer, SigSet, Token};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -35,13 +35,6 @@ fn in_a_storm_of_signals(handler: &Handler, during: impl FnOnce()) {
         during();
         drop(ends);
     });
-}
-
-impl<B: Backend> Rig<'_, B> {
-    fn masked(&mut self, timeout: impl Into<Timeout>, mask: &SigSet) -> Result<Vec<Seen>, Error> {
-        let count = self.mux.wait_masked(&mut self.events, timeout.into(), mask)?;
-        Ok(self.seen(count))
-    }
 }
 
 pub(super) fn signals_hide_no_event<B: Backend>() {

@@ -1,9 +1,10 @@
 //! Timeouts and signals: never early, never for ever, never stretched.
 
-use super::rig::{LIMIT, Rig, empty_pipe, full_pipe, write};
-use super::{Backend, lacks, os};
-use crate::{Capabilities, Error, Interest, Multiplexer, SigSet, Timeout, Token};
+use super::rig::{LIMIT, Rig, empty_pipe, ends_in_time, full_pipe, write};
+use super::{Backend, os};
+use crate::{Capabilities, Error, Interest, Mode, Multiplexer, Timeout, Token};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -103,94 +104,57 @@ pub(super) fn signals_neither_end_nor_stretch_nor_cut_a_wait<B: Backend>() {
     });
 }
 
+/// What an endless wait for nothing answers, if it does. Where it doesn't, its thread goes on waiting.
+fn answer_of_an_endless(wait: fn() -> Result<usize, Error>) -> Option<Result<usize, Error>> {
+    let (answers, answer) = mpsc::channel();
+    thread::spawn(move || answers.send(wait()));
+    match answer.recv_timeout(Duration::from_millis(20)) {
+        Ok(answer) => Some(answer),
+        Err(mpsc::RecvTimeoutError::Timeout) => None,
+        Err(mpsc::RecvTimeoutError::Disconnected) => panic!("it panicked"),
+    }
+}
+
+/// With nothing registered.
+fn wait_for_nothing<B: Backend>() -> Result<usize, Error> {
+    let mut rig = Rig::<B>::new();
+    rig.mux.wait(&mut rig.events, Timeout::Infinite)
+}
+
+/// With a source that has been disarmed.
+fn wait_for_what_is_disarmed<B: Backend>() -> Result<usize, Error> {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch_in(&reader, 1, Interest::READABLE, Mode::OneShot);
+    rig.only(1);
+    rig.mux.wait(&mut rig.events, Timeout::Infinite)
+}
+
 pub(super) fn a_wait_that_could_never_end_is_an_error_or_is_ended_by_a_wake<B: Backend>() {
     let mut rig = Rig::<B>::new();
+    let one_shot = rig.has(Capabilities::ONE_SHOT).then_some(wait_for_what_is_disarmed::<B> as fn() -> _);
+    for wait in [Some(wait_for_nothing::<B> as fn() -> _), one_shot].into_iter().flatten() {
+        let answer = answer_of_an_endless(wait);
+        assert!(matches!(answer, None | Some(Err(Error::NothingToWaitFor))), "{answer:?}");
+    }
     if rig.has(Capabilities::WAKER) {
         let waker = rig.mux.waker(Token(1)).expect("a waker");
-        waker.wake();
-        assert_eq!(rig.mux.wait(&mut rig.events, Timeout::Infinite), Ok(1));
-        return;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                iomux::wait(&mut [], Duration::from_millis(5)).expect("a pause");
+                waker.wake();
+            });
+            assert_eq!(rig.mux.wait(&mut rig.events, Timeout::Infinite), Ok(1));
+        });
     }
-    let answer = rig.mux.wait(&mut rig.events, Timeout::Infinite);
-    assert_eq!(answer, Err(Error::NothingToWaitFor));
 }
 
-/// Blocks the signal, sends it to this thread, and gives the mask that lets it through.
-fn pending_signal() -> (iomux::MaskGuard, SigSet) {
-    let blocked = SigSet::from(os::SIGNAL).block().expect("a mask");
-    os::Thread::this().signal();
-    let mask = blocked.wait_mask();
-    (blocked, mask)
-}
-
-pub(super) fn a_masked_wait_ends_when_a_handler_runs<B: Backend>() {
-    if lacks::<B>("a_masked_wait_ends_when_a_handler_runs", Capabilities::MASK) {
-        return;
-    }
-    let handler = os::Handler::new();
+pub(super) fn a_wait_until_a_time_is_not_late<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
-    let (_blocked, mask) = pending_signal();
-    assert_eq!(handler.runs(), 0, "it is blocked");
-    let answer = rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &mask);
-    assert_eq!(answer, Err(Error::Interrupted));
-    assert_eq!(handler.runs(), 1);
-    assert!(rig.events.is_empty());
-}
-
-pub(super) fn a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready<B: Backend>() {
-    if lacks::<B>("a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready", Capabilities::MASK) {
-        return;
-    }
-    let handler = os::Handler::new();
-    let (reader, _writer) = full_pipe();
-    let mut rig = Rig::<B>::new();
-    rig.watch(&reader, 1, Interest::READABLE);
-    let (_blocked, mask) = pending_signal();
-    let answer = rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &mask);
-    assert_eq!(answer, Err(Error::Interrupted));
-    assert_eq!(handler.runs(), 1);
-    assert!(rig.only(1).is_readable(), "and no event was lost");
-}
-
-pub(super) fn a_masked_wait_reports_what_is_ready<B: Backend>() {
-    if lacks::<B>("a_masked_wait_reports_what_is_ready", Capabilities::MASK) {
-        return;
-    }
-    let (reader, _writer) = full_pipe();
-    let mut rig = Rig::<B>::new();
-    rig.watch(&reader, 1, Interest::READABLE);
-    let before = SigSet::current().expect("a mask");
-    assert_eq!(rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &SigSet::full()), Ok(1));
-    assert_eq!(rig.events.len(), 1);
-    assert_eq!(SigSet::current().expect("a mask"), before, "the mask is the thread's own again");
-}
-
-pub(super) fn a_masked_wait_is_not_early<B: Backend>() {
-    if lacks::<B>("a_masked_wait_is_not_early", Capabilities::MASK) {
-        return;
-    }
-    let (reader, _writer) = empty_pipe();
-    let mut rig = Rig::<B>::new();
-    rig.watch(&reader, 1, Interest::READABLE);
-    for time in [Duration::from_micros(300), Duration::from_millis(5)] {
-        let begin = Instant::now();
-        assert_eq!(rig.mux.wait_masked(&mut rig.events, time.into(), &SigSet::full()), Ok(0));
-        assert!(begin.elapsed() >= time, "{:?} of {time:?}", begin.elapsed());
-    }
-}
-
-pub(super) fn without_a_mask_a_masked_wait_is_an_error<B: Backend>() {
-    let (reader, _writer) = full_pipe();
-    let mut rig = Rig::<B>::new();
-    if rig.has(Capabilities::MASK) {
-        return super::skip("without_a_mask_a_masked_wait_is_an_error", "it has a mask");
-    }
-    rig.watch(&reader, 1, Interest::READABLE);
-    let answer = rig.mux.wait_masked(&mut rig.events, Timeout::Nowait, &SigSet::empty());
-    assert!(matches!(answer, Err(Error::Unsupported { .. })), "{answer:?}: never dropped in silence");
-    assert!(rig.only(1).is_readable());
+    assert!(ends_in_time(|end| assert_eq!(rig.wait(end), [])));
+    assert!(ends_in_time(|end| assert_eq!(rig.wait(end - Instant::now()), [])));
 }
 
 pub(super) fn what_is_not_asked_does_not_end_a_wait<B: Backend>() {

@@ -2,7 +2,7 @@
 
 use super::rig::{LIMIT, Rig, empty_pipe, full_pipe};
 use super::{Backend, lacks};
-use crate::{Capabilities, Error, Interest, Multiplexer, Token, Waker};
+use crate::{Capabilities, Error, Interest, Mode, Multiplexer, Readiness, Token, Waker};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
@@ -20,7 +20,7 @@ pub(super) fn a_wake_before_the_wait_ends_it<B: Backend>() {
     let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_before_the_wait_ends_it") else { return };
     rig.silent();
     waker.wake();
-    assert!(rig.only(9).is_readable());
+    assert_eq!(rig.only(9), Readiness::READABLE, "as the contract says");
 }
 
 pub(super) fn a_wake_during_the_wait_ends_it<B: Backend>() {
@@ -163,4 +163,15 @@ pub(super) fn a_waker_without_its_multiplexer_writes_to_nobody<B: Backend>() {
     waker.wake();
     waker.clone().wake();
     other.silent();
+}
+
+pub(super) fn a_wake_outlasts_what_is_done_to_sources<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let property = "a_wake_outlasts_what_is_done_to_sources";
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>(property) else { return };
+    waker.wake();
+    rig.watch(&reader, 1, Interest::READABLE);
+    rig.modify(&reader, 2, Interest::READABLE, Mode::Level);
+    rig.deregister(&reader);
+    assert!(rig.only(9).is_readable());
 }

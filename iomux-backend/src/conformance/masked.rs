@@ -1,0 +1,235 @@
+//! The masked wait: a wait like any other, that signals end.
+
+use super::os::Handler;
+use super::rig::{LIMIT, Rig, empty_pipe, ends_in_time, full_pipe, pending_signal, read, write};
+use super::{Backend, lacks, skip};
+use crate::{Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, SigSet, Timeout, Token};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const READABLE: Interest = Interest::READABLE;
+
+pub(super) fn a_masked_wait_ends_when_a_handler_runs<B: Backend>() {
+    if lacks::<B>("a_masked_wait_ends_when_a_handler_runs", Capabilities::MASK) {
+        return;
+    }
+    let handler = Handler::new();
+    let (reader, _writer) = empty_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, READABLE);
+    let (_blocked, mask) = pending_signal();
+    assert_eq!(handler.runs(), 0, "it is blocked");
+    let answer = rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &mask);
+    assert_eq!(answer, Err(Error::Interrupted));
+    assert_eq!(handler.runs(), 1);
+    assert!(rig.events.is_empty());
+}
+
+pub(super) fn a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready<B: Backend>() {
+    if lacks::<B>("a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready", Capabilities::MASK) {
+        return;
+    }
+    let handler = Handler::new();
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, READABLE);
+    let (_blocked, mask) = pending_signal();
+    let answer = rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &mask);
+    assert_eq!(answer, Err(Error::Interrupted));
+    assert_eq!(handler.runs(), 1);
+    assert!(rig.only(1).is_readable(), "and no event was lost");
+}
+
+pub(super) fn a_masked_wait_reports_what_is_ready<B: Backend>() {
+    if lacks::<B>("a_masked_wait_reports_what_is_ready", Capabilities::MASK) {
+        return;
+    }
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, READABLE);
+    let before = SigSet::current().expect("a mask");
+    assert_eq!(rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &SigSet::full()), Ok(1));
+    assert_eq!(rig.events.len(), 1);
+    assert_eq!(SigSet::current().expect("a mask"), before, "the mask is the thread's own again");
+}
+
+pub(super) fn a_masked_wait_is_not_early<B: Backend>() {
+    if lacks::<B>("a_masked_wait_is_not_early", Capabilities::MASK) {
+        return;
+    }
+    let (reader, _writer) = empty_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, READABLE);
+    for time in [Duration::from_micros(300), Duration::from_millis(5)] {
+        let begin = Instant::now();
+        assert_eq!(rig.mux.wait_masked(&mut rig.events, time.into(), &SigSet::full()), Ok(0));
+        assert!(begin.elapsed() >= time, "{:?} of {time:?}", begin.elapsed());
+    }
+}
+
+pub(super) fn without_a_mask_a_masked_wait_is_an_error<B: Backend>() {
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    if rig.has(Capabilities::MASK) {
+        return skip("without_a_mask_a_masked_wait_is_an_error", "it has a mask");
+    }
+    rig.watch(&reader, 1, READABLE);
+    let answer = rig.mux.wait_masked(&mut rig.events, Timeout::Nowait, &SigSet::empty());
+    assert!(matches!(answer, Err(Error::Unsupported { .. })), "{answer:?}: never dropped in silence");
+    assert!(rig.only(1).is_readable());
+}
+
+pub(super) fn a_masked_wait_reports_a_one_shot_once<B: Backend>() {
+    let needed = Capabilities::MASK | Capabilities::ONE_SHOT;
+    if lacks::<B>("a_masked_wait_reports_a_one_shot_once", needed) {
+        return;
+    }
+    let pipes = [full_pipe(), full_pipe()];
+    let mut rig = Rig::<B>::new();
+    rig.watch_in(&pipes[0].0, 1, READABLE, Mode::OneShot);
+    assert!(rig.only(1).is_readable());
+    rig.watch_in(&pipes[1].0, 2, READABLE, Mode::OneShot);
+    let seen = rig.masked(LIMIT, &SigSet::full());
+    assert_eq!(seen, Ok(vec![(2, Readiness::READABLE)]), "the other has reported");
+    assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Ok(vec![]), "both have");
+    rig.silent();
+}
+
+pub(super) fn an_interrupted_masked_wait_empties_the_buffer<B: Backend>() {
+    if lacks::<B>("an_interrupted_masked_wait_empties_the_buffer", Capabilities::MASK) {
+        return;
+    }
+    let _handler = Handler::new();
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, READABLE);
+    assert_eq!(rig.ready().len(), 1);
+    read(&reader);
+    let (_blocked, mask) = pending_signal();
+    assert_eq!(rig.masked(LIMIT, &mask), Err(Error::Interrupted));
+    assert!(rig.events.is_empty(), "what an earlier wait reported is no news: {:?}", rig.events);
+}
+
+pub(super) fn a_masked_wait_without_room_is_an_error<B: Backend>() {
+    if lacks::<B>("a_masked_wait_without_room_is_an_error", Capabilities::MASK) {
+        return;
+    }
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::with_room_for(0);
+    assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Err(Error::NoRoomForEvents));
+    rig.watch(&reader, 1, READABLE);
+    assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Err(Error::NoRoomForEvents));
+    rig.events = Events::with_capacity(1);
+    assert_eq!(rig.masked(LIMIT, &SigSet::full()).map(|seen| seen.len()), Ok(1), "and none was lost");
+}
+
+pub(super) fn in_masked_waits_with_little_room_each_has_its_turn<B: Backend>() {
+    if lacks::<B>("in_masked_waits_with_little_room_each_has_its_turn", Capabilities::MASK) {
+        return;
+    }
+    let pipes = [full_pipe(), full_pipe(), full_pipe(), full_pipe()];
+    let mut rig = Rig::<B>::with_room_for(1);
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        rig.watch(reader, token, READABLE);
+    }
+    for _ in 0..3 {
+        let mut tokens = Vec::new();
+        for _ in 0..4 {
+            let seen = rig.masked(LIMIT, &SigSet::full()).expect("a wait");
+            tokens.extend(seen.iter().map(|event| event.0));
+        }
+        tokens.sort_unstable();
+        assert_eq!(tokens, [0, 1, 2, 3], "each before any has another");
+    }
+}
+
+pub(super) fn a_masked_wait_until_a_time_ends_then<B: Backend>() {
+    if lacks::<B>("a_masked_wait_until_a_time_ends_then", Capabilities::MASK) {
+        return;
+    }
+    let (reader, _writer) = empty_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, READABLE);
+    assert_eq!(rig.masked(Instant::now(), &SigSet::full()), Ok(vec![]), "it has passed");
+    assert!(ends_in_time(|end| assert_eq!(rig.masked(end, &SigSet::full()), Ok(vec![]))));
+}
+
+pub(super) fn a_masked_wait_of_no_time_lets_a_signal_through<B: Backend>() {
+    if lacks::<B>("a_masked_wait_of_no_time_lets_a_signal_through", Capabilities::MASK) {
+        return;
+    }
+    let handler = Handler::new();
+    let (reader, _writer) = empty_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, READABLE);
+    let (_blocked, mask) = pending_signal();
+    assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Ok(vec![]), "not through this mask");
+    assert_eq!(handler.runs(), 0);
+    assert_eq!(rig.masked(Timeout::Nowait, &mask), Err(Error::Interrupted));
+    assert_eq!(handler.runs(), 1);
+}
+
+pub(super) fn a_masked_wait_hears_a_wake_once<B: Backend>() {
+    if lacks::<B>("a_masked_wait_hears_a_wake_once", Capabilities::MASK | Capabilities::WAKER) {
+        return;
+    }
+    let mut rig = Rig::<B>::new();
+    let waker = rig.mux.waker(Token(9)).expect("a waker");
+    for _ in 0..3 {
+        waker.wake();
+        let seen = rig.masked(LIMIT, &SigSet::full());
+        assert_eq!(seen, Ok(vec![(9, Readiness::READABLE)]));
+        assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Ok(vec![]), "once");
+    }
+}
+
+pub(super) fn an_endless_masked_wait_ends_when_something_is_ready<B: Backend>() {
+    if lacks::<B>("an_endless_masked_wait_ends_when_something_is_ready", Capabilities::MASK) {
+        return;
+    }
+    for timeout in [Timeout::Infinite, Duration::MAX.into()] {
+        let (reader, writer) = empty_pipe();
+        let mut rig = Rig::<B>::new();
+        rig.watch(&reader, 1, READABLE);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                iomux::wait(&mut [], Duration::from_millis(20)).expect("a pause");
+                write(&writer);
+            });
+            let seen = rig.masked(timeout, &SigSet::full()).expect("a wait");
+            assert_eq!(seen.len(), 1, "{timeout:?} ended before anything was ready");
+        });
+    }
+}
+
+pub(super) fn an_endless_masked_wait_for_nothing_is_ended_by_a_signal<B: Backend>() {
+    if lacks::<B>("an_endless_masked_wait_for_nothing_is_ended_by_a_signal", Capabilities::MASK) {
+        return;
+    }
+    let handler = Handler::new();
+    let mut rig = Rig::<B>::new();
+    let (_blocked, mask) = pending_signal();
+    assert_eq!(rig.masked(Timeout::Infinite, &mask), Err(Error::Interrupted));
+    assert_eq!(handler.runs(), 1);
+}
+
+pub(super) fn in_masked_waits_signals_and_sources_starve_neither<B: Backend>() {
+    if lacks::<B>("in_masked_waits_signals_and_sources_starve_neither", Capabilities::MASK) {
+        return;
+    }
+    let _handler = Handler::new();
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, READABLE);
+    let mut was_interrupted = Vec::new();
+    for _ in 0..8 {
+        let (_blocked, mask) = pending_signal();
+        match rig.masked(LIMIT, &mask) {
+            Ok(seen) => assert_eq!(seen, [(1, Readiness::READABLE)]),
+            Err(error) => assert_eq!(error, Error::Interrupted),
+        }
+        was_interrupted.push(rig.events.is_empty());
+    }
+    let takes_turns = was_interrupted.windows(2).all(|two| two[0] != two[1]);
+    assert!(takes_turns, "of two waits one reports, and one is interrupted: {was_interrupted:?}");
+}
