@@ -56,7 +56,7 @@ fn usage() -> String {
     format!(
         "usage: echo_server [--backend NAME] [--idle SECONDS] [ADDRESS:PORT]\n\
          Without ADDRESS:PORT, any free port of 127.0.0.1; clients may be idle for 60 seconds.\n\
-         The backends here: {}. Without --backend, $IOMUX_BACKEND, or poll.\n",
+         The backends here: {}. Without --backend, $IOMUX_BACKEND, or the first of them.\n",
         NAMES.join(", ")
     )
 }
@@ -68,7 +68,7 @@ struct Options {
 }
 
 fn parse(words: &[String]) -> Result<Option<Options>, String> {
-    let mut backend = std::env::var("IOMUX_BACKEND").unwrap_or_else(|_| "poll".into());
+    let mut backend = std::env::var("IOMUX_BACKEND").unwrap_or_else(|_| NAMES[0].into());
     let (mut idle, mut address) = (Duration::from_secs(60), None);
     let mut words = words.iter();
     while let Some(word) = words.next() {

@@ -43,7 +43,7 @@ fn usage() -> String {
     format!(
         "usage: load ADDRESS:PORT [--connections 2000] [--messages 100] [--size 64] [--deadline SECONDS]\n\
          \x20           [--backend NAME]\n\
-         The backends here: {}. Without --backend, $IOMUX_BACKEND, or poll.\n",
+         The backends here: {}. Without --backend, $IOMUX_BACKEND, or the first of them.\n",
         NAMES.join(", ")
     )
 }
@@ -59,7 +59,7 @@ struct Options {
 }
 
 fn parse(words: &[String]) -> Result<Option<(Any<'static>, Options)>, String> {
-    let mut backend = std::env::var("IOMUX_BACKEND").unwrap_or_else(|_| "poll".into());
+    let mut backend = std::env::var("IOMUX_BACKEND").unwrap_or_else(|_| NAMES[0].into());
     let (mut address, mut deadline) = (None, 120);
     let (mut connections, mut messages, mut size) = (2000, 100, 64);
     let mut words = words.iter();

@@ -3,7 +3,8 @@
 use super::Epoll;
 use crate::error::Error;
 use crate::event::Events;
-use std::os::fd::OwnedFd;
+use crate::reactor::Reactor;
+use std::os::fd::{AsFd, OwnedFd};
 
 impl Epoll<'_> {
     /// An fd of this epoll, for another multiplexer to wait for: it is readable when something is ready here.
@@ -65,5 +66,29 @@ impl Epoll<'_> {
             None => Ok(self.epoll),
             Some(code) => Err((self, Error::Os { call: "epoll_ctl", code })),
         }
+    }
+}
+
+impl<S: AsFd, T> Reactor<S, T, Epoll<'static>> {
+    /// An fd of the reactor's epoll, for another multiplexer to wait for: [`Epoll::share`].
+    ///
+    /// ```
+    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Reactor, Timeout, Token};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// reactor.insert(writer, (), Interest::WRITABLE, Mode::Level)?;
+    /// let shared = reactor.share()?;
+    /// let mut outer = Poll::new();
+    /// outer.register(shared.as_fd(), Token(1), Interest::READABLE, Mode::Level)?;
+    /// assert_eq!(outer.wait(&mut Events::with_capacity(1), Timeout::Infinite)?, 1);
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Os`], for want of an fd.
+    pub fn share(&mut self) -> Result<OwnedFd, Error> {
+        self.backend_mut().share()
     }
 }
