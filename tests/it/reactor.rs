@@ -88,6 +88,30 @@ fn an_event_of_an_earlier_owner_of_a_place_is_not_delivered_to_the_next() {
 }
 
 #[test]
+fn a_key_of_another_reactor_finds_nothing() {
+    let (mut ours, mut theirs) = (Reactor::new().unwrap(), Reactor::new().unwrap());
+    let (key, other) = (readable(&mut ours, "ours"), readable(&mut theirs, "theirs"));
+    assert_ne!(key, other);
+    assert!(!ours.contains(other) && ours.get(other).is_none() && ours.remove(other).is_none());
+    assert_eq!(ours.modify(other, Interest::empty(), Mode::Level), Err(Error::NoSuchKey));
+    assert!(ours.contains(key) && theirs.contains(other));
+}
+
+#[test]
+fn a_key_does_not_outlive_a_reactor_that_a_task_has_replaced() {
+    let mut reactor = Reactor::new().unwrap();
+    let old = readable(&mut reactor, ());
+    let replace = |reactor: &mut Reactor<PipeReader>| {
+        *reactor = Reactor::new().unwrap();
+        readable(reactor, ());
+    };
+    reactor.handle().unwrap().submit(replace).unwrap();
+    assert_eq!(reactor.wait(LONG), Ok(1));
+    assert!(!reactor.contains(old) && reactor.len() == 1);
+    assert_ne!(ready_keys(&mut reactor), [old]);
+}
+
+#[test]
 fn sources_may_be_inserted_while_what_is_ready_is_walked() {
     let mut reactor = Reactor::new().unwrap();
     let first = readable(&mut reactor, 0);

@@ -5,7 +5,7 @@ use iomux::Readiness;
 /// The name of a source in its [`Reactor`](crate::Reactor), from [`insert`](crate::Reactor::insert).
 ///
 /// It is never used again: the key of a source that was removed finds nothing, whatever was inserted
-/// since. It means nothing to another reactor.
+/// since. It means nothing to another reactor, not even to one that has been put in this one's place.
 ///
 /// ```
 /// use iomux_backend::{Interest, Mode, Reactor};
@@ -22,7 +22,7 @@ use iomux::Readiness;
 pub struct Key {
     /// What the multiplexer knows the source by: its token.
     pub(super) place: usize,
-    /// Which of all that was ever inserted; also where a token has 32 bits only.
+    /// Which of all that was ever inserted, in any reactor; also where a token has 32 bits only.
     pub(super) generation: u64,
 }
 

@@ -3,6 +3,14 @@
 use super::key::Key;
 use crate::error::Error;
 use std::mem;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+/// What no slab has taken yet. Not an atomic: some 32-bit processors have none of 64 bits.
+static GENERATIONS: Mutex<u64> = Mutex::new(0);
+
+/// How many a slab takes at a time: enough that the lock costs nothing.
+const TAKEN: u64 = 1 << 20;
 
 #[derive(Debug)]
 pub(super) struct Slab<V> {
@@ -10,8 +18,8 @@ pub(super) struct Slab<V> {
     /// The vacant place that is taken next.
     vacant: Option<usize>,
     len: usize,
-    /// What the next value gets, and no other ever: at one each nanosecond, for 584 years.
-    generation: u64,
+    /// What the next values get, and no other ever, in whatever slab: at one each nanosecond, for 584 years.
+    generations: Range<u64>,
 }
 
 #[derive(Debug)]
@@ -22,7 +30,7 @@ enum Place<V> {
 
 impl<V> Slab<V> {
     pub(super) fn new() -> Self {
-        Self { places: Vec::new(), vacant: None, len: 0, generation: 0 }
+        Self { places: Vec::new(), vacant: None, len: 0, generations: 0..0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -31,7 +39,7 @@ impl<V> Slab<V> {
 
     /// Above that of every value in here, and at most that of every one to come.
     pub(super) fn generation(&self) -> u64 {
-        self.generation
+        self.generations.start
     }
 
     /// Makes room for one more, so that [`insert`](Self::insert) does not allocate.
@@ -43,7 +51,7 @@ impl<V> Slab<V> {
     }
 
     pub(super) fn insert(&mut self, value: V) -> Key {
-        let generation = self.generation;
+        let generation = self.next_generation();
         let occupied = Place::Occupied { generation, value };
         let place = self.vacant.unwrap_or(self.places.len());
         match self.places.get_mut(place) {
@@ -54,9 +62,19 @@ impl<V> Slab<V> {
             }
             None => self.places.push(occupied),
         }
-        self.generation += 1;
         self.len += 1;
         Key { place, generation }
+    }
+
+    fn next_generation(&mut self) -> u64 {
+        if self.generations.is_empty() {
+            let mut untaken = GENERATIONS.lock().unwrap_or_else(PoisonError::into_inner);
+            self.generations = *untaken..*untaken + TAKEN;
+            *untaken = self.generations.end;
+        }
+        let generation = self.generations.start;
+        self.generations.start += 1;
+        generation
     }
 
     pub(super) fn remove(&mut self, key: Key) -> Option<V> {
@@ -136,6 +154,33 @@ mod tests {
         assert_eq!(slab.remove(old), None);
         assert_eq!(slab.get(new), Some(&'b'));
         assert_eq!(slab.len(), 1);
+    }
+
+    #[test]
+    fn a_key_of_another_slab_finds_nothing() {
+        let (mut first, mut second) = (Slab::new(), Slab::new());
+        let keys = [first.insert(1), second.insert(2)];
+        assert_eq!(keys[0].place, keys[1].place);
+        assert_eq!((first.get(keys[1]), second.get(keys[0])), (None, None));
+        // Each uses up what it has taken, and takes more beside the other.
+        for _ in 0..2 {
+            first.generations.start = first.generations.end;
+            second.generations.start = second.generations.end;
+            let (one, two) = (first.insert(3), second.insert(4));
+            assert!(one.generation > keys[0].generation && two.generation > keys[1].generation);
+            assert_ne!(one, two);
+        }
+    }
+
+    #[test]
+    fn what_was_reserved_needs_no_memory() {
+        let mut slab = Slab::new();
+        for value in 0..100 {
+            slab.reserve().unwrap();
+            let capacity = slab.places.capacity();
+            slab.insert(value);
+            assert_eq!(slab.places.capacity(), capacity);
+        }
     }
 
     #[test]
