@@ -9,8 +9,9 @@ use std::io::{PipeReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// By when what must happen has happened.
 const LONG: Timeout = Timeout::After(Duration::from_secs(60));
@@ -267,10 +268,102 @@ fn a_submission_does_not_end_a_wait_before_its_time() {
     let mut reactor = Reactor::<PipeReader>::new().unwrap();
     let handle = reactor.handle().unwrap();
     handle.submit(|_| {}).unwrap();
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
     assert_eq!(reactor.wait(Duration::from_millis(20)), Ok(0));
     assert!(begin.elapsed() >= Duration::from_millis(20));
     assert!(reactor.next_ready().is_none(), "its wake is nobody's event");
+}
+
+#[test]
+fn one_wait_runs_all_that_was_submitted_before_by_whichever_handle() {
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let handles = [reactor.handle().unwrap(), reactor.handle().unwrap()];
+    let run = Arc::new(AtomicUsize::new(0));
+    for handle in handles.iter().cycle().take(7) {
+        let run = Arc::clone(&run);
+        let task = move |_: &mut Reactor<PipeReader>| {
+            run.fetch_add(1, Ordering::SeqCst);
+        };
+        handle.submit(task).unwrap();
+    }
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
+    assert_eq!(run.load(Ordering::SeqCst), 7);
+}
+
+#[test]
+fn a_wait_inside_a_task_runs_no_task_however_many_there_are() {
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    let run = Arc::new(AtomicUsize::new(0));
+    // One inside the other, they would overflow the stack.
+    for _ in 0..100_000 {
+        let run = Arc::clone(&run);
+        let task = move |reactor: &mut Reactor<PipeReader>| {
+            let before = run.fetch_add(1, Ordering::SeqCst);
+            assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
+            assert_eq!(run.load(Ordering::SeqCst), before + 1, "a task ran inside another");
+        };
+        handle.submit(task).unwrap();
+    }
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
+    assert_eq!(run.load(Ordering::SeqCst), 100_000);
+}
+
+#[test]
+fn a_task_that_waits_takes_no_wake_from_one_that_is_submitted_meanwhile() {
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    let (key, waker) = reactor.waker().unwrap();
+    let again = handle.clone();
+    let task = move |reactor: &mut Reactor<PipeReader>| {
+        again.submit(move |_| waker.wake()).unwrap();
+        assert_eq!(reactor.wait(Timeout::Nowait), Ok(0), "the wake of the submission is taken here");
+    };
+    handle.submit(task).unwrap();
+    assert_eq!(reactor.wait(LONG), Ok(1));
+    assert_eq!(ready_keys(&mut reactor), [key]);
+}
+
+#[test]
+fn a_reactor_that_a_task_has_moved_elsewhere_runs_tasks_there() {
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    let (key, waker) = reactor.waker().unwrap();
+    let (send, receive) = std::sync::mpsc::channel();
+    handle
+        .submit(move |reactor| send.send(std::mem::replace(reactor, Reactor::new().unwrap())).unwrap())
+        .unwrap();
+    handle.submit(move |_| waker.wake()).unwrap();
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
+    let mut moved = receive.recv().unwrap();
+    assert_eq!(moved.wait(LONG), Ok(1));
+    assert_eq!(ready_keys(&mut moved), [key]);
+}
+
+#[test]
+fn a_slow_task_does_not_make_a_wait_longer() {
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    // As long as the wait: what time is left afterwards is none, and it would take as long once more.
+    let time = Duration::from_secs(1);
+    handle.submit(move |_| std::thread::sleep(time)).unwrap();
+    let begin = Instant::now();
+    assert_eq!(reactor.wait(time), Ok(0));
+    let took = begin.elapsed();
+    assert!(took >= time && took < time * 2, "{took:?}");
+}
+
+#[test]
+fn a_task_sees_no_event_of_the_wait_before() {
+    let mut reactor = Reactor::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    readable(&mut reactor, ());
+    readable(&mut reactor, ());
+    assert_eq!(reactor.wait(LONG), Ok(2));
+    assert!(reactor.next_ready().is_some(), "and another is left");
+    handle.submit(|reactor| assert_eq!(reactor.next_ready(), None)).unwrap();
+    assert_eq!(reactor.wait(LONG), Ok(2));
+    assert_eq!(ready_keys(&mut reactor).len(), 2);
 }
 
 #[test]

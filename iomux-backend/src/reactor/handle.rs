@@ -8,6 +8,9 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// The room for tasks that an inbox keeps after more.
+const KEPT: usize = 1024;
+
 /// What is submitted.
 type Task<S, T, M> = Box<dyn FnOnce(&mut Reactor<S, T, M>) + Send>;
 
@@ -39,14 +42,20 @@ pub struct Handle<S, T, M>(Arc<Shared<S, T, M>>);
 
 struct Shared<S, T, M> {
     /// `None` once the reactor is gone.
-    tasks: Mutex<Option<VecDeque<Task<S, T, M>>>>,
+    queue: Mutex<Option<Queue<S, T, M>>>,
     waker: Waker,
 }
 
+struct Queue<S, T, M> {
+    tasks: VecDeque<Task<S, T, M>>,
+    /// Whether a task is running, which may wait itself: that wait runs none.
+    is_running: bool,
+}
+
 impl<S, T, M> Shared<S, T, M> {
-    fn lock(&self) -> MutexGuard<'_, Option<VecDeque<Task<S, T, M>>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Queue<S, T, M>>> {
         // No task runs under the lock, so nothing can have been left half done.
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,7 +73,7 @@ impl<S, T, M> Handle<S, T, M> {
         F: FnOnce(&mut Reactor<S, T, M>) + Send + 'static,
     {
         match &mut *self.0.lock() {
-            Some(tasks) => tasks.push_back(Box::new(task)),
+            Some(queue) => queue.tasks.push_back(Box::new(task)),
             None => return Err(SubmitError(task)),
         }
         self.0.waker.wake();
@@ -100,7 +109,8 @@ impl<S, T, M> Inbox<S, T, M> {
 
     /// Opens it, for the first handle.
     pub(super) fn open(&mut self, key: Key, waker: Waker) -> Handle<S, T, M> {
-        let shared = Arc::new(Shared { tasks: Mutex::new(Some(VecDeque::new())), waker });
+        let queue = Queue { tasks: VecDeque::new(), is_running: false };
+        let shared = Arc::new(Shared { queue: Mutex::new(Some(queue)), waker });
         self.0 = Some(Open { key, shared: Arc::clone(&shared) });
         Handle(shared)
     }
@@ -113,13 +123,46 @@ impl<S, T, M> Inbox<S, T, M> {
         self.0.as_ref().map(|open| open.key)
     }
 
-    /// The number of tasks that wait.
-    pub(super) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |open| open.shared.lock().as_ref().map_or(0, VecDeque::len))
+    /// Begins to run the tasks that are there, unless there are none or one is running.
+    pub(super) fn turn(&self) -> Option<Turn<S, T, M>> {
+        let shared = &self.0.as_ref()?.shared;
+        let mut queue = shared.lock();
+        let queue = queue.as_mut().filter(|queue| !queue.is_running && !queue.tasks.is_empty())?;
+        queue.is_running = true;
+        Some(Turn { shared: Arc::clone(shared), len: queue.tasks.len() })
     }
 
     pub(super) fn pop(&mut self) -> Option<Task<S, T, M>> {
-        self.0.as_ref()?.shared.lock().as_mut()?.pop_front()
+        self.0.as_ref()?.shared.lock().as_mut()?.tasks.pop_front()
+    }
+}
+
+/// The time while tasks run. It ends when this is dropped, also because one of them has panicked.
+///
+/// It has the queue itself: a task may have moved the reactor elsewhere.
+pub(super) struct Turn<S, T, M> {
+    shared: Arc<Shared<S, T, M>>,
+    len: usize,
+}
+
+impl<S, T, M> Turn<S, T, M> {
+    /// The number of tasks that were there when it began.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl<S, T, M> Drop for Turn<S, T, M> {
+    fn drop(&mut self) {
+        let mut queue = self.shared.lock();
+        let Some(queue) = &mut *queue else { return };
+        queue.is_running = false;
+        if queue.tasks.is_empty() {
+            queue.tasks.shrink_to(KEPT);
+        } else {
+            // Their wake may have been taken by a task that waited.
+            self.shared.waker.wake();
+        }
     }
 }
 
@@ -130,9 +173,34 @@ impl<S, T, M> Inbox<S, T, M> {
 impl<S, T, M> Drop for Inbox<S, T, M> {
     fn drop(&mut self) {
         if let Some(open) = &self.0 {
-            let tasks = open.shared.lock().take();
+            let queue = open.shared.lock().take();
             // Not under the lock: a task that is dropped may drop what submits.
-            drop(tasks);
+            drop(queue);
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::waker::WakerSource;
+
+    #[test]
+    fn a_burst_leaves_no_memory_behind_and_what_is_usual_keeps_its_own() {
+        let source = WakerSource::new().unwrap();
+        let mut inbox = Inbox::<(), (), ()>::closed();
+        let handle = inbox.open(Key { place: 0, generation: 0 }, source.waker());
+        let mut room_after = |tasks: usize| {
+            (0..tasks).for_each(|_| handle.submit(|_| {}).unwrap());
+            let turn = inbox.turn().unwrap();
+            (0..turn.len()).for_each(|_| drop(inbox.pop()));
+            drop(turn);
+            handle.0.lock().as_ref().map(|queue| queue.tasks.capacity())
+        };
+        let usual = room_after(600);
+        assert!(usual >= Some(600) && usual <= Some(KEPT));
+        assert_eq!(room_after(1), usual);
+        assert_eq!(room_after(600), usual);
+        assert_eq!(room_after(100 * KEPT), Some(KEPT));
     }
 }

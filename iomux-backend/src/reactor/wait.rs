@@ -79,11 +79,16 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     }
 
     fn wait_for(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
+        // First of all: a task sees no event of the wait before.
+        self.forget_events();
         let deadline = Deadline::new(timeout);
+        let time_left = || deadline.remaining().map_or(Timeout::Infinite, Timeout::After);
         let mut timeout = timeout;
         let mut is_last = false;
         loop {
-            self.run_submitted();
+            if self.run_submitted() {
+                timeout = time_left();
+            }
             let count = self.wait_once(timeout, mask)?;
             if count > 0 || self.events.is_empty() || is_last {
                 return Ok(count);
@@ -91,31 +96,35 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
             // Only a submission has come. If that was all there was time for, one more look: its wake
             // may have taken the place of a source in a small buffer, which then comes first.
             is_last = deadline.is_over();
-            timeout = deadline.remaining().map_or(Timeout::Infinite, Timeout::After);
+            timeout = time_left();
         }
     }
 
     fn wait_once(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
-        self.next = 0;
+        // A task may have waited itself.
+        self.forget_events();
         self.wait_began = self.lent.generation();
-        self.events.clear();
-        if let Err(error) = self.lent.wait(&mut self.events, timeout, mask) {
-            self.events.clear();
-            return Err(error);
-        }
+        self.lent.wait(&mut self.events, timeout, mask).inspect_err(|_| self.events.clear())?;
         let own = self.inbox.key().map(|key| key.place);
         let wakes = self.events.iter().filter(|event| Some(event.token().0) == own).count();
         Ok(self.events.len() - wakes)
     }
 
-    /// Runs what was submitted before this began. What comes meanwhile wakes the wait.
-    fn run_submitted(&mut self) {
-        for _ in 0..self.inbox.len() {
-            // One by one: if one panics, the others are still there; and one may wait itself, or put
-            // another reactor in this one's place.
+    fn forget_events(&mut self) {
+        self.events.clear();
+        self.next = 0;
+    }
+
+    /// Runs what was submitted before this began, if anything was. What comes meanwhile wakes the wait.
+    fn run_submitted(&mut self) -> bool {
+        let Some(turn) = self.inbox.turn() else { return false };
+        for _ in 0..turn.len() {
+            // One by one: if one panics, the others are still there; and one may put another reactor in
+            // this one's place.
             if let Some(task) = self.inbox.pop() {
                 task(self);
             }
         }
+        true
     }
 }
