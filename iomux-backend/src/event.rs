@@ -149,3 +149,17 @@ impl<'a> IntoIterator for &'a Events {
         self.events[..self.count].iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_the_events_and_the_room_in_memory() {
+        let mut events = Events::with_capacity(100);
+        assert!(events.push(Token(1), Readiness::READABLE));
+        let copy = events.clone();
+        assert_eq!((copy.get(0), copy.len(), copy.capacity()), (events.get(0), 1, 100));
+        assert_eq!(format!("{copy:?}"), "[Event { token: Token(1), readiness: Readiness(READABLE) }]");
+    }
+}
