@@ -270,8 +270,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     ///
     /// A source that is merely asked for nothing would report a hangup at every wait. One that is paused
     /// reports it once, or not at all where the multiplexer has no
-    /// [`Capabilities::ONE_SHOT`](crate::Capabilities::ONE_SHOT). Of what the last wait has found, only that
-    /// is reported, too; the rest comes again when it is resumed.
+    /// [`Capabilities::ONE_SHOT`](crate::Capabilities::ONE_SHOT). What the last wait has found of it and was
+    /// not taken yet is not reported: a hangup comes again with the next wait, the rest when it is resumed.
     ///
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor, Timeout};

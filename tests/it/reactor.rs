@@ -2,7 +2,8 @@
 
 use crate::support::full_pipe;
 use iomux_backend::{
-    Error, Interest, Key, Mode, Multiplexer, Poll, Reactor, SigSet, Signal, Timeout, TrustedMultiplexer,
+    Error, Interest, Key, Mode, Multiplexer, NAMES, Poll, Reactor, Readiness, SigSet, Signal, Timeout,
+    TrustedMultiplexer, by_name,
 };
 use std::cell::Cell;
 use std::io::{PipeReader, Read, Write};
@@ -203,6 +204,28 @@ fn a_paused_source_that_has_hung_up_is_not_heard_again_and_again() {
     reactor.resume(key).unwrap();
     assert_eq!(reactor.wait(Timeout::Nowait), Ok(1), "resumed, it is all there again");
     assert!(reactor.next_ready().unwrap().readiness().is_readable());
+}
+
+#[test]
+fn a_source_that_is_paused_before_its_hangup_was_taken_is_heard_once() {
+    for name in NAMES {
+        let mut reactor = Reactor::with(by_name(name).unwrap(), 8);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(writer);
+        let key = reactor.insert(reader, (), Interest::READABLE, Mode::Level).unwrap();
+        assert_eq!(reactor.wait(LONG), Ok(1));
+        reactor.pause(key).unwrap();
+        assert_eq!(reactor.next_ready(), None, "{name}: it comes again");
+        let mut heard = Vec::new();
+        for _ in 0..5 {
+            reactor.wait(Timeout::Nowait).unwrap();
+            heard.extend(std::iter::from_fn(|| reactor.next_ready()).map(|ready| ready.readiness()));
+        }
+        assert_eq!(heard, [Readiness::HANGUP], "{name}");
+        reactor.resume(key).unwrap();
+        assert_eq!(reactor.wait(LONG), Ok(1));
+        assert_eq!(ready_keys(&mut reactor), [key], "{name}");
+    }
 }
 
 #[test]

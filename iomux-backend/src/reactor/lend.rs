@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::event::{Event, Events, Token};
 use crate::multiplexer::{Mode, TrustedMultiplexer};
 use crate::waker::Waker;
-use iomux::{Interest, Readiness, SigSet, Timeout};
+use iomux::{Interest, SigSet, Timeout};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 pub(super) struct Lent<S, T, M> {
@@ -25,6 +25,8 @@ pub(super) struct Lent<S, T, M> {
     multiplexer: M,
     residents: Slab<Resident<S, T>>,
     wakers: usize,
+    /// How many waits have begun.
+    waits: u64,
 }
 
 /// Who has a place, and with it a token.
@@ -49,8 +51,8 @@ struct Source<S, T> {
 enum Asked {
     /// What was wanted of it.
     All,
-    /// Nothing, once: paused.
-    Nothing,
+    /// Nothing, once: paused, after so many waits.
+    Nothing { waits: u64 },
     /// It is not registered: paused, where the multiplexer can't ask for nothing.
     Not,
 }
@@ -85,7 +87,7 @@ impl<S, T> Source<S, T> {
 
 impl<S, T, M> Lent<S, T, M> {
     pub(super) fn new(multiplexer: M) -> Self {
-        Self { multiplexer, residents: Slab::new(), wakers: 0 }
+        Self { multiplexer, residents: Slab::new(), wakers: 0, waits: 0 }
     }
 
     pub(super) fn multiplexer(&self) -> &M {
@@ -129,14 +131,16 @@ impl<S, T, M> Lent<S, T, M> {
     /// Whom an event is for, if it is for anyone: who has the token now must be older than the wait.
     pub(super) fn recipient(&self, event: Event, wait_began: u64) -> Option<Ready> {
         let (key, resident) = self.residents.at(event.token().0)?;
-        let is_paused = resident.source().is_some_and(|source| source.asked != Asked::All);
-        let readiness = if is_paused { event.readiness() & UNASKED } else { event.readiness() };
-        (key.generation < wait_began && !readiness.is_empty()).then_some(Ready { key, readiness })
+        let is_asked = match resident.source().map_or(Asked::All, |source| source.asked) {
+            Asked::All => true,
+            // What was found before is found again: a hangup by a later wait, all else when it is resumed.
+            Asked::Nothing { waits } => waits < self.waits,
+            Asked::Not => false,
+        };
+        let ready = Ready { key, readiness: event.readiness() };
+        (key.generation < wait_began && is_asked).then_some(ready)
     }
 }
-
-/// What is reported of a source that is asked for nothing.
-const UNASKED: Readiness = Readiness::ERROR.union(Readiness::HANGUP).union(Readiness::INVALID);
 
 impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Lent<S, T, M> {
     pub(super) fn insert(
@@ -210,7 +214,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Lent<S, T, M> {
         }
         let nothing = Interest::empty();
         if self.multiplexer.modify(source.fd(), Token(key.place), nothing, Mode::OneShot).is_ok() {
-            source.asked = Asked::Nothing;
+            source.asked = Asked::Nothing { waits: self.waits };
         } else {
             let _ = self.multiplexer.deregister(source.fd());
             source.asked = Asked::Not;
@@ -238,6 +242,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Lent<S, T, M> {
         timeout: Timeout,
         mask: Option<&SigSet>,
     ) -> Result<usize, Error> {
+        self.waits += 1;
         match mask {
             None => self.multiplexer.wait(events, timeout),
             Some(mask) => self.multiplexer.wait_masked(events, timeout, mask),
