@@ -110,6 +110,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert_eq!(reactor.backend().name(), "poll");
     /// ```
     ///
+    /// It should have nothing registered yet. What it has, it keeps, for as long as it lives: nothing here can
+    /// change or deregister it, and its events are passed over, or reported as those of a source that happens
+    /// to have its token.
+    ///
     /// # Panics
     /// As [`Events::with_capacity`].
     #[must_use]
@@ -201,25 +205,115 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.lent.get(key)
     }
 
-    /// Whether there is a source under `key`.
+    /// The source that `key` is of, to be looked at where the reactor is only shared.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Key, Mode, Reactor};
+    /// use std::net::{TcpListener, SocketAddr};
+    ///
+    /// fn address(reactor: &Reactor<TcpListener>, key: Key) -> Option<SocketAddr> {
+    ///     reactor.source(key)?.local_addr().ok()
+    /// }
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    /// let key = reactor.insert(listener, (), Interest::READABLE, Mode::Level)?;
+    /// assert!(address(&reactor, key).is_some_and(|address| address.ip().is_loopback()));
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
-    pub fn contains(&self, key: Key) -> bool {
-        self.lent.contains(key)
+    pub fn source(&self, key: Key) -> Option<&S> {
+        self.lent.source(key)
     }
 
-    /// The number of sources.
+    /// Two sources at once, each with its state, in the order of the keys: for a proxy, which reads from one
+    /// and writes to the other. `None` if one of them is not there, or both keys are the same.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
+    /// use std::io::{Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// let ((mut client, ours), (theirs, mut server)) = (UnixStream::pair()?, UnixStream::pair()?);
+    /// let mut reactor = Reactor::new()?;
+    /// let from = reactor.insert(ours, 0, Interest::READABLE, Mode::Level)?;
+    /// let to = reactor.insert(theirs, 0, Interest::READABLE, Mode::Level)?;
+    /// client.write_all(b"hello")?;
+    /// reactor.wait(Timeout::Infinite)?;
+    /// if let Some(((mut from, received), (mut to, sent))) = reactor.get_pair(from, to) {
+    ///     let mut buffer = [0; 16];
+    ///     *received += from.read(&mut buffer)?;
+    ///     *sent += to.write(&buffer[..*received])?;
+    /// }
+    /// assert_eq!(server.read(&mut [0; 16])?, 5);
+    /// assert!(reactor.get_pair(from, from).is_none());
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[must_use]
+    #[expect(clippy::type_complexity, reason = "a name for it would say less")]
+    pub fn get_pair(&mut self, first: Key, second: Key) -> Option<((&S, &mut T), (&S, &mut T))> {
+        self.lent.get_pair(first, second)
+    }
+
+    /// Whether there is a source under `key`.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Reactor};
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let key = reactor.insert(std::io::pipe()?.0, (), Interest::READABLE, Mode::Level)?;
+    /// assert!(reactor.contains(key));
+    /// reactor.remove(key);
+    /// assert!(!reactor.contains(key));
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[must_use]
+    pub fn contains(&self, key: Key) -> bool {
+        self.source(key).is_some()
+    }
+
+    /// The number of sources. A [waker](Self::waker) is none.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Reactor};
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.waker()?;
+    /// reactor.insert(std::io::pipe()?.0, (), Interest::READABLE, Mode::Level)?;
+    /// assert_eq!(reactor.len(), 1);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.lent.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no sources.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Reactor};
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// assert!(reactor.is_empty());
+    /// reactor.insert(std::io::pipe()?.0, (), Interest::READABLE, Mode::Level)?;
+    /// assert!(!reactor.is_empty());
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The keys of all sources, in no order.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Reactor};
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let key = reactor.insert(std::io::pipe()?.0, (), Interest::READABLE, Mode::Level)?;
+    /// assert_eq!(reactor.keys().collect::<Vec<_>>(), [key]);
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn keys(&self) -> impl Iterator<Item = Key> {
         self.lent.keys()
     }
@@ -297,6 +391,19 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// Asks a source again for what it was asked for last: ends a [pause](Self::pause), and arms a one-shot
     /// again.
     ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut reactor = Reactor::new()?;
+    /// let key = reactor.insert(writer, (), Interest::WRITABLE, Mode::OneShot)?;
+    /// assert_eq!(reactor.wait(Timeout::Nowait)?, 1);
+    /// assert_eq!(reactor.wait(Timeout::Nowait)?, 0);
+    /// reactor.resume(key)?;
+    /// assert_eq!(reactor.wait(Timeout::Nowait)?, 1);
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// As [`modify`](Self::modify).
     pub fn resume(&mut self, key: Key) -> Result<(), Error> {
@@ -304,7 +411,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     }
 
     /// A waker, which ends a wait from any thread, or from a signal handler, and the key that it is reported
-    /// under. It stays for as long as the reactor; its key is not a source's, and can't be removed.
+    /// under. It stays for as long as the reactor; its key is not a source's: it can't be removed, modified or
+    /// paused, which answer as if nothing were there. A waker that is kept for longer keeps an fd open.
     ///
     /// ```
     /// use iomux_backend::{Reactor, Timeout};
@@ -325,6 +433,16 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     /// A handle, by which other threads [submit](Handle::submit) what is to run here.
     ///
+    /// ```
+    /// use iomux_backend::{Reactor, Timeout};
+    ///
+    /// let mut reactor = Reactor::<std::net::TcpStream>::new()?;
+    /// let handle = reactor.handle()?;
+    /// std::thread::spawn(move || handle.submit(|reactor| println!("{} sources", reactor.len()))).join().unwrap()?;
+    /// assert_eq!(reactor.wait(Timeout::Nowait)?, 0, "it runs here, and is no event");
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Multiplexer::waker`](crate::Multiplexer::waker), which the first handle needs; the others are free.
     pub fn handle(&mut self) -> Result<Handle<S, T, M>, Error> {
@@ -336,6 +454,13 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     }
 
     /// The multiplexer, to be looked at.
+    ///
+    /// ```
+    /// use iomux_backend::{Capabilities, Multiplexer, Poll, Reactor};
+    ///
+    /// let reactor = Reactor::<std::net::TcpStream, (), _>::with(Poll::new(), 64);
+    /// assert!(reactor.backend().capabilities().contains(Capabilities::ONE_SHOT));
+    /// ```
     #[must_use]
     pub fn backend(&self) -> &M {
         self.lent.multiplexer()

@@ -2,12 +2,12 @@
 
 use crate::support::full_pipe;
 use iomux_backend::{
-    Error, Interest, Key, Mode, Multiplexer, NAMES, Poll, Reactor, Readiness, SigSet, Signal, Timeout,
-    TrustedMultiplexer, by_name,
+    Error, Handle, Interest, Key, Mode, Multiplexer, NAMES, Poll, Reactor, Readiness, SigSet, Signal,
+    Timeout, TrustedMultiplexer, by_name,
 };
 use std::cell::Cell;
 use std::io::{PipeReader, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -111,6 +111,32 @@ fn a_key_does_not_outlive_a_reactor_that_a_task_has_replaced() {
     assert_eq!(reactor.wait(LONG), Ok(1));
     assert!(!reactor.contains(old) && reactor.len() == 1);
     assert_ne!(ready_keys(&mut reactor), [old]);
+}
+
+#[test]
+fn a_pair_is_of_two_sources_in_the_order_of_their_keys() {
+    let mut reactor = Reactor::new().unwrap();
+    let (waker, _) = reactor.waker().unwrap();
+    let (first, second) = (readable(&mut reactor, 1), readable(&mut reactor, 2));
+    for (key, other) in [(first, second), (second, first)] {
+        let fds = [key, other].map(|key| reactor.source(key).unwrap().as_raw_fd());
+        let states = [key, other].map(|key| *reactor.get(key).unwrap().1);
+        let ((source, state), (other_source, other_state)) = reactor.get_pair(key, other).unwrap();
+        assert_eq!([source.as_raw_fd(), other_source.as_raw_fd()], fds);
+        assert_eq!([*state, *other_state], states);
+        std::mem::swap(state, other_state);
+    }
+    for (key, other) in [(first, first), (first, waker), (waker, first), (waker, waker)] {
+        assert!(reactor.get_pair(key, other).is_none());
+    }
+    reactor.remove(second).unwrap();
+    assert!(reactor.get_pair(first, second).is_none() && reactor.source(second).is_none());
+}
+
+/// A handle's type needs no more than what its reactor's does.
+struct _Server {
+    reactor: Reactor<PipeReader>,
+    handle: Handle<PipeReader>,
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::Reactor;
 use super::error::SubmitError;
 use super::key::Key;
+use crate::Native;
 use crate::waker::Waker;
 use std::collections::VecDeque;
 use std::fmt;
@@ -38,7 +39,11 @@ type Task<S, T, M> = Box<dyn FnOnce(&mut Reactor<S, T, M>) + Send>;
 /// # worker.join().unwrap();
 /// # std::io::Result::Ok(())
 /// ```
-pub struct Handle<S, T, M>(Arc<Shared<S, T, M>>);
+///
+/// A handle that is kept for longer than the reactor keeps an fd open, and [`submit`](Self::submit) fails.
+/// After fork(2) only one of the two processes may use the reactor's handles: make new ones, of a new
+/// reactor, in the other.
+pub struct Handle<S, T = (), M = Native<'static>>(Arc<Shared<S, T, M>>);
 
 struct Shared<S, T, M> {
     /// `None` once the reactor is gone.
@@ -64,7 +69,37 @@ impl<S, T, M> Handle<S, T, M> {
     /// was submitted before. That wait goes on afterwards: it is not ended by it.
     ///
     /// A task that panics unwinds out of that wait; those after it run in the next one. Tasks that have
-    /// not run when the reactor is dropped are dropped.
+    /// not run when the reactor is dropped are dropped. A wait inside a task runs no other task.
+    ///
+    /// Nothing holds back who submits faster than the reactor runs: there is no limit but memory. It takes a
+    /// lock and allocates, so it is not for a signal handler; a [`Waker`] is.
+    ///
+    /// To end a wait that has no end, a task wakes a waker of the reactor: that is an event.
+    ///
+    /// ```
+    /// use iomux_backend::{Reactor, Timeout};
+    /// use std::net::TcpStream;
+    /// use std::thread;
+    ///
+    /// let mut reactor = Reactor::<TcpStream>::new()?;
+    /// let (quit, waker) = reactor.waker()?;
+    /// let handle = reactor.handle()?;
+    /// thread::spawn(move || {
+    ///     handle.submit(move |reactor| {
+    ///         reactor.retain(|_key, _connection, _state| false);
+    ///         waker.wake();
+    ///     })
+    /// });
+    /// 'serving: loop {
+    ///     reactor.wait(Timeout::Infinite)?;
+    ///     while let Some(ready) = reactor.next_ready() {
+    ///         if ready.key() == quit {
+    ///             break 'serving;
+    ///         }
+    ///     }
+    /// }
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// [`SubmitError`], which hands `task` back, when the reactor is gone.

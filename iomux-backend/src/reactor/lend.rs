@@ -36,6 +36,9 @@ enum Resident<S, T> {
     Waker,
 }
 
+/// Two sources, each with its state.
+type Pair<'a, S, T> = ((&'a S, &'a mut T), (&'a S, &'a mut T));
+
 struct Source<S, T> {
     source: S,
     state: T,
@@ -99,12 +102,17 @@ impl<S, T, M> Lent<S, T, M> {
         self.residents.len() - self.wakers
     }
 
-    pub(super) fn contains(&self, key: Key) -> bool {
-        self.residents.get(key).and_then(Resident::source).is_some()
+    pub(super) fn source(&self, key: Key) -> Option<&S> {
+        self.residents.get(key)?.source().map(|source| &source.source)
     }
 
     pub(super) fn get(&mut self, key: Key) -> Option<(&S, &mut T)> {
         self.residents.get_mut(key)?.source_mut().map(Source::parts)
+    }
+
+    pub(super) fn get_pair(&mut self, first: Key, second: Key) -> Option<Pair<'_, S, T>> {
+        let (first, second) = self.residents.get_pair_mut(first, second)?;
+        Some((first.source_mut()?.parts(), second.source_mut()?.parts()))
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> {

@@ -28,6 +28,15 @@ enum Place<V> {
     Occupied { generation: u64, value: V },
 }
 
+impl<V> Place<V> {
+    fn value_of(&mut self, key: Key) -> Option<&mut V> {
+        match self {
+            Self::Occupied { generation, value } if *generation == key.generation => Some(value),
+            _ => None,
+        }
+    }
+}
+
 impl<V> Slab<V> {
     pub(super) fn new() -> Self {
         Self { places: Vec::new(), vacant: None, len: 0, generations: 0..0 }
@@ -93,10 +102,16 @@ impl<V> Slab<V> {
     }
 
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut V> {
-        match self.places.get_mut(key.place)? {
-            Place::Occupied { generation, value } if *generation == key.generation => Some(value),
-            _ => None,
+        self.places.get_mut(key.place)?.value_of(key)
+    }
+
+    /// Both at once, if they are two.
+    pub(super) fn get_pair_mut(&mut self, first: Key, second: Key) -> Option<(&mut V, &mut V)> {
+        if first.place > second.place {
+            return self.get_pair_mut(second, first).map(|(second, first)| (first, second));
         }
+        let (before, from) = self.places.split_at_mut_checked(second.place)?;
+        Some((before.get_mut(first.place)?.value_of(first)?, from.first_mut()?.value_of(second)?))
     }
 
     /// Who is in a place now.
@@ -180,6 +195,22 @@ mod tests {
             let capacity = slab.places.capacity();
             slab.insert(value);
             assert_eq!(slab.places.capacity(), capacity);
+        }
+    }
+
+    #[test]
+    fn a_pair_is_of_two_that_are_there() {
+        let mut slab = Slab::new();
+        let keys: Vec<_> = (0..4).map(|value| slab.insert(value)).collect();
+        assert_eq!(slab.get_pair_mut(keys[0], keys[2]), Some((&mut 0, &mut 2)));
+        assert_eq!(slab.get_pair_mut(keys[3], keys[1]), Some((&mut 3, &mut 1)));
+        assert_eq!(slab.get_pair_mut(keys[1], keys[1]), None);
+        slab.remove(keys[3]);
+        slab.remove(keys[0]);
+        slab.insert(5);
+        for gone in [keys[0], keys[3], Key { place: 4, ..keys[3] }, Key { place: 5, ..keys[3] }] {
+            assert_eq!(slab.get_pair_mut(gone, keys[1]), None);
+            assert_eq!(slab.get_pair_mut(keys[1], gone), None);
         }
     }
 
