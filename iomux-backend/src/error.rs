@@ -34,8 +34,8 @@ pub enum Error {
         /// The fd's number.
         fd: RawFd,
     },
-    /// There is no source under that key: it was removed, or is another reactor's.
-    #[error("no source under that key: it was removed")]
+    /// There is no source under that key: it was removed, or is another reactor's, or the key is a waker's.
+    #[error("no source under that key: it was removed, or the key is a waker's or another reactor's")]
     NoSuchKey,
     /// A negative number is no fd.
     #[error("{fd} is no fd that can be multiplexed")]

@@ -14,7 +14,10 @@ fn each_error_says_what_was_wrong_and_what_to_do() {
             "fd 5 is registered already: use `modify` to change what is asked of it",
         ),
         (Error::NotRegistered { fd: 5 }, "fd 5 is not registered: use `register` first"),
-        (Error::NoSuchKey, "no source under that key: it was removed"),
+        (
+            Error::NoSuchKey,
+            "no source under that key: it was removed, or the key is a waker's or another reactor's",
+        ),
         (Error::NegativeFd { fd: -1 }, "-1 is no fd that can be multiplexed"),
         (
             Error::NotPollable { fd: 5, backend },
