@@ -14,7 +14,10 @@ use std::sync::{Arc, atomic::AtomicBool};
 /// Wakes that come before the wait has noticed the first are one: they cost an atomic exchange and no
 /// system call. One that comes before the wait ends it at once.
 ///
-/// Dropping every waker ends nothing; a waker whose multiplexer is gone does nothing.
+/// Dropping every waker ends nothing; a waker whose multiplexer is gone does nothing, but keeps its fd open.
+///
+/// After fork(2) only one of the two processes may use it, since both have the one fd but not the one flag:
+/// make new ones, of a new multiplexer, in the other.
 ///
 /// ```
 /// use iomux_backend::{Events, Multiplexer, Poll, Timeout, Token};
@@ -45,6 +48,16 @@ impl Waker {
     ///
     /// Safe in a signal handler: it takes no lock, allocates nothing, and leaves `errno` alone (its one
     /// system call, a write of at most 8 bytes that finds room, does not fail).
+    ///
+    /// ```
+    /// use iomux_backend::{Events, Multiplexer, Poll, Timeout, Token};
+    ///
+    /// let mut poll = Poll::new();
+    /// let waker = poll.waker(Token(0))?;
+    /// waker.wake();
+    /// assert_eq!(poll.wait(&mut Events::with_capacity(1), Timeout::Infinite)?, 1);
+    /// # Ok::<(), iomux_backend::Error>(())
+    /// ```
     #[inline]
     pub fn wake(&self) {
         // A plain load would do for "is one pending?" but for the store buffer: it could read the
@@ -72,6 +85,9 @@ impl Waker {
 /// assert_eq!(iomux::poll(&mut fds, Timeout::Nowait)?, 0, "both were one");
 /// # std::io::Result::Ok(())
 /// ```
+///
+/// Its fd stays open for as long as it or one of its wakers is there. After fork(2) only one of the two
+/// processes may use it: make a new one in the other.
 #[derive(Debug)]
 pub struct WakerSource(Arc<Shared>);
 

@@ -5,7 +5,8 @@ use std::{error, fmt, io};
 
 /// Why a source was not inserted, with the source and its state.
 ///
-/// Nothing is asked of their types: `?` works for any of them, and drops them.
+/// Nothing has changed in the reactor. Nothing is asked of the types: `?` works for any of them, and drops
+/// both, which closes the source; who wants to keep it takes it out with [`into_parts`](Self::into_parts).
 ///
 /// ```
 /// use iomux_backend::{Interest, Mode, Poll, Reactor};
@@ -26,12 +27,31 @@ pub struct InsertError<S, T> {
 
 impl<S, T> InsertError<S, T> {
     /// What went wrong.
+    ///
+    /// ```
+    /// use iomux_backend::{Error, Interest, Mode, Poll, Reactor};
+    ///
+    /// let mut reactor = Reactor::with(Poll::new(), 8);
+    /// let failed = reactor.insert(std::io::pipe()?.0, (), Interest::READABLE, Mode::Edge).unwrap_err();
+    /// assert_eq!(failed.error(), Error::UnsupportedMode { mode: Mode::Edge, backend: "poll" });
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn error(&self) -> Error {
         self.error
     }
 
     /// What went wrong, the source, and its state.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Poll, Reactor};
+    ///
+    /// let mut reactor = Reactor::with(Poll::new(), 8);
+    /// let failed = reactor.insert(std::io::pipe()?.0, "its state", Interest::READABLE, Mode::Edge).unwrap_err();
+    /// let (_error, _reader, state) = failed.into_parts();
+    /// assert_eq!(state, "its state");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn into_parts(self) -> (Error, S, T) {
         (self.error, self.source, self.state)
@@ -82,6 +102,18 @@ pub struct SubmitError<F>(pub(super) F);
 
 impl<F> SubmitError<F> {
     /// The closure.
+    ///
+    /// ```
+    /// use iomux_backend::Reactor;
+    ///
+    /// let mut reactor = Reactor::<std::io::PipeReader>::new()?;
+    /// let handle = reactor.handle()?;
+    /// drop(reactor);
+    /// let failed = handle.submit(|_| println!("never")).unwrap_err();
+    /// // Another reactor runs it.
+    /// failed.into_inner()(&mut Reactor::new()?);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> F {
         self.0

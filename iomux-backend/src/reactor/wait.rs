@@ -12,7 +12,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// [`next_ready`](Self::next_ready).
     ///
     /// It returns 0 only when the time has passed, and not before; signals don't end it, nor does what is
-    /// [submitted](super::Handle::submit), which it runs.
+    /// [submitted](super::Handle::submit), which it runs. (A wait inside what was submitted runs nothing.)
     ///
     /// Events of the last wait that were not taken are forgotten. In [`Mode::Level`](crate::Mode::Level) they are found again;
     /// in the others they are lost, so take them all.
@@ -40,6 +40,19 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// [`SigSet`] shows how no signal is lost so.
     ///
     /// What is [submitted](super::Handle::submit) runs under the thread's own mask.
+    ///
+    /// ```
+    /// use iomux_backend::{Error, Reactor, SigSet, Timeout};
+    ///
+    /// let mut reactor = Reactor::<std::net::TcpStream>::new()?;
+    /// let _handle = reactor.handle()?;
+    /// match reactor.wait_masked(Timeout::Nowait, &SigSet::empty()) {
+    ///     Ok(count) => assert_eq!(count, 0),
+    ///     // A signal is here, or there are none here: this system has no ppoll(2).
+    ///     Err(error) => assert!(matches!(error, Error::Interrupted | Error::Unsupported { .. })),
+    /// }
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// As [`Multiplexer::wait_masked`](crate::Multiplexer::wait_masked): [`Error::Interrupted`] when a handler has run.
