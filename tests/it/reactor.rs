@@ -458,15 +458,33 @@ fn a_reactor_that_a_task_has_moved_elsewhere_runs_tasks_there() {
 
 #[test]
 fn a_slow_task_does_not_make_a_wait_longer() {
-    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let mut reactor = Reactor::new().unwrap();
     let handle = reactor.handle().unwrap();
+    let key = readable(&mut reactor, ());
     // As long as the wait: what time is left afterwards is none, and it would take as long once more.
     let time = Duration::from_secs(1);
-    handle.submit(move |_| std::thread::sleep(time)).unwrap();
+    let slow = move |_: &mut Reactor<PipeReader>| std::thread::sleep(time);
+    let again = handle.clone();
+    handle.submit(move |_| again.submit(slow).unwrap()).unwrap();
+    assert_eq!(reactor.wait(LONG), Ok(1), "which has taken the wake, and left the slow task");
+    reactor.remove(key).unwrap();
     let begin = Instant::now();
     assert_eq!(reactor.wait(time), Ok(0));
     let took = begin.elapsed();
     assert!(took >= time && took < time * 2, "{took:?}");
+}
+
+#[test]
+fn what_a_task_has_waited_for_is_found_again_by_the_wait_it_runs_in() {
+    let mut reactor = Reactor::new().unwrap();
+    let key = readable(&mut reactor, ());
+    let task = |reactor: &mut Reactor<PipeReader>| {
+        assert_eq!(reactor.wait(LONG), Ok(1));
+        assert!(std::iter::from_fn(|| reactor.next_ready()).count() == 1);
+    };
+    reactor.handle().unwrap().submit(task).unwrap();
+    assert_eq!(reactor.wait(LONG), Ok(1));
+    assert_eq!(ready_keys(&mut reactor), [key]);
 }
 
 #[test]
