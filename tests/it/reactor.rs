@@ -463,7 +463,7 @@ fn a_slow_task_does_not_make_a_wait_longer() {
     let key = readable(&mut reactor, ());
     // As long as the wait: what time is left afterwards is none, and it would take as long once more.
     let time = Duration::from_secs(1);
-    let slow = move |_: &mut Reactor<PipeReader>| std::thread::sleep(time);
+    let slow = move |reactor: &mut Reactor<PipeReader>| assert_eq!(reactor.wait(time), Ok(0));
     let again = handle.clone();
     handle.submit(move |_| again.submit(slow).unwrap()).unwrap();
     assert_eq!(reactor.wait(LONG), Ok(1), "which has taken the wake, and left the slow task");
