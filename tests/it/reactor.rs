@@ -1,5 +1,7 @@
 //! The reactor: sources that come and go, whatever happens between a wait and what it found.
 
+mod submit;
+
 use crate::support::{full_pipe, is_foreign, is_traced, skip, traced};
 use iomux_backend::{
     Error, Handle, Interest, Key, Mode, Multiplexer, NAMES, Poll, Reactor, Readiness, SigSet, Signal,
@@ -12,9 +14,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// By when what must happen has happened.
 const LONG: Timeout = Timeout::After(Duration::from_secs(60));
@@ -100,20 +101,6 @@ fn a_key_of_another_reactor_finds_nothing() {
     assert!(!ours.contains(other) && ours.get(other).is_none() && ours.remove(other).is_none());
     assert_eq!(ours.modify(other, Interest::empty(), Mode::Level), Err(Error::NoSuchKey));
     assert!(ours.contains(key) && theirs.contains(other));
-}
-
-#[test]
-fn a_key_does_not_outlive_a_reactor_that_a_task_has_replaced() {
-    let mut reactor = Reactor::new().unwrap();
-    let old = readable(&mut reactor, ());
-    let replace = |reactor: &mut Reactor<PipeReader>| {
-        *reactor = Reactor::new().unwrap();
-        readable(reactor, ());
-    };
-    reactor.handle().unwrap().submit(replace).unwrap();
-    assert_eq!(reactor.wait(LONG), Ok(1));
-    assert!(!reactor.contains(old) && reactor.len() == 1);
-    assert_ne!(ready_keys(&mut reactor), [old]);
 }
 
 #[test]
@@ -345,177 +332,6 @@ fn wakers_are_delivered_with_their_own_keys() {
         assert_eq!(reactor.wait(LONG), Ok(1));
     });
     assert_eq!(ready_keys(&mut reactor), [first]);
-}
-
-#[test]
-fn what_threads_submit_runs_in_the_loop_and_in_their_order() {
-    let mut reactor = Reactor::<PipeReader, usize>::new().unwrap();
-    let handle = reactor.handle().unwrap();
-    let workers: Vec<_> = (0..4)
-        .map(|worker| {
-            let handle = handle.clone();
-            std::thread::spawn(move || {
-                for number in 0..50 {
-                    let task = move |reactor: &mut Reactor<PipeReader, usize>| {
-                        let key = readable(reactor, worker * 50 + number);
-                        reactor.pause(key).unwrap();
-                    };
-                    handle.submit(task).unwrap();
-                }
-            })
-        })
-        .collect();
-    while reactor.len() < 200 {
-        reactor.wait(Duration::from_millis(1)).unwrap();
-        assert!(std::iter::from_fn(|| reactor.next_ready()).all(|ready| ready.readiness().is_closed()));
-    }
-    workers.into_iter().for_each(|worker| worker.join().unwrap());
-    let mut states: Vec<usize> = reactor.iter_mut().map(|(_, _, state)| *state).collect();
-    let of_the_first: Vec<usize> = states.iter().copied().filter(|state| *state < 50).collect();
-    assert!(of_the_first.is_sorted(), "one thread's come in its order");
-    states.sort_unstable();
-    assert_eq!(states, (0..200).collect::<Vec<_>>());
-    drop(reactor);
-    assert!(handle.submit(|_| {}).is_err(), "the reactor is gone");
-}
-
-#[test]
-fn a_submission_does_not_end_a_wait_before_its_time() {
-    let mut reactor = Reactor::<PipeReader>::new().unwrap();
-    let handle = reactor.handle().unwrap();
-    handle.submit(|_| {}).unwrap();
-    let begin = Instant::now();
-    assert_eq!(reactor.wait(Duration::from_millis(20)), Ok(0));
-    assert!(begin.elapsed() >= Duration::from_millis(20));
-    assert!(reactor.next_ready().is_none(), "its wake is nobody's event");
-}
-
-#[test]
-fn one_wait_runs_all_that_was_submitted_before_by_whichever_handle() {
-    let mut reactor = Reactor::<PipeReader>::new().unwrap();
-    let handles = [reactor.handle().unwrap(), reactor.handle().unwrap()];
-    let run = Arc::new(AtomicUsize::new(0));
-    for handle in handles.iter().cycle().take(7) {
-        let run = Arc::clone(&run);
-        let task = move |_: &mut Reactor<PipeReader>| {
-            run.fetch_add(1, Ordering::SeqCst);
-        };
-        handle.submit(task).unwrap();
-    }
-    assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
-    assert_eq!(run.load(Ordering::SeqCst), 7);
-}
-
-#[test]
-fn a_wait_inside_a_task_runs_no_task_however_many_there_are() {
-    let mut reactor = Reactor::<PipeReader>::new().unwrap();
-    let handle = reactor.handle().unwrap();
-    let run = Arc::new(AtomicUsize::new(0));
-    // One inside the other, they would overflow the stack.
-    for _ in 0..100_000 {
-        let run = Arc::clone(&run);
-        let task = move |reactor: &mut Reactor<PipeReader>| {
-            let before = run.fetch_add(1, Ordering::SeqCst);
-            assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
-            assert_eq!(run.load(Ordering::SeqCst), before + 1, "a task ran inside another");
-        };
-        handle.submit(task).unwrap();
-    }
-    assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
-    assert_eq!(run.load(Ordering::SeqCst), 100_000);
-}
-
-#[test]
-fn a_task_that_waits_takes_no_wake_from_one_that_is_submitted_meanwhile() {
-    let mut reactor = Reactor::<PipeReader>::new().unwrap();
-    let handle = reactor.handle().unwrap();
-    let (key, waker) = reactor.waker().unwrap();
-    let again = handle.clone();
-    let task = move |reactor: &mut Reactor<PipeReader>| {
-        again.submit(move |_| waker.wake()).unwrap();
-        assert_eq!(reactor.wait(Timeout::Nowait), Ok(0), "the wake of the submission is taken here");
-    };
-    handle.submit(task).unwrap();
-    assert_eq!(reactor.wait(LONG), Ok(1));
-    assert_eq!(ready_keys(&mut reactor), [key]);
-}
-
-#[test]
-fn a_reactor_that_a_task_has_moved_elsewhere_runs_tasks_there() {
-    let mut reactor = Reactor::<PipeReader>::new().unwrap();
-    let handle = reactor.handle().unwrap();
-    let (key, waker) = reactor.waker().unwrap();
-    let (send, receive) = std::sync::mpsc::channel();
-    handle
-        .submit(move |reactor| send.send(std::mem::replace(reactor, Reactor::new().unwrap())).unwrap())
-        .unwrap();
-    handle.submit(move |_| waker.wake()).unwrap();
-    assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
-    let mut moved = receive.recv().unwrap();
-    assert_eq!(moved.wait(LONG), Ok(1));
-    assert_eq!(ready_keys(&mut moved), [key]);
-}
-
-#[test]
-fn a_slow_task_does_not_make_a_wait_longer() {
-    let mut reactor = Reactor::new().unwrap();
-    let handle = reactor.handle().unwrap();
-    let key = readable(&mut reactor, ());
-    // As long as the wait: what time is left afterwards is none, and it would take as long once more.
-    let time = Duration::from_secs(1);
-    let slow = move |reactor: &mut Reactor<PipeReader>| assert_eq!(reactor.wait(time), Ok(0));
-    let again = handle.clone();
-    handle.submit(move |_| again.submit(slow).unwrap()).unwrap();
-    assert_eq!(reactor.wait(LONG), Ok(1), "which has taken the wake, and left the slow task");
-    reactor.remove(key).unwrap();
-    let begin = Instant::now();
-    assert_eq!(reactor.wait(time), Ok(0));
-    let took = begin.elapsed();
-    assert!(took >= time && took < time * 2, "{took:?}");
-}
-
-#[test]
-fn what_a_task_has_waited_for_is_found_again_by_the_wait_it_runs_in() {
-    let mut reactor = Reactor::new().unwrap();
-    let key = readable(&mut reactor, ());
-    let task = |reactor: &mut Reactor<PipeReader>| {
-        assert_eq!(reactor.wait(LONG), Ok(1));
-        assert!(std::iter::from_fn(|| reactor.next_ready()).count() == 1);
-    };
-    reactor.handle().unwrap().submit(task).unwrap();
-    assert_eq!(reactor.wait(LONG), Ok(1));
-    assert_eq!(ready_keys(&mut reactor), [key]);
-}
-
-#[test]
-fn a_task_sees_no_event_of_the_wait_before() {
-    let mut reactor = Reactor::new().unwrap();
-    let handle = reactor.handle().unwrap();
-    readable(&mut reactor, ());
-    readable(&mut reactor, ());
-    assert_eq!(reactor.wait(LONG), Ok(2));
-    assert!(reactor.next_ready().is_some(), "and another is left");
-    handle.submit(|reactor| assert_eq!(reactor.next_ready(), None)).unwrap();
-    assert_eq!(reactor.wait(LONG), Ok(2));
-    assert_eq!(ready_keys(&mut reactor).len(), 2);
-}
-
-#[test]
-fn a_task_that_panics_takes_no_other_with_it() {
-    let mut reactor = Reactor::<PipeReader>::new().unwrap();
-    let handle = reactor.handle().unwrap();
-    static RUN: AtomicUsize = AtomicUsize::new(0);
-    handle
-        .submit(|_| assert_ne!(RUN.fetch_add(1, Ordering::SeqCst), 0, "the first one, on purpose"))
-        .unwrap();
-    let count = |_: &mut Reactor<PipeReader>| {
-        RUN.fetch_add(1, Ordering::SeqCst);
-    };
-    handle.submit(count).unwrap();
-    let wait = std::panic::AssertUnwindSafe(|| reactor.wait(Timeout::Nowait));
-    assert!(std::panic::catch_unwind(wait).is_err());
-    assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
-    assert_eq!(RUN.load(Ordering::SeqCst), 2);
 }
 
 #[test]
