@@ -319,6 +319,12 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     pub fn backend(&self) -> &M {
         self.lent.multiplexer()
     }
+
+    /// What a backend of this crate adds to a reactor over itself begins here.
+    #[allow(dead_code, reason = "not every system has such a backend")]
+    pub(crate) fn backend_mut(&mut self) -> &mut M {
+        self.lent.multiplexer_mut()
+    }
 }
 
 impl<S: AsFd, T, M: TrustedMultiplexer<'static>> fmt::Debug for Reactor<S, T, M> {

@@ -74,7 +74,7 @@ fn modify(mut mux: impl Multiplexer<'static>, rounds: usize) -> io::Result<()> {
     mux.register(reader.as_fd(), Token(7), Interest::READABLE, Mode::Level)?;
     let (fd, mut interest) = (reader.as_fd(), Interest::READABLE);
     for _ in 0..rounds {
-        interest = interest ^ Interest::READABLE;
+        interest ^= Interest::READABLE;
         black_box(&mut mux).modify(fd, Token(7), interest, Mode::Level)?;
     }
     Ok(())

@@ -55,7 +55,7 @@ impl Epoll<'_> {
     /// ```
     ///
     /// Its events carry the tokens as `data`. Wakers end with this: their fds are closed once the last
-    /// [`Waker`] is gone.
+    /// [`Waker`](crate::Waker) is gone.
     ///
     /// # Errors
     /// This multiplexer as it was, and [`Error::Os`], when the kernel knows an fd no more whose change it

@@ -97,6 +97,11 @@ impl<S, T, M> Lent<S, T, M> {
         &self.multiplexer
     }
 
+    /// Not for callers outside: a multiplexer that is taken away would be dropped after its sources.
+    pub(super) fn multiplexer_mut(&mut self) -> &mut M {
+        &mut self.multiplexer
+    }
+
     /// The number of sources.
     pub(super) fn len(&self) -> usize {
         self.residents.len() - self.wakers
