@@ -27,6 +27,10 @@ fn main() -> io::Result<()> {
         "poll-wait" => wait(Poll::new(), rounds, |poll, events| poll.wait(events, Timeout::Nowait)),
         "epoll-modify" => modify(Epoll::new()?, rounds),
         "poll-modify" => modify(Poll::new(), rounds),
+        "bare-loop" => {
+            bare_loop(rounds);
+            Ok(())
+        }
         "wake-pending" => wake(rounds),
         "--timeouts" => timeouts::compare(rounds),
         "--scale" => scale::compare(rounds),
@@ -78,6 +82,15 @@ fn modify(mut mux: impl Multiplexer<'static>, rounds: usize) -> io::Result<()> {
         black_box(&mut mux).modify(fd, Token(7), interest, Mode::Level)?;
     }
     Ok(())
+}
+
+/// The loop of `modify`, without one.
+fn bare_loop(rounds: usize) {
+    let (mut mux, mut interest) = (0, Interest::READABLE);
+    for _ in 0..rounds {
+        interest ^= Interest::READABLE;
+        black_box((black_box(&mut mux), interest));
+    }
 }
 
 fn wake(rounds: usize) -> io::Result<()> {
