@@ -291,10 +291,10 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        if let (Mode::Level, false, Some(events)) = (mode, self.is_shared, bits::asked(interest))
-            && self.registrations.defer(fd.as_raw_fd(), token.0, events)
-        {
-            return Ok(());
+        if let (Mode::Level, false, Some(events)) = (mode, self.is_shared, bits::asked(interest)) {
+            if self.registrations.defer(fd.as_raw_fd(), token.0, events) {
+                return Ok(());
+            }
         }
         self.modify_now(fd.as_raw_fd(), token, interest, mode)
     }
