@@ -64,6 +64,14 @@ pub trait Backend {
     /// # Errors
     /// Whatever keeps it from being made; a property fails then.
     fn create<'fd>() -> Result<Self::Mux<'fd>, Error>;
+
+    /// Why the system behind the multiplexer, not the multiplexer, is known not to have `property`: it is
+    /// skipped then, and said.
+    #[must_use]
+    fn excuse(property: &str) -> Option<&'static str> {
+        let _ = property;
+        None
+    }
 }
 
 /// Whether `B` lacks what `property` needs, which is then skipped, and said.
@@ -122,7 +130,10 @@ macro_rules! suite {
                 $($(stringify!($name) => $module::$name::<B>,)*)*
                 _ => panic!("no property '{property}': see conformance::PROPERTIES"),
             };
-            with_patience(property, tried);
+            match B::excuse(property) {
+                Some(reason) => skip(property, reason),
+                None => with_patience(property, tried),
+            }
         }
 
         /// Makes a `#[test]` of each property of the conformance suite, for a

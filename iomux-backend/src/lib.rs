@@ -1,6 +1,4 @@
-//! The third layer: a trait for multiplexers, with poll behind it, and the means to prove another.
-//!
-//! To come: kqueue.
+//! The third layer: a trait for multiplexers, with poll, epoll and kqueue behind it, and the means to prove another.
 
 #[macro_use]
 mod any;
@@ -24,6 +22,28 @@ cfg_if::cfg_if! {
         mod notifier;
         #[path = "native/poll.rs"]
         mod native;
+    } else if #[cfg(all(target_os = "linux", iomux_libkqueue))] {
+        #[path = "event/epoll.rs"]
+        mod raw;
+        mod sys;
+        #[path = "waker/eventfd.rs"]
+        mod notifier;
+        #[cfg(test)]
+        #[path = "waker/socketpair.rs"]
+        mod notifier_elsewhere;
+        mod epoll;
+        #[path = "epoll/ioctl.rs"]
+        mod ioctl;
+        #[path = "epoll/busy_poll.rs"]
+        mod busy_poll;
+        mod kqueue;
+        #[path = "kqueue/system/libkqueue.rs"]
+        mod kqueue_system;
+        #[path = "native/libkqueue.rs"]
+        mod native;
+        pub use busy_poll::BusyPoll;
+        pub use epoll::{Epoll, EpollFlags};
+        pub use kqueue::Kqueue;
     } else if #[cfg(target_os = "linux")] {
         #[path = "event/epoll.rs"]
         mod raw;
@@ -52,7 +72,64 @@ cfg_if::cfg_if! {
         #[path = "native/epoll.rs"]
         mod native;
         pub use epoll::{Epoll, EpollFlags};
-    } else if #[cfg(any(target_os = "freebsd", target_os = "netbsd", target_os = "illumos"))] {
+    } else if #[cfg(target_vendor = "apple")] {
+        #[path = "event/plain.rs"]
+        mod raw;
+        #[path = "waker/socketpair.rs"]
+        mod notifier;
+        mod kqueue;
+        #[path = "kqueue/system/apple.rs"]
+        mod kqueue_system;
+        #[path = "native/kqueue.rs"]
+        mod native;
+        pub use kqueue::Kqueue;
+    } else if #[cfg(target_os = "freebsd")] {
+        #[path = "event/plain.rs"]
+        mod raw;
+        mod sys;
+        #[path = "waker/eventfd.rs"]
+        mod notifier;
+        mod kqueue;
+        #[path = "kqueue/system/freebsd.rs"]
+        mod kqueue_system;
+        #[path = "native/kqueue.rs"]
+        mod native;
+        pub use kqueue::Kqueue;
+    } else if #[cfg(target_os = "netbsd")] {
+        #[path = "event/plain.rs"]
+        mod raw;
+        mod sys;
+        #[path = "waker/eventfd.rs"]
+        mod notifier;
+        mod kqueue;
+        #[path = "kqueue/system/netbsd.rs"]
+        mod kqueue_system;
+        #[path = "native/kqueue.rs"]
+        mod native;
+        pub use kqueue::Kqueue;
+    } else if #[cfg(target_os = "openbsd")] {
+        #[path = "event/plain.rs"]
+        mod raw;
+        #[path = "waker/socketpair.rs"]
+        mod notifier;
+        mod kqueue;
+        #[path = "kqueue/system/openbsd.rs"]
+        mod kqueue_system;
+        #[path = "native/kqueue.rs"]
+        mod native;
+        pub use kqueue::Kqueue;
+    } else if #[cfg(target_os = "dragonfly")] {
+        #[path = "event/plain.rs"]
+        mod raw;
+        #[path = "waker/socketpair.rs"]
+        mod notifier;
+        mod kqueue;
+        #[path = "kqueue/system/dragonfly.rs"]
+        mod kqueue_system;
+        #[path = "native/kqueue.rs"]
+        mod native;
+        pub use kqueue::Kqueue;
+    } else if #[cfg(target_os = "illumos")] {
         #[path = "event/plain.rs"]
         mod raw;
         mod sys;

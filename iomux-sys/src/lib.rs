@@ -13,7 +13,7 @@
 //! | `epoll_params` | `<sys/epoll.h>` | Linux |
 //! | [`prctl`] | `<sys/prctl.h>` | Linux, Android; nothing elsewhere |
 //! | `eventfd` | `<sys/eventfd.h>` | Linux, Android, FreeBSD, NetBSD, illumos |
-//! | `kqueue` | `<sys/event.h>` | Apple, FreeBSD, NetBSD, OpenBSD, DragonFly |
+//! | `kqueue` | `<sys/event.h>` | Apple, FreeBSD, NetBSD, OpenBSD, DragonFly; Linux with libkqueue and `--cfg iomux_libkqueue` |
 //!
 //! Targets: Linux (every C library and processor), Android, Apple, FreeBSD, NetBSD, OpenBSD, DragonFly,
 //! illumos, Solaris, AIX, Haiku, Hurd, Redox, Cygwin, QNX. Any other does not compile, and says what to
@@ -112,6 +112,10 @@ cfg_if::cfg_if! {
         pub mod epoll_params;
         #[path = "eventfd/linux.rs"]
         pub mod eventfd;
+        // A library's header, not the system's: not among the headers that are compared.
+        #[cfg(iomux_libkqueue)]
+        #[path = "kqueue/libkqueue.rs"]
+        pub mod kqueue;
         headers!(poll, epoll, epoll_pwait2, epoll_params, eventfd, prctl);
     } else if #[cfg(target_os = "android")] {
         #[path = "poll/android.rs"]

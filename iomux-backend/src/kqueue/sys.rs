@@ -1,0 +1,162 @@
+//! The `unsafe` of the backend over kqueue(2): two system calls, and what they take.
+
+use core::ffi::c_int;
+use iomux::Timespec;
+use iomux_sys::fcntl::{F_SETFD, FD_CLOEXEC, fcntl};
+use iomux_sys::kqueue::{self as c, EV_EOF, EV_ERROR, data_t, filter_t, flags_t, nevents_t};
+use iomux_sys::time::timespec;
+use std::fs::File;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::ptr;
+
+/// A change to a queue, or an event out of it.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(super) struct Kevent(c::kevent);
+
+// SAFETY: its one pointer, `udata`, is a number here, which nobody follows.
+unsafe impl Send for Kevent {}
+// SAFETY: as above.
+unsafe impl Sync for Kevent {}
+
+impl Kevent {
+    /// Room for one.
+    pub(super) const EMPTY: Self = Self(c::EV_SET(0, c::EVFILT_READ, 0, 0, 0, ptr::null_mut()));
+
+    /// A change. `generation` comes back with each event, as `udata`.
+    pub(super) fn change(
+        ident: usize,
+        filter: filter_t,
+        flags: flags_t,
+        fflags: u32,
+        data: data_t,
+        generation: usize,
+    ) -> Self {
+        Self(c::EV_SET(ident, filter, flags, fflags, data, ptr::without_provenance_mut(generation)))
+    }
+
+    /// The same change, with other flags as well.
+    pub(super) fn with(mut self, flags: flags_t) -> Self {
+        self.0.flags |= flags;
+        self
+    }
+
+    pub(super) fn ident(&self) -> usize {
+        self.0.ident
+    }
+
+    pub(super) fn filter(&self) -> filter_t {
+        self.0.filter
+    }
+
+    pub(super) fn fflags(&self) -> u32 {
+        self.0.fflags
+    }
+
+    pub(super) fn data(&self) -> data_t {
+        self.0.data
+    }
+
+    pub(super) fn generation(&self) -> usize {
+        self.0.udata.addr()
+    }
+
+    /// What became of a change, if this is an answer to one: an errno, or 0.
+    pub(super) fn answer(&self) -> Option<c_int> {
+        // A bit, which others may stand beside.
+        (self.0.flags & EV_ERROR != 0).then(|| c_int::try_from(self.0.data).unwrap_or(c_int::MAX))
+    }
+
+    pub(super) fn is_end(&self) -> bool {
+        self.0.flags & EV_EOF != 0
+    }
+}
+
+fn last_errno() -> c_int {
+    io::Error::last_os_error().raw_os_error().unwrap_or_default()
+}
+
+/// kqueue(2), close-on-exec.
+pub(super) fn kqueue() -> Result<OwnedFd, c_int> {
+    // SAFETY: takes nothing, returns a number.
+    let fd = unsafe { c::kqueue() };
+    if fd < 0 {
+        return Err(last_errno());
+    }
+    // SAFETY: the kernel has just opened it, and nobody else knows it.
+    let queue = unsafe { OwnedFd::from_raw_fd(fd) };
+    // No moment in between matters: a child of fork(2) is not given the queue.
+    // SAFETY: takes numbers, and the fd is open.
+    match unsafe { fcntl(fd, F_SETFD, FD_CLOEXEC) } {
+        -1 => Err(last_errno()),
+        _ => Ok(queue),
+    }
+}
+
+/// kevent(2): makes `changes`, then waits for as many events as there is room for. Returns how many came.
+///
+/// After EINTR the changes have been made.
+pub(super) fn kevent(
+    queue: BorrowedFd<'_>,
+    changes: &[Kevent],
+    events: &mut [Kevent],
+    timeout: Option<Timespec>,
+) -> Result<usize, c_int> {
+    let timeout = timeout.map(to_c);
+    let (change_count, room) = (count(changes), count(events));
+    // SAFETY: the pointers are to `change_count` changes, room for `room` events, both `kevent` by
+    // `repr(transparent)`, and to a timespec or nothing.
+    let found = unsafe {
+        c::kevent(
+            queue.as_raw_fd(),
+            changes.as_ptr().cast(),
+            change_count,
+            events.as_mut_ptr().cast(),
+            room,
+            timeout.as_ref().map_or(ptr::null(), ptr::from_ref),
+        )
+    };
+    usize::try_from(found).map_err(|_| last_errno())
+}
+
+/// How many there are, or as many as the kernel can be told of.
+fn count(kevents: &[Kevent]) -> nevents_t {
+    nevents_t::try_from(kevents.len()).unwrap_or(nevents_t::MAX)
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::unnecessary_cast, reason = "half an hour at most")]
+fn to_c(time: Timespec) -> timespec {
+    timespec { tv_sec: time.tv_sec as _, tv_nsec: time.tv_nsec as _ }
+}
+
+/// What kind of a file an fd is, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Its two directions end separately.
+    Socket,
+    /// A regular file, a directory or a block device: always ready.
+    File,
+    /// A pipe, a terminal, a device: it ends as a whole.
+    Other,
+    /// What one of the multiplexer's own wakers writes to.
+    Waker,
+}
+
+/// fstat(2): the kind of file behind an fd; what can't be said is left to kevent(2).
+pub(super) fn kind(fd: BorrowedFd<'_>) -> Kind {
+    // SAFETY: the fd is open while it is borrowed, and `ManuallyDrop` keeps it from being closed here.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
+    let Ok(kind) = file.metadata().map(|metadata| metadata.file_type()) else {
+        return Kind::Other;
+    };
+    if kind.is_socket() {
+        Kind::Socket
+    } else if kind.is_file() || kind.is_dir() || kind.is_block_device() {
+        Kind::File
+    } else {
+        Kind::Other
+    }
+}

@@ -1,0 +1,9 @@
+//! What kqueue(2) has on DragonFly beyond what it has everywhere.
+
+use iomux_sys::kqueue::{EVFILT_EXCEPT, NOTE_OOB, data_t, filter_t};
+
+/// The filter of urgent data, and what is asked of it.
+pub(crate) const URGENT: Option<(filter_t, u32)> = Some((EVFILT_EXCEPT, NOTE_OOB));
+
+/// The unit of a timer: `fflags`, and how many of it are a second.
+pub(crate) const TIMER: (u32, data_t) = (0, 1_000);

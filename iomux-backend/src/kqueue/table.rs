@@ -1,0 +1,141 @@
+//! The registrations by fd number, and which of them have something to tell: the kernel, or the caller.
+
+use super::registration::{Filter, Registration};
+use super::sys::Kevent;
+use crate::error::Error;
+use std::os::fd::RawFd;
+
+/// The registrations, by fd number.
+#[derive(Debug)]
+pub(super) struct Table {
+    places: Vec<Option<Registration>>,
+    len: usize,
+    /// Those whose filters in the kernel may not be the ones that are wanted, each once.
+    changed: Vec<RawFd>,
+    /// Those that have something to be reported, each once, in the order in which it came.
+    ready: Vec<RawFd>,
+}
+
+impl Table {
+    pub(super) const fn new() -> Self {
+        Self { places: Vec::new(), len: 0, changed: Vec::new(), ready: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn get_mut(&mut self, fd: RawFd) -> Option<&mut Registration> {
+        self.places.get_mut(usize::try_from(fd).ok()?)?.as_mut()
+    }
+
+    /// Registers `fd`, which is not registered. Nothing allocates on its behalf from here on.
+    pub(super) fn insert(&mut self, fd: RawFd, registration: Registration) -> Result<(), Error> {
+        let number = usize::try_from(fd).map_err(|_| Error::NegativeFd { fd })?;
+        reserve(&mut self.changed, self.len + 1)?;
+        reserve(&mut self.ready, self.len + 1)?;
+        if number >= self.places.len() {
+            reserve(&mut self.places, number + 1)?;
+            self.places.resize(number + 1, None);
+        }
+        self.places[number] = Some(registration);
+        self.len += 1;
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, fd: RawFd) -> Option<Registration> {
+        let registration = self.places.get_mut(usize::try_from(fd).ok()?)?.take()?;
+        self.len -= 1;
+        if registration.is_listed {
+            self.changed.retain(|&listed| listed != fd);
+        }
+        self.forget_ready(fd, &registration);
+        Some(registration)
+    }
+
+    /// Takes back what was to be reported of `registration`.
+    fn forget_ready(&mut self, fd: RawFd, registration: &Registration) {
+        if !registration.reported().is_empty() {
+            self.ready.retain(|&ready| ready != fd);
+        }
+    }
+
+    /// Changes a registration, and remembers that the kernel may have to be told. What it had to report
+    /// is forgotten.
+    pub(super) fn modify(&mut self, fd: RawFd, change: impl FnOnce(&mut Registration)) {
+        let Some(&mut before) = self.get_mut(fd) else { return };
+        self.forget_ready(fd, &before);
+        if let Some(registration) = self.get_mut(fd) {
+            change(registration);
+        }
+        self.list(fd);
+    }
+
+    /// Remembers that the kernel is to be told, if it is.
+    fn list(&mut self, fd: RawFd) {
+        let Some(registration) = self.get_mut(fd) else { return };
+        if !registration.is_listed && registration.is_changed() {
+            registration.is_listed = true;
+            self.changed.push(fd);
+        }
+    }
+
+    pub(super) fn has_changes(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// Tells `changes` what the kernel is to be told of those that were modified.
+    pub(super) fn settle(&mut self, changes: &mut Vec<Kevent>) -> Result<(), Error> {
+        // Three filters, taken and added again.
+        reserve(changes, changes.len() + 6 * self.changed.len())?;
+        let Self { places, changed, .. } = self;
+        for fd in changed.drain(..) {
+            let place = usize::try_from(fd).ok().and_then(|number| places.get_mut(number)?.as_mut());
+            if let Some(registration) = place {
+                registration.is_listed = false;
+                registration.settle(fd, |change| changes.push(change));
+            }
+        }
+        Ok(())
+    }
+
+    /// The registration that an event is of, if it still is one, and its filter.
+    pub(super) fn owner(&mut self, event: &Kevent) -> Option<(RawFd, &mut Registration, Filter)> {
+        let fd = RawFd::try_from(event.ident()).ok()?;
+        let filter = Filter::of(event)?;
+        let registration = self.get_mut(fd)?;
+        registration.is_of(event, filter).then_some((fd, registration, filter))
+    }
+
+    /// Remembers that `fd`, of which `before` was to be reported so far, may have more.
+    pub(super) fn list_ready(&mut self, fd: RawFd, before: bool) {
+        let Some(registration) = self.get_mut(fd) else { return };
+        if before && !registration.reported().is_empty() {
+            self.ready.push(fd);
+        }
+        self.list(fd);
+    }
+
+    pub(super) fn ready_len(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Those that have something to be reported, `count` of them at most, and no longer after.
+    pub(super) fn take_ready(&mut self, count: usize) -> impl Iterator<Item = (RawFd, Registration)> {
+        let Self { places, ready, .. } = self;
+        ready.drain(..count.min(ready.len())).filter_map(|fd| {
+            let registration = places.get_mut(usize::try_from(fd).ok()?)?.as_mut()?;
+            let taken = *registration;
+            registration.take_reported();
+            Some((fd, taken))
+        })
+    }
+}
+
+/// Makes room for `len` in all, an eighth more than is needed now.
+fn reserve<T>(list: &mut Vec<T>, len: usize) -> Result<(), Error> {
+    if len <= list.capacity() {
+        return Ok(());
+    }
+    list.try_reserve_exact(len - list.len() + len / 8).map_err(|_| Error::OutOfMemory)
+}
