@@ -34,6 +34,12 @@ pub enum Error {
         /// The fd's number.
         fd: RawFd,
     },
+    /// That is watched already (what only kqueue waits for).
+    #[error("that is watched already: use `unwatch` first")]
+    AlreadyWatched,
+    /// That is not watched, or was reported once and for all.
+    #[error("that is not watched")]
+    NotWatched,
     /// There is no source under that key: it was removed, or is another reactor's, or the key is a waker's.
     #[error("no source under that key: it was removed, or the key is a waker's or another reactor's")]
     NoSuchKey,
@@ -120,8 +126,8 @@ impl From<Error> for io::Error {
         let kind = match error {
             Error::Interrupted => return Self::from_raw_os_error(EINTR),
             Error::Os { code, .. } => return Self::from_raw_os_error(code),
-            Error::AlreadyRegistered { .. } => io::ErrorKind::AlreadyExists,
-            Error::NotRegistered { .. } | Error::NoSuchKey => io::ErrorKind::NotFound,
+            Error::AlreadyRegistered { .. } | Error::AlreadyWatched => io::ErrorKind::AlreadyExists,
+            Error::NotRegistered { .. } | Error::NotWatched | Error::NoSuchKey => io::ErrorKind::NotFound,
             Error::NotPollable { .. } | Error::UnsupportedMode { .. } | Error::Unsupported { .. } => {
                 io::ErrorKind::Unsupported
             }

@@ -1,30 +1,27 @@
 //! The multiplexer over kqueue(2): one system call a wait, which also tells the kernel of what was modified.
 
+mod exchange;
 mod registration;
 mod sys;
 mod table;
+mod watch;
+
+pub use watch::{FileChanges, Notice, Watched};
 
 use crate::error::Error;
 use crate::event::{Events, Token};
 use crate::kqueue_system::URGENT;
 use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 use crate::waker::{Waker, WakerSource};
-use core::ffi::c_int;
-use iomux::{Deadline, Interest, Timeout, Timespec};
-use iomux_sys::errno::{EBADF, EINTR, EINVAL, ENODEV, ENOENT, ENOMEM, ENOTSUP, EOPNOTSUPP, EPERM, EPIPE};
-use iomux_sys::kqueue::EV_RECEIPT;
-use registration::Registration;
+use exchange::NO_TIME;
+use iomux::{Deadline, Interest, Timeout};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use sys::{Kevent, Kind};
 use table::Table;
+use watch::Watches;
 
 const NAME: &str = "kqueue";
-
-/// How many events the kernel is asked for at once, at most; a larger buffer is filled in several steps.
-const BATCH: usize = 1024;
-
-const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// A multiplexer over kqueue(2), on Apple and the BSDs: for as many fds as there are, at a cost that depends
 /// on those that are ready.
@@ -58,6 +55,11 @@ const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 ///   the queue: make another there.
 /// - Timeouts are exact to the nanosecond, as far as the system's clock is.
 ///
+/// # Other filters
+/// What kqueue can wait for beside fds is watched with methods of its own: [`watch_timer`](Self::watch_timer),
+/// [`watch_signal`](Self::watch_signal), [`watch_exit`](Self::watch_exit), [`watch_file`](Self::watch_file),
+/// [`watch_user`](Self::watch_user). Each is an event with its token, as `READABLE`; [`notices`](Self::notices) say more.
+///
 /// Manuals: [FreeBSD](https://man.freebsd.org/cgi/man.cgi?query=kqueue&sektion=2),
 /// [NetBSD](https://man.netbsd.org/kqueue.2), [OpenBSD](https://man.openbsd.org/kqueue.2),
 /// [DragonFly](https://man.dragonflybsd.org/?command=kqueue&section=2).
@@ -88,6 +90,7 @@ pub struct Kqueue<'fd> {
     /// Of the next registration.
     generation: usize,
     wakers: Vec<WakerSource>,
+    watches: Watches,
     sources: PhantomData<BorrowedFd<'fd>>,
 }
 
@@ -105,151 +108,9 @@ impl Kqueue<'_> {
             found: Vec::new(),
             generation: 0,
             wakers: Vec::new(),
+            watches: Watches::new(),
             sources: PhantomData,
         })
-    }
-
-    /// Registers `fd`, of which the caller knows that it stays open, and tells the kernel.
-    fn add(
-        &mut self,
-        fd: RawFd,
-        token: Token,
-        interest: Interest,
-        mode: Mode,
-        kind: Kind,
-    ) -> Result<(), Error> {
-        self.generation = self.generation.wrapping_add(1);
-        let mut registration = Registration::new(token, interest, mode, kind, self.generation);
-        self.changes.clear();
-        self.changes.try_reserve(6).map_err(|_| Error::OutOfMemory)?;
-        registration.settle(fd, |change| self.changes.push(change));
-        self.table.insert(fd, registration)?;
-        match self.tell() {
-            None => Ok(()),
-            Some(code) => {
-                // What the kernel did take is taken back.
-                let _ = self.remove(fd);
-                Err(refused(fd, code))
-            }
-        }
-    }
-
-    /// Forgets a registration, and tells the kernel.
-    fn remove(&mut self, fd: RawFd) -> Result<(), Error> {
-        let Some(mut registration) = self.table.remove(fd) else {
-            return Err(Error::NotRegistered { fd });
-        };
-        self.changes.clear();
-        registration.end(fd, |change| self.changes.push(change));
-        match self.tell() {
-            // The kernel has dropped what was closed.
-            None | Some(ENOENT | EBADF) => Ok(()),
-            Some(code) => Err(failed(code)),
-        }
-    }
-
-    /// Tells the kernel of `changes`, without a look at what is ready. Returns the last refusal that is an error.
-    fn tell(&mut self) -> Option<c_int> {
-        if self.changes.is_empty() {
-            return None;
-        }
-        for change in &mut self.changes {
-            *change = change.with(EV_RECEIPT);
-        }
-        if let Err(error) = grow(&mut self.found, self.changes.len()) {
-            self.changes.clear();
-            return Some(error.raw_os_error().unwrap_or(ENOMEM));
-        }
-        let receipts = &mut self.found[..self.changes.len()];
-        let answer = sys::kevent(self.queue.as_fd(), &self.changes, receipts, Some(NO_TIME));
-        self.changes.clear();
-        let count = match answer {
-            Ok(count) => count,
-            Err(code) => return Some(code),
-        };
-        let mut refusal = None;
-        for index in 0..count {
-            refusal = self.take_answer(self.found[index]).or(refusal);
-        }
-        refusal
-    }
-
-    /// Takes the kernel's answer to a change. Returns the error, if it is one that matters.
-    fn take_answer(&mut self, answer: Kevent) -> Option<c_int> {
-        let code = answer.answer().filter(|&code| code != 0)?;
-        // ENOENT: what was to be removed is not there; the fd was closed, or one-shot.
-        if code == ENOENT {
-            return Some(code);
-        }
-        let Some((fd, registration, filter)) = self.table.owner(&answer) else {
-            return Some(code);
-        };
-        let had_nothing = registration.reported().is_empty();
-        // EPIPE: a pipe whose reader is gone is not taken. It is taken again with the next wait, and so on.
-        registration.refuse(filter, code == EPIPE);
-        self.table.list_ready(fd, had_nothing);
-        (code != EPIPE).then_some(code)
-    }
-
-    /// Takes an event. Returns whether it said something that this wait had not heard already.
-    fn take_event(&mut self, event: Kevent) -> bool {
-        let Some((fd, registration, filter)) = self.table.owner(&event) else {
-            return true;
-        };
-        let before = registration.reported();
-        let readiness = registration.take(&event, filter);
-        if registration.is_waker() {
-            let source = self.wakers.iter().find(|source| source.as_fd().as_raw_fd() == fd);
-            if let Some(source) = source {
-                source.drain();
-            }
-        }
-        self.table.list_ready(fd, before.is_empty());
-        readiness.is_empty() || !before.contains(readiness)
-    }
-
-    /// Tells the kernel of what was modified, and asks it for what is ready, at most as much as there is `room`
-    /// for. Returns whether there may be more.
-    fn look(&mut self, room: usize, timeout: Option<Timespec>) -> Result<bool, Error> {
-        let room = room.min(BATCH);
-        grow(&mut self.found, room)?;
-        if self.table.has_changes() {
-            self.table.settle(&mut self.changes)?;
-        }
-        // A refusal needs a place in the answer, or the rest of the changes would not be made.
-        if self.changes.len() > room {
-            self.tell();
-            return Ok(true);
-        }
-        let answer = sys::kevent(self.queue.as_fd(), &self.changes, &mut self.found[..room], timeout);
-        // Also after EINTR the changes have been made.
-        self.changes.clear();
-        let count = match answer {
-            Ok(count) => count,
-            Err(EINTR) => return Ok(false),
-            Err(code) => return Err(failed(code)),
-        };
-        let (mut is_refused, mut is_new) = (false, true);
-        for index in 0..count {
-            let event = self.found[index];
-            if event.answer().is_some() {
-                self.take_answer(event);
-                is_refused = true;
-            } else {
-                is_new &= self.take_event(event);
-            }
-        }
-        // Once the kernel comes round to what it has reported already, there is nothing else.
-        Ok(is_refused || count == room && is_new)
-    }
-
-    /// Reports what is ready, as much as there is room for; the rest comes first the next time.
-    fn report(&mut self, events: &mut Events) -> usize {
-        for (_, registration) in self.table.take_ready(events.remaining()) {
-            // There is room, and something to report.
-            let _ = events.push(registration.token, registration.reported());
-        }
-        events.len()
     }
 }
 
@@ -268,30 +129,6 @@ fn check(interest: Interest, mode: Mode) -> Result<(), Error> {
         Mode::Exclusive => Err(Error::UnsupportedMode { mode, backend: NAME }),
         _ => Ok(()),
     }
-}
-
-/// What it means that the kernel does not take an fd.
-fn refused(fd: RawFd, code: c_int) -> Error {
-    match code {
-        // As the systems differ: no filter for that kind of file.
-        EINVAL | ENODEV | EPERM => Error::NotPollable { fd, backend: NAME },
-        code if code == ENOTSUP || code == EOPNOTSUPP => Error::NotPollable { fd, backend: NAME },
-        ENOMEM => Error::OutOfMemory,
-        code => failed(code),
-    }
-}
-
-fn failed(code: c_int) -> Error {
-    Error::Os { call: "kevent", code }
-}
-
-/// Makes `list` at least `len` long.
-fn grow(list: &mut Vec<Kevent>, len: usize) -> Result<(), Error> {
-    if len > list.len() {
-        list.try_reserve_exact(len - list.len()).map_err(|_| Error::OutOfMemory)?;
-        list.resize(len, Kevent::EMPTY);
-    }
-    Ok(())
 }
 
 impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
@@ -352,17 +189,18 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
 
     fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
         events.clear();
+        self.watches.begin();
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
         }
-        if timeout == Timeout::Infinite && self.table.len() == 0 {
+        if timeout == Timeout::Infinite && self.table.is_empty() && self.watches.is_empty() {
             return Err(Error::NothingToWaitFor);
         }
         let deadline = Deadline::new(timeout);
         loop {
-            let is_idle = self.table.ready_len() == 0;
-            let time = if is_idle { deadline.timespec() } else { Some(NO_TIME) };
-            let room = events.capacity().saturating_sub(self.table.ready_len());
+            let ready = self.table.ready_len() + self.watches.notices().len();
+            let time = if ready == 0 { deadline.timespec() } else { Some(NO_TIME) };
+            let room = events.capacity().saturating_sub(ready);
             if room > 0 && self.look(room, time)? {
                 continue;
             }

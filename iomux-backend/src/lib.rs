@@ -1,4 +1,4 @@
-//! The third layer: a trait for multiplexers, with poll, epoll and kqueue behind it, and the means to prove another.
+//! The third layer: a trait for multiplexers, poll, epoll and kqueue behind it, and the means to prove another.
 
 #[macro_use]
 mod any;
@@ -43,7 +43,7 @@ cfg_if::cfg_if! {
         mod native;
         pub use busy_poll::BusyPoll;
         pub use epoll::{Epoll, EpollFlags};
-        pub use kqueue::Kqueue;
+        pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
     } else if #[cfg(target_os = "linux")] {
         #[path = "event/epoll.rs"]
         mod raw;
@@ -82,7 +82,7 @@ cfg_if::cfg_if! {
         mod kqueue_system;
         #[path = "native/kqueue.rs"]
         mod native;
-        pub use kqueue::Kqueue;
+        pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
     } else if #[cfg(target_os = "freebsd")] {
         #[path = "event/plain.rs"]
         mod raw;
@@ -94,7 +94,7 @@ cfg_if::cfg_if! {
         mod kqueue_system;
         #[path = "native/kqueue.rs"]
         mod native;
-        pub use kqueue::Kqueue;
+        pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
     } else if #[cfg(target_os = "netbsd")] {
         #[path = "event/plain.rs"]
         mod raw;
@@ -106,7 +106,7 @@ cfg_if::cfg_if! {
         mod kqueue_system;
         #[path = "native/kqueue.rs"]
         mod native;
-        pub use kqueue::Kqueue;
+        pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
     } else if #[cfg(target_os = "openbsd")] {
         #[path = "event/plain.rs"]
         mod raw;
@@ -117,7 +117,7 @@ cfg_if::cfg_if! {
         mod kqueue_system;
         #[path = "native/kqueue.rs"]
         mod native;
-        pub use kqueue::Kqueue;
+        pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
     } else if #[cfg(target_os = "dragonfly")] {
         #[path = "event/plain.rs"]
         mod raw;
@@ -128,7 +128,7 @@ cfg_if::cfg_if! {
         mod kqueue_system;
         #[path = "native/kqueue.rs"]
         mod native;
-        pub use kqueue::Kqueue;
+        pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
     } else if #[cfg(target_os = "illumos")] {
         #[path = "event/plain.rs"]
         mod raw;
