@@ -4,21 +4,25 @@ mod exchange;
 mod registration;
 mod sys;
 mod table;
+mod wakers;
 mod watch;
 
+pub(crate) use wakers::Trigger;
 pub use watch::{FileChanges, Notice, Watched};
 
 use crate::error::Error;
 use crate::event::{Events, Token};
 use crate::kqueue_system::URGENT;
 use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
-use crate::waker::{Waker, WakerSource};
+use crate::waker::Waker;
 use exchange::NO_TIME;
 use iomux::{Deadline, Interest, Timeout};
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use sys::{Kevent, Kind};
 use table::Table;
+use wakers::Wakers;
 use watch::Watches;
 
 const NAME: &str = "kqueue";
@@ -81,7 +85,8 @@ const NAME: &str = "kqueue";
 /// ```
 #[derive(Debug)]
 pub struct Kqueue<'fd> {
-    queue: OwnedFd,
+    /// Shared with wakers, which may outlive this.
+    queue: Arc<OwnedFd>,
     table: Table,
     /// What the kernel is told next.
     changes: Vec<Kevent>,
@@ -89,7 +94,7 @@ pub struct Kqueue<'fd> {
     found: Vec<Kevent>,
     /// Of the next registration.
     generation: usize,
-    wakers: Vec<WakerSource>,
+    wakers: Wakers,
     watches: Watches,
     sources: PhantomData<BorrowedFd<'fd>>,
 }
@@ -102,12 +107,12 @@ impl Kqueue<'_> {
     #[doc(alias = "kqueue1")]
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
-            queue: sys::kqueue().map_err(|code| Error::Os { call: "kqueue", code })?,
+            queue: sys::kqueue().map(Arc::new).map_err(|code| Error::Os { call: "kqueue", code })?,
             table: Table::new(),
             changes: Vec::new(),
             found: Vec::new(),
             generation: 0,
-            wakers: Vec::new(),
+            wakers: Wakers::new(),
             watches: Watches::new(),
             sources: PhantomData,
         })
@@ -193,12 +198,13 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
         }
-        if timeout == Timeout::Infinite && self.table.is_empty() && self.watches.is_empty() {
+        let has_nothing = self.table.is_empty() && self.watches.is_empty() && self.wakers.is_empty();
+        if timeout == Timeout::Infinite && has_nothing {
             return Err(Error::NothingToWaitFor);
         }
         let deadline = Deadline::new(timeout);
         loop {
-            let ready = self.table.ready_len() + self.watches.notices().len();
+            let ready = self.table.ready_len() + self.watches.notices().len() + self.wakers.woken_len();
             let time = if ready == 0 { deadline.timespec() } else { Some(NO_TIME) };
             let room = events.capacity().saturating_sub(ready);
             if room > 0 && self.look(room, time)? {
@@ -211,15 +217,7 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
     }
 
     fn waker(&mut self, token: Token) -> Result<Waker, Error> {
-        let source = WakerSource::new()?;
-        let fd = source.as_fd().as_raw_fd();
-        self.wakers.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
-        // Who had this number before: a source that was closed though it was registered.
-        let _ = self.remove(fd);
-        self.add(fd, token, Interest::READABLE, Mode::Level, Kind::Waker)?;
-        let waker = source.waker();
-        self.wakers.push(source);
-        Ok(waker)
+        self.add_waker(token)
     }
 }
 

@@ -27,6 +27,8 @@ cfg_if::cfg_if! {
         mod raw;
         mod sys;
         #[path = "waker/eventfd.rs"]
+        mod notifier_fd;
+        #[path = "waker/kqueue.rs"]
         mod notifier;
         #[cfg(test)]
         #[path = "waker/socketpair.rs"]
@@ -76,6 +78,8 @@ cfg_if::cfg_if! {
         #[path = "event/plain.rs"]
         mod raw;
         #[path = "waker/socketpair.rs"]
+        mod notifier_fd;
+        #[path = "waker/kqueue.rs"]
         mod notifier;
         mod kqueue;
         #[path = "kqueue/system/apple.rs"]
@@ -88,6 +92,8 @@ cfg_if::cfg_if! {
         mod raw;
         mod sys;
         #[path = "waker/eventfd.rs"]
+        mod notifier_fd;
+        #[path = "waker/kqueue.rs"]
         mod notifier;
         mod kqueue;
         #[path = "kqueue/system/freebsd.rs"]
@@ -100,6 +106,8 @@ cfg_if::cfg_if! {
         mod raw;
         mod sys;
         #[path = "waker/eventfd.rs"]
+        mod notifier_fd;
+        #[path = "waker/kqueue.rs"]
         mod notifier;
         mod kqueue;
         #[path = "kqueue/system/netbsd.rs"]
@@ -111,6 +119,8 @@ cfg_if::cfg_if! {
         #[path = "event/plain.rs"]
         mod raw;
         #[path = "waker/socketpair.rs"]
+        mod notifier_fd;
+        #[path = "waker/kqueue.rs"]
         mod notifier;
         mod kqueue;
         #[path = "kqueue/system/openbsd.rs"]
@@ -122,6 +132,8 @@ cfg_if::cfg_if! {
         #[path = "event/plain.rs"]
         mod raw;
         #[path = "waker/socketpair.rs"]
+        mod notifier_fd;
+        #[path = "waker/kqueue.rs"]
         mod notifier;
         mod kqueue;
         #[path = "kqueue/system/dragonfly.rs"]

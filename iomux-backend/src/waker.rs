@@ -100,7 +100,7 @@ impl WakerSource {
         Notifier::new().map(Self::with)
     }
 
-    fn with(notifier: Notifier) -> Self {
+    pub(crate) fn with(notifier: Notifier) -> Self {
         Self(Arc::new(Shared { is_pending: AtomicBool::new(false), notifier }))
     }
 

@@ -10,7 +10,7 @@ use core::ffi::c_int;
 use iomux::{Interest, Readiness, Timespec};
 use iomux_sys::errno::{EBADF, EINTR, EINVAL, ENODEV, ENOENT, ENOMEM, ENOTSUP, EOPNOTSUPP, EPERM, EPIPE};
 use iomux_sys::kqueue::EV_RECEIPT;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, RawFd};
 
 /// How many events the kernel is asked for at once, at most; a larger buffer is filled in several steps.
 const BATCH: usize = 1024;
@@ -108,15 +108,12 @@ impl Kqueue<'_> {
     /// Takes an event. Returns whether it said something that this wait had not heard already.
     fn take_event(&mut self, event: Kevent) -> bool {
         let Some((fd, registration, filter)) = self.table.owner(&event) else {
-            return self.watches.take(&event);
+            return self.wakers.take(&event).unwrap_or_else(|| self.watches.take(&event));
         };
         let before = registration.reported();
         let readiness = registration.take(&event, filter);
         if registration.is_waker() {
-            let source = self.wakers.iter().find(|source| source.as_fd().as_raw_fd() == fd);
-            if let Some(source) = source {
-                source.drain();
-            }
+            self.wakers.drain(fd);
         }
         self.table.list_ready(fd, before.is_empty());
         readiness.is_empty() || !before.contains(readiness)
@@ -159,6 +156,9 @@ impl Kqueue<'_> {
 
     /// Reports what is ready, as much as there is room for; the rest comes first the next time.
     pub(super) fn report(&mut self, events: &mut Events) -> usize {
+        for token in self.wakers.take_woken() {
+            let _ = events.push(token, Readiness::READABLE);
+        }
         for notice in self.watches.notices() {
             let _ = events.push(notice.token(), Readiness::READABLE);
         }

@@ -1,7 +1,6 @@
 //! What kqueue can wait for beside fds that are ready: timers, signals, processes, files, the program itself.
 
 use super::Kqueue;
-use super::exchange::failed;
 use super::sys::Kevent;
 use crate::error::Error;
 use crate::event::Token;
@@ -162,20 +161,20 @@ impl Watches {
     }
 }
 
-/// How the kernel knows what is watched.
-fn key(watched: Watched) -> (filter_t, usize) {
+/// How the kernel knows what is watched. Wakers have filters `EVFILT_USER` too, so the caller's number does not serve.
+fn key(watched: Watched, generation: usize) -> (filter_t, usize) {
     #[allow(clippy::cast_sign_loss, reason = "signals and fds are not negative")]
     match watched {
         Watched::Timer(id) => (EVFILT_TIMER, id),
         Watched::Signal(signal) => (EVFILT_SIGNAL, signal.as_raw() as usize),
         Watched::Exit(pid) => (EVFILT_PROC, pid as usize),
         Watched::File(fd) => (EVFILT_VNODE, fd as usize),
-        Watched::User(id) => (EVFILT_USER, id),
+        Watched::User(_) => (EVFILT_USER, generation),
     }
 }
 
 fn is_of(watched: Watched, event: &Kevent) -> bool {
-    key(watched) == (event.filter(), event.ident())
+    key(watched, event.generation()) == (event.filter(), event.ident())
 }
 
 /// A time in the unit of this system's timers: rounded up, and at least one.
@@ -323,7 +322,7 @@ impl<'fd> Kqueue<'fd> {
     pub fn trigger(&mut self, id: usize) -> Result<(), Error> {
         let index = self.watches.position(Watched::User(id)).ok_or(Error::NotWatched)?;
         let generation = self.watches.all[index].generation;
-        self.say(Kevent::change(id, EVFILT_USER, 0, NOTE_TRIGGER, 0, generation))
+        self.say(Kevent::change(generation, EVFILT_USER, 0, NOTE_TRIGGER, 0, generation))
     }
 
     /// No longer watches. Nothing is reported of it from here on.
@@ -334,7 +333,7 @@ impl<'fd> Kqueue<'fd> {
     pub fn unwatch(&mut self, watched: Watched) -> Result<(), Error> {
         let index = self.watches.position(watched).ok_or(Error::NotWatched)?;
         let Watch { generation, .. } = self.watches.all.remove(index);
-        let (filter, ident) = key(watched);
+        let (filter, ident) = key(watched, generation);
         match self.say(Kevent::change(ident, filter, EV_DELETE, 0, 0, generation)) {
             Err(Error::Os { code: ENOENT, .. }) => Ok(()),
             answer => answer,
@@ -363,18 +362,10 @@ impl<'fd> Kqueue<'fd> {
         // One for each that is watched, and for each that was once and has been reported.
         notices.try_reserve(all.len() + 1).map_err(|_| Error::OutOfMemory)?;
         let generation = self.next_generation();
-        let (filter, ident) = key(watched);
+        let (filter, ident) = key(watched, generation);
         self.say(Kevent::change(ident, filter, EV_ADD | flags, fflags, data, generation))?;
         let is_once = flags & EV_ONESHOT != 0;
         self.watches.all.push(Watch { watched, token, generation, is_once });
         Ok(())
-    }
-
-    /// Tells the kernel of one change.
-    fn say(&mut self, change: Kevent) -> Result<(), Error> {
-        self.changes.clear();
-        self.changes.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
-        self.changes.push(change);
-        self.tell().map_or(Ok(()), |code| Err(failed(code)))
     }
 }
