@@ -8,8 +8,24 @@
     iomux_libkqueue,
 ))]
 
+#[path = "it/support.rs"]
+#[allow(dead_code, reason = "of all that it has, this needs little")]
+mod support;
+
+use iomux::SigSet;
 use iomux_backend::conformance::Backend;
-use iomux_backend::{Error, Kqueue, Multiplexer};
+use iomux_backend::{
+    Error, Events, FileChanges, Interest, Kqueue, Mode, Multiplexer, Poll, Reactor, Readiness, Signal,
+    Timeout, Token, Watched,
+};
+use std::fs::File;
+use std::io::{Read, Write, pipe};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+use support::skip;
+
+const BOTH: Interest = Interest::READABLE.union(Interest::WRITABLE);
 
 /// What libkqueue does unlike kqueue(2).
 fn excuse(property: &str) -> Option<&'static str> {
@@ -62,4 +78,279 @@ impl Backend for Boxed {
 
 mod boxed {
     iomux_backend::conformance!(super::Boxed);
+}
+
+const fn is_send<T: Send>() {}
+const _: () = is_send::<Kqueue<'static>>();
+
+/// What a wait without time reports: tokens, in their order, and readiness.
+fn now<'fd>(mux: &mut impl Multiplexer<'fd>, room: usize) -> Vec<(usize, Readiness)> {
+    let mut events = Events::with_capacity(room);
+    mux.wait(&mut events, Timeout::Nowait).unwrap();
+    let mut seen: Vec<_> = events.iter().map(|event| (event.token().0, event.readiness())).collect();
+    seen.sort_by_key(|event| event.0);
+    seen
+}
+
+/// A socket that can be read and written, and its peer.
+fn ready_socket() -> (UnixStream, UnixStream) {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    theirs.write_all(b"!").unwrap();
+    (ours, theirs)
+}
+
+#[test]
+fn one_shot_disarms_both_directions_though_only_one_was_reported() {
+    for mode in [Mode::OneShot, Mode::EdgeOneShot] {
+        let (ours, mut theirs) = ready_socket();
+        let mut kqueue = Kqueue::new().unwrap();
+        kqueue.register(ours.as_fd(), Token(1), BOTH, mode).unwrap();
+        assert_eq!(now(&mut kqueue, 1).len(), 1, "{mode:?}: room for one of both filters");
+        theirs.write_all(b"!").unwrap();
+        assert_eq!(now(&mut kqueue, 1), [], "{mode:?}");
+        kqueue.modify(ours.as_fd(), Token(2), BOTH, mode).unwrap();
+        let all = (2, Readiness::READABLE | Readiness::WRITABLE);
+        assert_eq!(now(&mut kqueue, 8), [all], "{mode:?}: armed again in both");
+        assert_eq!(now(&mut kqueue, 8), [], "{mode:?}");
+    }
+}
+
+#[test]
+fn with_room_for_one_both_directions_have_their_turn() {
+    if cfg!(iomux_libkqueue) {
+        let name = "with_room_for_one_both_directions_have_their_turn";
+        return skip(name, "libkqueue drops what does not fit of an fd, and begins with READ again");
+    }
+    let (ours, _theirs) = ready_socket();
+    let mut kqueue = Kqueue::new().unwrap();
+    kqueue.register(ours.as_fd(), Token(1), BOTH, Mode::Level).unwrap();
+    let seen: Readiness = (0..2).map(|_| now(&mut kqueue, 1)[0].1).collect();
+    assert_eq!(seen, Readiness::READABLE | Readiness::WRITABLE);
+}
+
+#[test]
+fn more_changes_than_the_buffer_holds_are_all_made() {
+    let sockets: Vec<_> = (0..40).map(|_| ready_socket()).collect();
+    let mut kqueue = Kqueue::new().unwrap();
+    for (token, (ours, _)) in sockets.iter().enumerate() {
+        kqueue.register(ours.as_fd(), Token(token), Interest::READABLE, Mode::Level).unwrap();
+    }
+    for (token, (ours, _)) in sockets.iter().enumerate() {
+        kqueue.modify(ours.as_fd(), Token(100 + token), Interest::WRITABLE, Mode::Level).unwrap();
+    }
+    let mut seen: Vec<_> = (0..40).flat_map(|_| now(&mut kqueue, 1)).collect();
+    seen.sort_by_key(|event| event.0);
+    let all: Vec<_> = (100..140).map(|token| (token, Readiness::WRITABLE)).collect();
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn more_events_than_are_asked_for_at_once_come_in_one_wait() {
+    let limit = iomux::max_open_files().unwrap_or(usize::MAX);
+    let count = 2_500.min(limit.saturating_sub(200));
+    let (reader, _writer) =
+        pipe().map(|(reader, mut writer)| (reader, writer.write_all(b"!").map(|()| writer))).unwrap();
+    let copies: Vec<_> = (0..count).map(|_| reader.try_clone().unwrap()).collect();
+    let mut kqueue = Kqueue::new().unwrap();
+    for (token, copy) in copies.iter().enumerate() {
+        kqueue.register(copy.as_fd(), Token(token), Interest::READABLE, Mode::Level).unwrap();
+    }
+    assert_eq!(now(&mut kqueue, 10_000).len(), count);
+}
+
+#[test]
+fn what_the_kernel_refuses_later_is_invalid_once() {
+    let name = "what_the_kernel_refuses_later_is_invalid_once";
+    if cfg!(iomux_libkqueue) {
+        return skip(name, "libkqueue loses the answer to a change when nothing is ready");
+    }
+    let (reader, _writer) = pipe().unwrap();
+    let number = reader.as_raw_fd();
+    let mut kqueue = Kqueue::new().unwrap();
+    // SAFETY: not kept: this is about what happens then, and nobody else is told the number.
+    unsafe { kqueue.register_raw(number, Token(1), Interest::READABLE, Mode::Level) }.unwrap();
+    kqueue.modify(reader.as_fd(), Token(1), BOTH, Mode::Level).unwrap();
+    drop(reader);
+    let mut seen = now(&mut kqueue, 8);
+    seen.extend(now(&mut kqueue, 8));
+    assert_eq!(seen, [(1, Readiness::INVALID)]);
+}
+
+#[test]
+fn waits_and_modifies_allocate_nothing() {
+    let sockets: Vec<_> = (0..8).map(|_| ready_socket()).collect();
+    let mut kqueue = Kqueue::new().unwrap();
+    for (token, (ours, _)) in sockets.iter().enumerate() {
+        kqueue.register(ours.as_fd(), Token(token), Interest::READABLE, Mode::OneShot).unwrap();
+    }
+    let waker = kqueue.waker(Token(99)).unwrap();
+    kqueue.watch_timer(1, Token(98), Duration::from_micros(1), true).unwrap();
+    let mut events = Events::with_capacity(4);
+    let mut rounds = |count: usize| {
+        for round in 0..count {
+            for (token, (ours, _)) in sockets.iter().enumerate() {
+                let mode = if round % 2 == 0 { Mode::Level } else { Mode::OneShot };
+                kqueue
+                    .modify(ours.as_fd(), Token(token), [BOTH, Interest::empty()][round % 2], mode)
+                    .unwrap();
+            }
+            waker.wake();
+            kqueue.wait(&mut events, Timeout::Nowait).unwrap();
+        }
+    };
+    rounds(8);
+    let counted = allocation_counter::measure(|| rounds(100));
+    assert_eq!(counted.count_total, 0);
+}
+
+#[test]
+fn a_reactor_runs_on_it() {
+    let mut reactor = Reactor::with(Kqueue::new().unwrap(), 8);
+    let (ours, theirs) = ready_socket();
+    let key = reactor.insert(ours, (), Interest::READABLE, Mode::Edge).unwrap();
+    reactor.wait(Timeout::Infinite).unwrap();
+    assert!(reactor.next_ready().is_some_and(|ready| ready.key() == key));
+    reactor.pause(key).unwrap();
+    (&theirs).write_all(b"!").unwrap();
+    reactor.wait(Timeout::Nowait).unwrap();
+    assert!(reactor.next_ready().is_none());
+    reactor.resume(key).unwrap();
+    reactor.wait(Timeout::Infinite).unwrap();
+    assert!(reactor.next_ready().is_some());
+    assert!(reactor.remove(key).is_some());
+}
+
+#[test]
+fn a_timer_is_not_early_and_counts_when_it_is_looked_at_late() {
+    const TIME: Duration = Duration::from_millis(3);
+    let mut kqueue = Kqueue::new().unwrap();
+    let mut events = Events::with_capacity(8);
+    let begin = Instant::now();
+    kqueue.watch_timer(1, Token(7), TIME, false).unwrap();
+    assert_eq!(kqueue.watch_timer(1, Token(8), TIME, false), Err(Error::AlreadyWatched));
+    assert_eq!(kqueue.wait(&mut events, Timeout::Infinite), Ok(1));
+    assert!(begin.elapsed() >= TIME, "{:?}", begin.elapsed());
+    assert_eq!(events.get(0).unwrap().token(), Token(7));
+    assert_eq!(kqueue.unwatch(Watched::Timer(1)), Err(Error::NotWatched), "it was once");
+    assert_eq!(kqueue.wait(&mut events, Timeout::Infinite), Err(Error::NothingToWaitFor));
+
+    kqueue.watch_timer(2, Token(9), TIME / 3, true).unwrap();
+    iomux::wait(&mut [], 5 * TIME).unwrap();
+    assert_eq!(kqueue.wait(&mut events, Timeout::Infinite), Ok(1));
+    assert!(kqueue.notices()[0].count() > 1, "{:?}", kqueue.notices());
+    assert_eq!(kqueue.unwatch(Watched::Timer(2)), Ok(()));
+    assert_eq!(kqueue.wait(&mut events, (3 * TIME).into()), Ok(0));
+    assert!(kqueue.notices().is_empty());
+}
+
+#[test]
+fn a_signal_is_counted_though_it_is_blocked() {
+    let name = "a_signal_is_counted_though_it_is_blocked";
+    if cfg!(iomux_libkqueue) {
+        return skip(name, "libkqueue sees no signal that is sent to one thread");
+    }
+    let _blocked = SigSet::from(Signal::USR2).block().unwrap();
+    let mut kqueue = Kqueue::new().unwrap();
+    kqueue.watch_signal(Signal::USR2, Token(7)).unwrap();
+    // SAFETY: asks for nothing.
+    let this = unsafe { libc::pthread_self() };
+    // SAFETY: the thread is this one, and blocks the signal.
+    assert_eq!(unsafe { libc::pthread_kill(this, Signal::USR2.as_raw()) }, 0);
+    let mut events = Events::with_capacity(8);
+    assert_eq!(kqueue.wait(&mut events, Timeout::Infinite), Ok(1));
+    assert_eq!(kqueue.notices()[0].watched(), Watched::Signal(Signal::USR2));
+    assert_eq!(kqueue.notices()[0].count(), 1);
+}
+
+#[test]
+fn a_file_that_is_written_and_unlinked_says_so() {
+    let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+    let file = File::open(&path).unwrap();
+    let mut kqueue = Kqueue::new().unwrap();
+    let changes = FileChanges::WRITE | FileChanges::EXTEND | FileChanges::DELETE;
+    kqueue.watch_file(file.as_fd(), Token(7), changes).unwrap();
+    assert_eq!(now(&mut kqueue, 8), []);
+    std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"!").unwrap();
+    let mut events = Events::with_capacity(8);
+    assert_eq!(kqueue.wait(&mut events, Timeout::Infinite), Ok(1));
+    let seen = kqueue.notices()[0].changes();
+    assert!(seen.intersects(FileChanges::WRITE | FileChanges::EXTEND), "{seen:?}");
+    path.close().unwrap();
+    assert_eq!(kqueue.wait(&mut events, Timeout::After(Duration::from_secs(10))), Ok(1));
+    assert_eq!(kqueue.unwatch(Watched::File(file.as_raw_fd())), Ok(()));
+}
+
+#[test]
+fn a_process_that_is_not_there_can_not_be_watched() {
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    let answer = Kqueue::new().unwrap().watch_exit(child.id(), Token(7));
+    assert!(matches!(answer, Err(Error::Os { call: "kevent", .. })), "{answer:?}");
+}
+
+#[test]
+fn triggers_wakers_and_timers_of_one_number_are_told_apart() {
+    let mut kqueue = Kqueue::new().unwrap();
+    let waker = kqueue.waker(Token(1)).unwrap();
+    for id in 0..4 {
+        kqueue.watch_user(id, Token(10 + id)).unwrap();
+        kqueue.watch_timer(id, Token(20 + id), Duration::from_secs(1000), false).unwrap();
+    }
+    waker.wake();
+    assert_eq!(now(&mut kqueue, 8), [(1, Readiness::READABLE)]);
+    kqueue.trigger(2).unwrap();
+    kqueue.trigger(3).unwrap();
+    kqueue.unwatch(Watched::User(3)).unwrap();
+    assert_eq!(kqueue.trigger(3), Err(Error::NotWatched));
+    assert_eq!(now(&mut kqueue, 8), [(12, Readiness::READABLE)]);
+}
+
+/// A small source of numbers that look random; the seed is printed when a test fails.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % u64::try_from(limit).unwrap()).unwrap()
+    }
+}
+
+/// Random programs over pipes and sockets: whatever poll reports, kqueue reports.
+#[test]
+fn it_reports_what_poll_reports() {
+    let asked = [Interest::empty(), Interest::READABLE, Interest::WRITABLE, BOTH];
+    let modes = [Mode::Level, Mode::Level, Mode::OneShot];
+    for seed in 1..60 {
+        let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+        let sockets: Vec<_> = (0..6).map(|_| UnixStream::pair().unwrap()).collect();
+        let (mut poll, mut kqueue) = (Poll::new(), Kqueue::new().unwrap());
+        for step in 0..300 {
+            let index = numbers.below(sockets.len());
+            let (ours, mut theirs) = (&sockets[index].0, &sockets[index].1);
+            let (fd, token) = (ours.as_fd(), Token(index));
+            let (interest, mode) = (asked[numbers.below(4)], modes[numbers.below(3)]);
+            match numbers.below(6) {
+                0 => assert_eq!(
+                    poll.register(fd, token, interest, mode),
+                    kqueue.register(fd, token, interest, mode)
+                ),
+                1 | 2 => assert_eq!(
+                    poll.modify(fd, token, interest, mode).is_ok(),
+                    kqueue.modify(fd, token, interest, mode).is_ok()
+                ),
+                3 => assert_eq!(poll.deregister(fd).is_ok(), kqueue.deregister(fd).is_ok()),
+                4 => theirs.write_all(b"!").unwrap(),
+                _ => {
+                    ours.set_nonblocking(true).unwrap();
+                    let mut reader = ours;
+                    let _ = reader.read(&mut [0; 2]);
+                }
+            }
+            if numbers.below(2) == 0 {
+                assert_eq!(now(&mut poll, 16), now(&mut kqueue, 16), "seed {seed}, step {step}");
+            }
+        }
+    }
 }

@@ -13,7 +13,7 @@ use iomux_sys::kqueue::EV_RECEIPT;
 use std::os::fd::{AsFd, RawFd};
 
 /// How many events the kernel is asked for at once, at most; a larger buffer is filled in several steps.
-const BATCH: usize = 1024;
+const BATCH: usize = 512;
 
 pub(super) const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
