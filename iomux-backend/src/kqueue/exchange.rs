@@ -98,11 +98,14 @@ impl Kqueue<'_> {
         let Some((fd, registration, filter)) = self.table.owner(&answer) else {
             return Some(code);
         };
+        let is_peer_gone = is_peer_gone(fd, code);
+        if !is_peer_gone && registration.can_spare(filter) {
+            return None;
+        }
         let had_nothing = registration.reported().is_empty();
-        // EPIPE: a pipe whose reader is gone is not taken. It is taken again with the next wait, and so on.
-        registration.refuse(filter, code == EPIPE);
+        registration.refuse(filter, is_peer_gone);
         self.table.list_ready(fd, had_nothing);
-        (code != EPIPE).then_some(code)
+        (!is_peer_gone).then_some(code)
     }
 
     /// Takes an event. Returns whether it said something that this wait had not heard already.
@@ -168,6 +171,12 @@ impl Kqueue<'_> {
         }
         events.len()
     }
+}
+
+/// Whether a filter was refused since it is that of a pipe to which nobody reads any more: EPIPE, or on NetBSD
+/// EBADF of an fd that is open.
+fn is_peer_gone(fd: RawFd, code: c_int) -> bool {
+    code == EPIPE || code == EBADF && sys::is_open(fd)
 }
 
 /// What it means that the kernel does not take an fd.

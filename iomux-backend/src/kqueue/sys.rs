@@ -2,13 +2,13 @@
 
 use core::ffi::c_int;
 use iomux::Timespec;
-use iomux_sys::fcntl::{F_SETFD, FD_CLOEXEC, fcntl};
+use iomux_sys::fcntl::{F_GETFD, F_SETFD, FD_CLOEXEC, fcntl};
 use iomux_sys::kqueue::{self as c, EV_EOF, EV_ERROR, data_t, filter_t, flags_t, nevents_t};
 use iomux_sys::time::timespec;
 use std::fs::File;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::ptr;
 
@@ -50,6 +50,11 @@ impl Kevent {
 
     pub(super) fn filter(&self) -> filter_t {
         self.0.filter
+    }
+
+    #[cfg(test)]
+    pub(super) fn flags(&self) -> flags_t {
+        self.0.flags
     }
 
     pub(super) fn fflags(&self) -> u32 {
@@ -132,6 +137,12 @@ fn to_c(time: Timespec) -> timespec {
     timespec { tv_sec: time.tv_sec as _, tv_nsec: time.tv_nsec as _ }
 }
 
+/// fcntl(2): whether a number stands for an open file.
+pub(super) fn is_open(fd: RawFd) -> bool {
+    // SAFETY: takes numbers, and changes nothing.
+    unsafe { fcntl(fd, F_GETFD) != -1 }
+}
+
 /// What kind of a file an fd is, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -158,5 +169,25 @@ pub(super) fn kind(fd: BorrowedFd<'_>) -> Kind {
         Kind::File
     } else {
         Kind::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_closed_by_exec() {
+        let queue = kqueue().unwrap();
+        // SAFETY: takes numbers, and the fd is open.
+        let flags = unsafe { fcntl(queue.as_raw_fd(), F_GETFD) };
+        assert_eq!(flags & FD_CLOEXEC, FD_CLOEXEC);
+    }
+
+    #[test]
+    fn an_error_is_a_bit_beside_others() {
+        let answer = Kevent::change(1, c::EVFILT_READ, EV_ERROR | c::EV_ADD, 0, 9, 0);
+        assert_eq!(answer.answer(), Some(9));
+        assert_eq!(Kevent::change(1, c::EVFILT_READ, c::EV_ADD, 0, 9, 0).answer(), None);
     }
 }

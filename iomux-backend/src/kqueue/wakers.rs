@@ -129,3 +129,27 @@ impl Kqueue<'_> {
         self.tell().map_or(Ok(()), |code| Err(failed(code)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Events;
+    use crate::multiplexer::Multiplexer;
+    use iomux::Timeout;
+
+    #[test]
+    fn where_there_is_no_such_filter_a_waker_has_an_fd() {
+        let mut kqueue = Kqueue::new().unwrap();
+        let waker_of = kqueue.add_fd(Token(7)).unwrap();
+        let waker = waker_of.source.waker();
+        kqueue.wakers.all.push(waker_of);
+        let mut events = Events::with_capacity(8);
+        for _ in 0..3 {
+            waker.wake();
+            waker.wake();
+            assert_eq!(kqueue.wait(&mut events, Timeout::Infinite), Ok(1));
+            assert_eq!(events.get(0).unwrap().token(), Token(7));
+            assert_eq!(kqueue.wait(&mut events, Timeout::Nowait), Ok(0));
+        }
+    }
+}
