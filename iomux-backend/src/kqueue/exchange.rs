@@ -165,9 +165,9 @@ impl Kqueue<'_> {
         for notice in self.watches.notices() {
             let _ = events.push(notice.token(), Readiness::READABLE);
         }
-        for (_, registration) in self.table.take_ready(events.remaining()) {
+        for (token, readiness) in self.table.take_ready(events.remaining()) {
             // There is room, and something to report.
-            let _ = events.push(registration.token, registration.reported());
+            let _ = events.push(token, readiness);
         }
         events.len()
     }

@@ -52,6 +52,8 @@ pub(super) struct Registration {
     is_disarmed: bool,
     /// Edges are to be looked for anew, whatever has been reported.
     is_renewed: bool,
+    /// A filter was refused that is to be tried again, once this is reported: not again and again in one wait.
+    is_put_off: bool,
     /// It is in the list of those whose filters in the kernel are not the ones that are wanted.
     pub(super) is_listed: bool,
     filters: [State; 3],
@@ -81,6 +83,7 @@ impl Registration {
             kind,
             is_disarmed: false,
             is_renewed: false,
+            is_put_off: false,
             is_listed: false,
             filters: [ABSENT; 3],
         }
@@ -91,6 +94,7 @@ impl Registration {
         self.interest = interest;
         self.mode = mode;
         self.is_disarmed = false;
+        self.is_put_off = false;
         self.is_renewed = matches!(mode, Mode::Edge | Mode::EdgeOneShot);
         self.reported = Readiness::empty();
         for filter in &mut self.filters {
@@ -137,7 +141,7 @@ impl Registration {
 
     /// Whether the kernel is to be told something.
     pub(super) fn is_changed(&self) -> bool {
-        Filter::ALL.into_iter().any(|filter| self.is_filter_changed(filter))
+        !self.is_put_off && Filter::ALL.into_iter().any(|filter| self.is_filter_changed(filter))
     }
 
     fn is_filter_changed(&self, filter: Filter) -> bool {
@@ -231,6 +235,7 @@ impl Registration {
         let is_edge = is_peer_gone && self.mode == Mode::Edge;
         self.filters[filter as usize].has = is_edge.then_some(Mode::Edge);
         if is_peer_gone {
+            self.is_put_off = true;
             let asked = if self.asks(filter) { Readiness::WRITABLE } else { Readiness::empty() };
             self.report(Readiness::HANGUP | asked);
         } else {
@@ -253,14 +258,15 @@ impl Registration {
 
     /// The same, which is then no longer to be reported.
     pub(super) fn take_reported(&mut self) -> Readiness {
+        self.is_put_off = false;
         std::mem::replace(&mut self.reported, Readiness::empty())
     }
 }
 
 /// The flags that a filter is added with.
 ///
-/// EV_ONESHOT rather than EV_DISPATCH: adding a filter looks at the fd's state on every system, enabling one that
-/// is disabled does not.
+/// EV_ONESHOT rather than EV_DISPATCH: adding a filter looks at the fd's state on every system, whether enabling one
+/// that is disabled does, they disagree on.
 fn flags_of(mode: Mode) -> flags_t {
     match mode {
         Mode::Edge => EV_CLEAR,
@@ -381,6 +387,7 @@ mod tests {
     fn what_is_refused_is_invalid_and_a_peer_that_is_gone_a_hangup_to_be_looked_at_again() {
         let mut it = registered(BOTH, Mode::Level);
         it.refuse(Filter::Write, true);
+        assert!(!it.is_changed(), "not before it was reported");
         assert_eq!(it.take_reported(), Readiness::WRITABLE | HANGUP);
         assert_eq!(told(&mut it), [(EVFILT_WRITE, EV_ADD)]);
         it.refuse(Filter::Write, false);

@@ -3,6 +3,8 @@
 use super::registration::{Filter, Registration};
 use super::sys::Kevent;
 use crate::error::Error;
+use crate::event::Token;
+use iomux::Readiness;
 use std::os::fd::RawFd;
 
 /// The registrations, by fd number.
@@ -121,13 +123,16 @@ impl Table {
     }
 
     /// Those that have something to be reported, `count` of them at most, and no longer after.
-    pub(super) fn take_ready(&mut self, count: usize) -> impl Iterator<Item = (RawFd, Registration)> {
-        let Self { places, ready, .. } = self;
+    pub(super) fn take_ready(&mut self, count: usize) -> impl Iterator<Item = (Token, Readiness)> {
+        let Self { places, changed, ready, .. } = self;
         ready.drain(..count.min(ready.len())).filter_map(|fd| {
             let registration = places.get_mut(usize::try_from(fd).ok()?)?.as_mut()?;
-            let taken = *registration;
-            registration.take_reported();
-            Some((fd, taken))
+            let reported = (registration.token, registration.take_reported());
+            if !registration.is_listed && registration.is_changed() {
+                registration.is_listed = true;
+                changed.push(fd);
+            }
+            Some(reported)
         })
     }
 }
