@@ -83,7 +83,13 @@ impl Kqueue<'_> {
         };
         let mut refusal = None;
         for index in 0..count {
-            refusal = self.take_answer(self.found[index]).or(refusal);
+            let answer = self.found[index];
+            if answer.answer().is_some() {
+                refusal = self.take_answer(answer).or(refusal);
+            } else if !self.table.is_reported_again(&answer) {
+                // A system that does not know EV_RECEIPT fills up with events, which are kept for the next wait.
+                self.take_event(answer);
+            }
         }
         refusal
     }
@@ -162,7 +168,7 @@ impl Kqueue<'_> {
         for token in self.wakers.take_woken() {
             let _ = events.push(token, Readiness::READABLE);
         }
-        for notice in self.watches.notices() {
+        for notice in self.watches.take_notices() {
             let _ = events.push(notice.token(), Readiness::READABLE);
         }
         for (token, readiness) in self.table.take_ready(events.remaining()) {

@@ -185,6 +185,11 @@ impl Registration {
         event.generation() == self.generation && self.filters[filter as usize].has.is_some()
     }
 
+    /// Whether the kernel has a filter level-triggered.
+    pub(super) fn is_level(&self, filter: Filter) -> bool {
+        self.filters[filter as usize].has == Some(Mode::Level)
+    }
+
     /// Takes an event of its own. Returns what is to be reported of it.
     pub(super) fn take(&mut self, event: &Kevent, filter: Filter) -> Readiness {
         let readiness = self.meaning(event, filter);

@@ -109,6 +109,11 @@ impl Table {
         registration.is_of(event, filter).then_some((fd, registration, filter))
     }
 
+    /// Whether the next wait will report an event again if it is still so: it is of a level-triggered filter.
+    pub(super) fn is_reported_again(&mut self, event: &Kevent) -> bool {
+        self.owner(event).is_some_and(|(_, registration, filter)| registration.is_level(filter))
+    }
+
     /// Remembers that `fd`, of which `before` was to be reported so far, may have more.
     pub(super) fn list_ready(&mut self, fd: RawFd, before: bool) {
         let Some(registration) = self.get_mut(fd) else { return };

@@ -107,11 +107,13 @@ struct Watch {
 pub(super) struct Watches {
     all: Vec<Watch>,
     notices: Vec<Notice>,
+    /// The notices have been reported, and stay for the caller to see until the next wait.
+    are_reported: bool,
 }
 
 impl Watches {
     pub(super) const fn new() -> Self {
-        Self { all: Vec::new(), notices: Vec::new() }
+        Self { all: Vec::new(), notices: Vec::new(), are_reported: false }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -122,9 +124,18 @@ impl Watches {
         &self.notices
     }
 
-    /// Begins a wait, which finds anew.
+    /// Begins a wait: what was reported is over.
     pub(super) fn begin(&mut self) {
-        self.notices.clear();
+        if self.are_reported {
+            self.notices.clear();
+            self.are_reported = false;
+        }
+    }
+
+    /// The notices that are to be reported, and then have been.
+    pub(super) fn take_notices(&mut self) -> &[Notice] {
+        self.are_reported = true;
+        &self.notices
     }
 
     fn position(&self, watched: Watched) -> Option<usize> {
@@ -357,7 +368,7 @@ impl<'fd> Kqueue<'fd> {
         if self.watches.position(watched).is_some() {
             return Err(Error::AlreadyWatched);
         }
-        let Watches { all, notices } = &mut self.watches;
+        let Watches { all, notices, .. } = &mut self.watches;
         all.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
         // One for each that is watched, and for each that was once and has been reported.
         notices.try_reserve(all.len() + 1).map_err(|_| Error::OutOfMemory)?;
