@@ -1,0 +1,111 @@
+//! What filters the kernel is told of, and what their events mean: without a kernel.
+
+use super::*;
+use iomux_sys::kqueue::EV_EOF;
+
+const FD: RawFd = 5;
+const BOTH: Interest = EITHER;
+const NOTHING: Interest = Interest::empty();
+const READ: Interest = Interest::READABLE;
+
+fn registered(interest: Interest, mode: Mode) -> Registration {
+    let mut registration = Registration::new(Token(1), interest, mode, Kind::Socket, 7);
+    told(&mut registration);
+    registration
+}
+
+/// What the kernel is told: filters and flags.
+fn told(registration: &mut Registration) -> Vec<(filter_t, flags_t)> {
+    let mut changes = Vec::new();
+    registration.settle(FD, |change| changes.push((change.filter(), change.flags())));
+    assert!(!registration.is_changed(), "it is settled");
+    changes
+}
+
+fn event(filter: filter_t, flags: flags_t, fflags: u32) -> Kevent {
+    Kevent::change(5, filter, flags, fflags, 0, 7)
+}
+
+#[test]
+fn a_level_modify_is_one_change_a_filter_and_none_where_nothing_changes() {
+    let mut it = registered(READ, Mode::Level);
+    it.modify(Token(2), BOTH, Mode::Level);
+    assert_eq!(told(&mut it), [(EVFILT_WRITE, EV_ADD)]);
+    it.modify(Token(3), Interest::WRITABLE, Mode::Level);
+    assert_eq!(told(&mut it), [(EVFILT_READ, EV_DELETE)]);
+    it.modify(Token(4), READ, Mode::Level);
+    it.modify(Token(5), NOTHING, Mode::Level);
+    it.modify(Token(6), Interest::WRITABLE, Mode::Level);
+    assert!(!it.is_changed(), "there and back");
+    assert_eq!(told(&mut it), []);
+    assert_eq!(it.token, Token(6));
+}
+
+#[test]
+fn a_change_of_mode_takes_a_filter_away_and_adds_it_again() {
+    let mut it = registered(READ, Mode::Level);
+    it.modify(Token(1), READ, Mode::Edge);
+    assert_eq!(told(&mut it), [(EVFILT_READ, EV_DELETE), (EVFILT_READ, EV_ADD | EV_CLEAR)]);
+    it.modify(Token(1), READ, Mode::Edge);
+    assert_eq!(told(&mut it).len(), 2, "edges are looked for anew");
+}
+
+#[test]
+fn one_shot_leaves_no_filter_behind_and_is_armed_again_by_what_is_missing() {
+    let mut it = registered(BOTH, Mode::OneShot);
+    it.take(&event(EVFILT_READ, 0, 0), Filter::Read);
+    assert_eq!(told(&mut it), [(EVFILT_WRITE, EV_DELETE)]);
+    it.modify(Token(1), READ, Mode::OneShot);
+    assert_eq!(told(&mut it), [(EVFILT_READ, EV_ADD | EV_ONESHOT)]);
+}
+
+#[test]
+fn asked_for_nothing_it_wakes_up_once_for_data_and_stays_awake_for_an_end() {
+    let mut it = registered(NOTHING, Mode::Level);
+    assert_eq!(it.take(&event(EVFILT_READ, 0, 0), Filter::Read), Readiness::empty());
+    assert!(!it.is_changed(), "edge-triggered");
+    assert_eq!(it.take(&event(EVFILT_READ, EV_EOF, 0), Filter::Read), Readiness::empty(), "half an end");
+    assert_eq!(it.take(&event(EVFILT_WRITE, EV_EOF, 104), Filter::Write), HANGUP | Readiness::ERROR);
+    assert_eq!(told(&mut it), [(EVFILT_WRITE, EV_DELETE), (EVFILT_WRITE, EV_ADD)]);
+    assert_eq!(it.take(&event(EVFILT_WRITE, 0, 0), Filter::Write), Readiness::empty(), "it ended after all");
+    assert_eq!(told(&mut it), [(EVFILT_WRITE, EV_DELETE), (EVFILT_WRITE, EV_ADD | EV_CLEAR)]);
+}
+
+const HANGUP: Readiness = Readiness::HANGUP;
+
+#[test]
+fn the_end_means_what_its_filter_and_the_kind_of_the_file_make_of_it() {
+    let of = |kind, interest, filter: filter_t| {
+        let mut it = Registration::new(Token(1), interest, Mode::Level, kind, 7);
+        told(&mut it);
+        let event = event(filter, EV_EOF, 0);
+        it.take(&event, Filter::of(&event).unwrap())
+    };
+    let (readable, closed) = (Readiness::READABLE, Readiness::READ_CLOSED);
+    assert_eq!(of(Kind::Socket, READ, EVFILT_READ), readable);
+    assert_eq!(of(Kind::Socket, READ | Interest::READ_CLOSED, EVFILT_READ), readable | closed);
+    assert_eq!(of(Kind::Socket, Interest::READ_CLOSED, EVFILT_READ), closed);
+    assert_eq!(of(Kind::Socket, Interest::WRITABLE, EVFILT_WRITE), Readiness::WRITABLE | HANGUP);
+    assert_eq!(of(Kind::Other, READ, EVFILT_READ), readable | HANGUP);
+    assert_eq!(of(Kind::Other, NOTHING, EVFILT_READ), HANGUP);
+}
+
+#[test]
+fn an_event_of_another_owner_or_of_a_filter_that_was_taken_away_is_not_its_own() {
+    let it = registered(READ, Mode::Level);
+    assert!(it.is_of(&event(EVFILT_READ, 0, 0), Filter::Read));
+    assert!(!it.is_of(&event(EVFILT_WRITE, 0, 0), Filter::Write));
+    assert!(!it.is_of(&Kevent::change(5, EVFILT_READ, 0, 0, 0, 6), Filter::Read));
+}
+
+#[test]
+fn what_is_refused_is_invalid_and_a_peer_that_is_gone_a_hangup_to_be_looked_at_again() {
+    let mut it = registered(BOTH, Mode::Level);
+    it.refuse(Filter::Write, true);
+    assert!(!it.is_changed(), "not before it was reported");
+    assert_eq!(it.take_reported(), Readiness::WRITABLE | HANGUP);
+    assert_eq!(told(&mut it), [(EVFILT_WRITE, EV_ADD)]);
+    it.refuse(Filter::Write, false);
+    assert_eq!(it.take_reported(), Readiness::INVALID);
+    assert_eq!(told(&mut it), [(EVFILT_READ, EV_DELETE)]);
+}
