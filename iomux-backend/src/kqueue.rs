@@ -12,7 +12,7 @@ pub use watch::{FileChanges, Notice, Watched};
 
 use crate::error::Error;
 use crate::event::{Events, Token};
-use crate::kqueue_system::URGENT;
+use crate::kqueue_system::{URGENT, WAKES_BY_FILTER};
 use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 use crate::waker::Waker;
 use exchange::NO_TIME;
@@ -95,6 +95,7 @@ pub struct Kqueue<'fd> {
     /// Of the next registration.
     generation: usize,
     wakers: Wakers,
+    wakes_by_filter: bool,
     watches: Watches,
     sources: PhantomData<BorrowedFd<'fd>>,
 }
@@ -113,6 +114,7 @@ impl Kqueue<'_> {
             found: Vec::new(),
             generation: 0,
             wakers: Wakers::new(),
+            wakes_by_filter: WAKES_BY_FILTER,
             watches: Watches::new(),
             sources: PhantomData,
         })

@@ -7,3 +7,6 @@ pub(crate) const URGENT: Option<(filter_t, u32)> = Some((EVFILT_EXCEPT, NOTE_OOB
 
 /// The unit of a timer: `fflags`, and how many of it are a second.
 pub(crate) const TIMER: (u32, data_t) = (0, 1_000);
+
+/// Whether a waker may be a filter of the queue, `EVFILT_USER`, where the kernel has it.
+pub(crate) const WAKES_BY_FILTER: bool = true;

@@ -9,3 +9,6 @@ pub(crate) const URGENT: Option<(filter_t, u32)> = Some((EVFILT_EXCEPT, NOTE_OOB
 ///
 /// ms, which every release takes: those before OpenBSD 7.3 know no other unit, and would take ns for ms.
 pub(crate) const TIMER: (u32, data_t) = (0, 1_000);
+
+/// Whether a waker may be a filter of the queue, `EVFILT_USER`, where the kernel has it.
+pub(crate) const WAKES_BY_FILTER: bool = true;
