@@ -173,7 +173,36 @@ fn what_the_kernel_refuses_later_is_invalid_once() {
     drop(reader);
     let mut seen = now(&mut kqueue, 8);
     seen.extend(now(&mut kqueue, 8));
+    // SAFETY: takes numbers, and changes nothing.
+    if unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0 {
+        return skip(name, "another test was given the number meanwhile");
+    }
     assert_eq!(seen, [(1, Readiness::INVALID)]);
+}
+
+#[test]
+fn refusals_that_do_not_fit_come_with_the_next_waits() {
+    if !cfg!(iomux_libkqueue) {
+        let name = "refusals_that_do_not_fit_come_with_the_next_waits";
+        return skip(name, "whether /dev/null has filters differs");
+    }
+    let mut kqueue = Kqueue::new().unwrap();
+    let pipes: Vec<_> = (0..3).map(|_| pipe().unwrap()).collect();
+    for (token, (reader, _)) in pipes.iter().enumerate() {
+        // SAFETY: not kept: this is about what happens then. Nobody else is given the number meanwhile, or
+        // that of a file whose readiness is no secret.
+        unsafe { kqueue.register_raw(reader.as_raw_fd(), Token(token), Interest::READABLE, Mode::Level) }
+            .unwrap();
+        kqueue.modify(reader.as_fd(), Token(token), BOTH, Mode::Level).unwrap();
+    }
+    // Kept open by the number of another file, which has no filters.
+    let files: Vec<_> = pipes.iter().map(|_| File::open("/dev/null").unwrap()).collect();
+    for ((reader, _), file) in pipes.iter().zip(&files) {
+        // SAFETY: takes numbers; both are open, and whose `reader` is sees it change.
+        assert!(unsafe { libc::dup2(file.as_raw_fd(), reader.as_raw_fd()) } >= 0);
+    }
+    let seen: Vec<_> = (0..4).flat_map(|_| now(&mut kqueue, 1)).collect();
+    assert_eq!(seen, [0, 1, 2].map(|token| (token, Readiness::INVALID)), "each once");
 }
 
 #[test]

@@ -149,3 +149,29 @@ fn reserve<T>(list: &mut Vec<T>, len: usize) -> Result<(), Error> {
     }
     list.try_reserve_exact(len - list.len() + len / 8).map_err(|_| Error::OutOfMemory)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sys::Kind;
+    use super::*;
+    use crate::multiplexer::Mode;
+    use iomux::Interest;
+
+    #[test]
+    fn what_is_pending_is_no_more_than_what_is_registered() {
+        let mut table = Table::new();
+        for round in 0..1000 {
+            let read = Interest::READABLE;
+            let mut registration = Registration::new(Token(0), read, Mode::Level, Kind::Other, round);
+            registration.settle(7, drop);
+            table.insert(7, registration).unwrap();
+            for interest in [Interest::WRITABLE, Interest::empty()] {
+                table.modify(7, |registration| registration.modify(Token(1), interest, Mode::Level));
+            }
+            assert_eq!(table.changed, [7]);
+            assert!(table.remove(7).is_some());
+        }
+        assert!(!table.has_changes());
+        assert!(table.changed.capacity() < 16, "{}", table.changed.capacity());
+    }
+}

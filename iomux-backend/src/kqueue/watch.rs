@@ -188,9 +188,9 @@ fn is_of(watched: Watched, event: &Kevent) -> bool {
     key(watched, event.generation()) == (event.filter(), event.ident())
 }
 
-/// A time in the unit of this system's timers: rounded up, and at least one.
-fn to_timer(time: Duration) -> Option<data_t> {
-    let per_second = u128::try_from(TIMER.1).ok()?;
+/// A time in units of which `per_second` are a second: rounded up, and at least one.
+fn to_units(time: Duration, per_second: data_t) -> Option<data_t> {
+    let per_second = u128::try_from(per_second).ok()?;
     let units = (time.as_nanos() * per_second).div_ceil(1_000_000_000);
     data_t::try_from(units.max(1)).ok()
 }
@@ -227,7 +227,7 @@ impl<'fd> Kqueue<'fd> {
         time: Duration,
         is_repeated: bool,
     ) -> Result<(), Error> {
-        let Some(units) = to_timer(time) else {
+        let Some(units) = to_units(time, TIMER.1) else {
             return Err(Error::Unsupported { what: "a timer of that length", backend: super::NAME });
         };
         let flags = if is_repeated { 0 } else { EV_ONESHOT };
@@ -378,5 +378,20 @@ impl<'fd> Kqueue<'fd> {
         let is_once = flags & EV_ONESHOT != 0;
         self.watches.all.push(Watch { watched, token, generation, is_once });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_rounded_up_and_never_nothing_nor_too_much() {
+        let (ns, ms) = (1_000_000_000, 1_000);
+        assert_eq!(to_units(Duration::ZERO, ms), Some(1));
+        assert_eq!(to_units(Duration::from_nanos(1_000_000), ms), Some(1));
+        assert_eq!(to_units(Duration::from_nanos(1_000_001), ms), Some(2));
+        assert_eq!(to_units(Duration::from_nanos(1_000_001), ns), Some(1_000_001));
+        assert_eq!(to_units(Duration::MAX, ns), None);
     }
 }
