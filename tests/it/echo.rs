@@ -1,6 +1,7 @@
 //! The echo server and its client as processes: no byte lost, no fd leaked, and nobody hurt by another.
 
 use crate::support::{example, skip};
+use iomux_backend::NAMES;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -95,10 +96,11 @@ fn load(server: &Server, connections: &str, messages: &str) {
 
 #[test]
 fn two_thousand_connections_with_a_hundred_messages_lose_no_byte_and_leak_no_fd() {
-    for backend in ["poll", "poll-without-ppoll"] {
+    for &backend in NAMES {
         let server = Server::start(&["--backend", backend]);
         let before = server.fds();
-        let (connections, messages) = if backend == "poll" { ("2000", "100") } else { ("200", "20") };
+        let (connections, messages) =
+            if backend.contains("-without-") { ("200", "20") } else { ("2000", "100") };
         load(&server, connections, messages);
         match before {
             Some(before) => has_fds_again(&server, before),
@@ -111,7 +113,7 @@ fn two_thousand_connections_with_a_hundred_messages_lose_no_byte_and_leak_no_fd(
 
 #[test]
 fn sigint_and_sigterm_end_it_whatever_the_backend() {
-    for backend in ["poll", "poll-without-ppoll"] {
+    for &backend in NAMES {
         for signal in [Signal::SIGINT, Signal::SIGTERM] {
             let server = Server::start(&["--backend", backend]);
             let client = server.connect();
