@@ -162,4 +162,14 @@ mod tests {
         assert_eq!((copy.get(0), copy.len(), copy.capacity()), (events.get(0), 1, 100));
         assert_eq!(format!("{copy:?}"), "[Event { token: Token(1), readiness: Readiness(READABLE) }]");
     }
+
+    #[test]
+    fn events_are_equal_in_token_and_readiness_and_show_both() {
+        let event = |token, readiness| Event(Raw::new(Token(token), readiness));
+        let one = event(1, Readiness::READABLE);
+        assert_eq!(one, event(1, Readiness::READABLE));
+        assert_ne!(one, event(2, Readiness::READABLE));
+        assert_ne!(one, event(1, Readiness::WRITABLE));
+        assert_eq!(format!("{one:?}"), "Event { token: Token(1), readiness: Readiness(READABLE) }");
+    }
 }
