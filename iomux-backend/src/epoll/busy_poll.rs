@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::ioctl;
 use core::ffi::c_int;
 use iomux_sys::epoll_params::{EPIOCGPARAMS, EPIOCSPARAMS, epoll_params};
-use iomux_sys::errno::ENOTTY;
+use iomux_sys::errno::{ENOSYS, ENOTTY};
 use std::time::Duration;
 
 /// How an epoll polls the network cards of its sockets before it sleeps, `struct epoll_params`.
@@ -64,7 +64,8 @@ impl Epoll<'_> {
 
 fn failed(code: c_int) -> Error {
     match code {
-        ENOTTY => Error::Unsupported { what: "busy-polling", backend: NAME },
+        // An emulator that does not know the request says ENOSYS.
+        ENOTTY | ENOSYS => Error::Unsupported { what: "busy-polling", backend: NAME },
         code => Error::Os { call: "ioctl", code },
     }
 }
