@@ -248,7 +248,7 @@ fn refused(fd: RawFd, asked: Asked, code: c_int) -> Error {
     match code {
         EPERM => Error::NotPollable { fd, backend: NAME },
         ENOMEM => Error::OutOfMemory,
-        EINVAL if asked.has(EPOLLEXCLUSIVE) => {
+        EINVAL if asked.events() & EPOLLEXCLUSIVE != 0 => {
             Error::Unsupported { what: "the fd of an epoll, exclusive,", backend: NAME }
         }
         code => Error::Os { call: "epoll_ctl", code },
@@ -335,7 +335,7 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
             return Err(Error::NoRoomForEvents);
         }
         self.let_signals_through(mask)?;
-        self.prepare(events)?;
+        self.tell(events);
         if events.is_empty() {
             self.wait_masked_until(events, timeout, mask)?;
         } else if events.remaining() > 0 {

@@ -45,12 +45,6 @@ impl Asked {
         self.word
     }
 
-    /// Whether all of `bits` were asked for when it was registered.
-    #[inline]
-    pub(super) fn has(self, bits: u32) -> bool {
-        self.events & bits != 0
-    }
-
     fn is(self, flag: u32) -> bool {
         self.events & flag != 0
     }

@@ -1,6 +1,6 @@
 //! The system calls of epoll(7), and all `unsafe` that they need.
 
-use crate::event::Events;
+use crate::event::{Event, Events};
 use core::ffi::c_int;
 use iomux::{SigSet, Timespec};
 use iomux_sys::epoll::{
@@ -47,18 +47,23 @@ pub(super) fn ctl(
     answer(returned).map(|_| ())
 }
 
-/// Where there is room for events, and for how many; if there are more than the calls take, they refuse.
+// The kernel writes one where the other is.
+const _: () = assert!(size_of::<Event>() == size_of::<epoll_event>());
+
+/// Where there is room for events, and for how many.
 #[inline]
 fn room(events: &mut Events) -> (*mut epoll_event, c_int) {
     let room = events.room();
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        reason = "never more than there is"
-    )]
-    let length = room.len() as c_int;
-    // An `Event` is an `epoll_event` here.
-    (room.as_mut_ptr().cast(), length)
+    (room.as_mut_ptr().cast(), length(room.len()))
+}
+
+/// As many as the calls take: they refuse more.
+#[inline]
+fn length(events: usize) -> c_int {
+    const MOST: usize = c_int::MAX as usize / size_of::<epoll_event>();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "at most `MOST`")]
+    let length = events.min(MOST) as c_int;
+    length
 }
 
 /// Takes down how many events the kernel has written.
@@ -105,4 +110,24 @@ pub(super) fn pwait2(
     // SAFETY: as in `wait`; time and mask are null or point to what they say.
     let returned = unsafe { epoll_pwait2(epoll.as_raw_fd(), first, length, time, mask) };
     found(events, returned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_length_is_refused_but_none() {
+        let epoll = create().unwrap();
+        let refused = |length| {
+            // SAFETY: nothing is registered, so nothing is written.
+            let answer = unsafe { epoll_wait(epoll.as_raw_fd(), core::ptr::dangling_mut(), length, 0) };
+            answer < 0
+        };
+        assert!(refused(0) && refused(c_int::MAX), "what the kernel does not take");
+        for events in [1, 64, 1 << 27, 1 << 28, 1 << 31, usize::MAX] {
+            assert!(!refused(length(events)), "{events}");
+        }
+        assert_eq!(length(64), 64);
+    }
 }

@@ -9,16 +9,6 @@ use iomux_sys::errno::{EINTR, ENOSYS, EOPNOTSUPP, EPERM};
 use std::os::fd::AsFd;
 
 impl Epoll<'_> {
-    /// Tells the kernel of what was modified, once there is room for what it refuses.
-    #[cold]
-    pub(super) fn prepare(&mut self, events: &mut Events) -> Result<(), Error> {
-        if events.capacity() == 0 {
-            return Err(Error::NoRoomForEvents);
-        }
-        self.tell(events);
-        Ok(())
-    }
-
     /// Whether there is nothing to do but to wait.
     #[inline]
     pub(super) fn is_prepared(&self, events: &Events) -> bool {
@@ -29,7 +19,10 @@ impl Epoll<'_> {
     #[cold]
     pub(super) fn wait_with_care(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
         events.clear();
-        self.prepare(events)?;
+        if events.capacity() == 0 {
+            return Err(Error::NoRoomForEvents);
+        }
+        self.tell(events);
         if !events.is_empty() {
             if events.remaining() > 0 {
                 self.wait_until(events, Timeout::Nowait)?;
