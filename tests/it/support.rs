@@ -1,7 +1,6 @@
 //! What the tests share.
 
 use std::io::{self, PipeReader, PipeWriter, Write};
-use std::path::PathBuf;
 use std::process::Command;
 
 /// Says that something was not tested, and why: on stderr, and in the file that `IOMUX_SKIPS` names.
@@ -24,16 +23,6 @@ pub(crate) fn is_foreign() -> bool {
 /// Whether the tests run in an emulator, which has faults of its own and takes a hundred times as long.
 pub(crate) fn is_emulated() -> bool {
     std::env::var_os("IOMUX_EMULATED").is_some()
-}
-
-/// The program of an example, which cargo has built beside this test.
-#[track_caller]
-pub(crate) fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its program");
-    let profile = test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps/TEST");
-    let program = profile.join("examples").join(name);
-    assert!(program.exists(), "{} is missing: `cargo build --examples` makes it", program.display());
-    program
 }
 
 /// A pipe with a byte in it.

@@ -1,6 +1,7 @@
 //! The echo server and its client as processes: no byte lost, no fd leaked, and nobody hurt by another.
 
-use crate::support::{example, skip};
+use crate::example;
+use crate::support::skip;
 use iomux_backend::NAMES;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -1,6 +1,6 @@
 //! The main job: the README's program as a process of its own.
 
-use crate::support::example;
+use crate::example;
 use std::process::Command;
 
 #[test]

@@ -1,0 +1,25 @@
+//! What starts programs: the examples as their users meet them, cargo, the C compiler.
+//!
+//! Apart from the tests in `tests/it`, because a process that is started holds a copy of every fd from its fork
+//! until its exec: a pipe that a test of another thread closes at that moment does not hang up yet.
+
+mod c_headers;
+mod echo;
+mod nc;
+mod no_compile;
+mod readme;
+#[path = "../it/support.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+mod support;
+
+use std::path::PathBuf;
+
+/// The program of an example, which cargo has built beside this test.
+#[track_caller]
+pub(crate) fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its program");
+    let profile = test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps/TEST");
+    let program = profile.join("examples").join(name);
+    assert!(program.exists(), "{} is missing: `cargo build --examples` makes it", program.display());
+    program
+}
