@@ -1,13 +1,14 @@
 //! What only epoll has: changes that wait for the wait, files that it refuses, its flags, and nesting.
 
-use crate::support::{full_pipe, is_traced, skip, traced};
+use crate::support::{full_pipe, is_traced, sandboxed, skip, traced};
 use iomux_backend::{
-    BusyPoll, Epoll, EpollFlags, Error, Events, Interest, Mode, Multiplexer, Poll, Readiness, Timeout, Token,
+    BusyPoll, Epoll, EpollFlags, Error, Events, Interest, Mode, Multiplexer, Poll, Readiness, SigSet,
+    Timeout, Token,
 };
 use std::io::{self, PipeReader, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const READABLE: Interest = Interest::READABLE;
 const WRITABLE: Interest = Interest::WRITABLE;
@@ -316,7 +317,7 @@ fn the_program() {
     for timeout in [Duration::from_micros(50), Duration::from_millis(2), Duration::from_micros(1500)] {
         assert_eq!(epoll.wait(&mut events, timeout.into()), Ok(0));
     }
-    assert_eq!(epoll.wait(&mut events, Timeout::Until(std::time::Instant::now())), Ok(0));
+    assert_eq!(epoll.wait(&mut events, Timeout::Until(Instant::now())), Ok(0));
     mark();
     for _ in 0..1000 {
         waker.wake();
@@ -352,4 +353,33 @@ fn a_wait_is_one_call_and_a_change_there_and_back_is_none() {
     assert!(changes.iter().all(|call| call.contains("EPOLL_CTL_MOD")), "{changes:#?}");
     assert_eq!(timed.len(), 4, "one a wait, whatever the time: {timed:#?}");
     assert_eq!(woken.len(), 2, "a write, and a wait; the waker is not read: {woken:#?}");
+}
+
+#[test]
+fn where_epoll_pwait2_fails_it_is_called_once_and_no_wait_is_early() {
+    const NAME: &str = "epoll::where_epoll_pwait2_fails_it_is_called_once_and_no_wait_is_early";
+    if is_traced() {
+        let (reader, _writer) = io::pipe().unwrap();
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+        let mut events = Events::with_capacity(1);
+        for time in [50, 1500].map(Duration::from_micros) {
+            let start = Instant::now();
+            assert_eq!(epoll.wait(&mut events, time.into()), Ok(0));
+            assert!(start.elapsed() >= time);
+            let mask = SigSet::empty();
+            assert_eq!(epoll.wait_masked(&mut events, time.into(), &mask), Ok(0));
+        }
+        return;
+    }
+    for error in ["ENOSYS", "EPERM", "EOPNOTSUPP"] {
+        let calls = "epoll_wait,epoll_pwait,epoll_pwait2";
+        let Some(trace) = sandboxed(NAME, calls, "epoll_pwait2", error) else { return };
+        let count = |call: &str| trace.matches(call).count();
+        assert_eq!(count("epoll_pwait2("), 1, "{error}: {trace}");
+        assert_eq!(count("epoll_wait(") + count("epoll_pwait("), 4, "{error}: {trace}");
+        for ms in ["[], 1, 1)", "[], 1, 2)", "[], 1, 1, [], 8)", "[], 1, 2, [], 8)"] {
+            assert_eq!(count(ms), 1, "{error}: {trace}");
+        }
+    }
 }
