@@ -77,8 +77,8 @@ impl Text {
             self.layout(&header.structs[index]);
             index += 1;
         }
-        if header.guard.is_some() {
-            self.add("#endif\n");
+        if let Some(guard) = header.guard {
+            self.otherwise_lacks(guard);
         }
     }
 
@@ -96,7 +96,15 @@ impl Text {
         self.number((constant.value & mask as i128).unsigned_abs());
         self.add("ULL, \"");
         self.add(constant.name);
-        self.add("\");\n#endif\n");
+        self.add("\");\n");
+        self.otherwise_lacks(constant.name);
+    }
+
+    /// The compiler says what is not compared.
+    const fn otherwise_lacks(&mut self, name: &str) {
+        self.add("#else\n#warning no ");
+        self.add(name);
+        self.add("\n#endif\n");
     }
 
     const fn layout(&mut self, layout: &Struct) {

@@ -1,14 +1,14 @@
 //! What only epoll has: changes that wait for the wait, files that it refuses, its flags, and nesting.
 
-use crate::support::{full_pipe, is_traced, sandboxed, skip, traced};
+use crate::support::{full_pipe, skip};
 use iomux_backend::{
-    BusyPoll, Epoll, EpollFlags, Error, Events, Interest, Mode, Multiplexer, Poll, Readiness, SigSet,
-    Timeout, Token,
+    BusyPoll, Capabilities, Epoll, EpollFlags, Error, Events, Interest, Mode, Multiplexer, Poll, Readiness,
+    SigSet, Timeout, Token,
 };
 use std::io::{self, PipeReader, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const READABLE: Interest = Interest::READABLE;
 const WRITABLE: Interest = Interest::WRITABLE;
@@ -204,21 +204,6 @@ fn of_two_exclusive_waiters_one_is_woken() {
 }
 
 #[test]
-fn wakeup_is_kept_by_a_modify() {
-    const NAME: &str = "epoll::wakeup_is_kept_by_a_modify";
-    if is_traced() {
-        let (reader, _writer) = full_pipe();
-        let mut epoll = Epoll::new().unwrap();
-        epoll.register_with(reader.as_fd(), Token(1), READABLE, Mode::Edge, EpollFlags::WAKEUP).unwrap();
-        return epoll.modify(reader.as_fd(), Token(1), READABLE, Mode::OneShot).unwrap();
-    }
-    let Some(trace) = traced(NAME, "epoll_ctl") else { return };
-    let calls: Vec<_> = trace.lines().filter(|line| line.contains("epoll_ctl(")).collect();
-    assert_eq!(calls.len(), 2, "{calls:#?}");
-    assert!(calls.iter().all(|call| call.contains("EPOLLWAKEUP")), "{calls:#?}");
-}
-
-#[test]
 fn an_epoll_in_a_poll_loses_no_change() {
     let (reader, _writer) = full_pipe();
     let mut inner = Epoll::new().unwrap();
@@ -284,102 +269,51 @@ fn busy_polling_is_set_and_read_or_unsupported() {
     }
 }
 
-/// A call that nothing else makes, between two parts of the trace.
-fn mark() {
-    // SAFETY: a negative fd is refused.
-    let answer = unsafe { libc::close(-2) };
-    assert_eq!(answer, -1);
+#[test]
+fn it_can_all_but_what_epoll_can_not() {
+    let it_can_not = Capabilities::FILES | Capabilities::REPORTS_CLOSED | Capabilities::FORK;
+    assert_eq!(Epoll::new().unwrap().capabilities(), Capabilities::all() - it_can_not);
 }
 
-fn the_program() {
+#[test]
+fn with_nothing_left_an_endless_wait_is_an_error() {
     let (reader, _writer) = full_pipe();
-    let copies: Vec<_> = (0..64).map(|_| reader.try_clone().unwrap()).collect();
     let mut epoll = Epoll::new().unwrap();
-    let waker = epoll.waker(Token(99)).unwrap();
-    let mut events = Events::with_capacity(128);
-    for (index, fd) in copies.iter().enumerate() {
-        epoll.register(fd.as_fd(), Token(index), READABLE, Mode::Level).unwrap();
-    }
-    let toggle = |epoll: &mut Epoll<'_>, interest| {
-        for (index, fd) in copies.iter().enumerate() {
-            Multiplexer::modify(epoll, fd.as_fd(), Token(index), interest, Mode::Level).unwrap();
-        }
-    };
-    mark();
-    toggle(&mut epoll, Interest::empty());
-    toggle(&mut epoll, READABLE);
-    assert_eq!(epoll.wait(&mut events, Timeout::Infinite), Ok(64));
-    mark();
-    toggle(&mut epoll, Interest::empty());
-    mark();
-    assert_eq!(epoll.wait(&mut events, Timeout::Nowait), Ok(0));
-    mark();
-    for timeout in [Duration::from_micros(50), Duration::from_millis(2), Duration::from_micros(1500)] {
-        assert_eq!(epoll.wait(&mut events, timeout.into()), Ok(0));
-    }
-    assert_eq!(epoll.wait(&mut events, Timeout::Until(Instant::now())), Ok(0));
-    mark();
-    for _ in 0..1000 {
-        waker.wake();
-    }
-    assert_eq!(epoll.wait(&mut events, Timeout::Infinite), Ok(1));
-    mark();
+    epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+    epoll.deregister(reader.as_fd()).unwrap();
+    let answer = epoll.wait(&mut Events::with_capacity(1), Timeout::Infinite);
+    assert_eq!(answer, Err(Error::NothingToWaitFor));
 }
 
 #[test]
-fn a_wait_is_one_call_and_a_change_there_and_back_is_none() {
-    if is_traced() {
-        return the_program();
-    }
-    let Some(trace) = traced("epoll::a_wait_is_one_call_and_a_change_there_and_back_is_none", "all") else {
-        return;
-    };
-    let mut parts = vec![Vec::new()];
-    for line in trace.lines() {
-        if line.contains("close(-2)") {
-            parts.push(Vec::new());
-        } else if !line.contains("clock_gettime") {
-            parts.last_mut().unwrap().push(line);
-        }
-    }
-    let [_, there_and_back, there, told, timed, woken, _] = &parts[..] else {
-        panic!("the marks are not in the trace:\n{trace}")
-    };
-    assert_eq!(there_and_back.len(), 1, "the wait alone: {there_and_back:#?}");
-    assert_eq!(there.len(), 0, "{there:#?}");
-    let (last, changes) = told.split_last().unwrap();
-    assert!(last.contains("epoll_wait(") || last.contains("epoll_pwait("), "{last}");
-    assert_eq!(changes.len(), 64, "{changes:#?}");
-    assert!(changes.iter().all(|call| call.contains("EPOLL_CTL_MOD")), "{changes:#?}");
-    assert_eq!(timed.len(), 4, "one a wait, whatever the time: {timed:#?}");
-    assert_eq!(woken.len(), 2, "a write, and a wait; the waker is not read: {woken:#?}");
+fn deregistering_an_fd_that_was_closed_is_an_error_the_first_time() {
+    let (reader, _writer) = full_pipe();
+    let mut epoll = Epoll::new().unwrap();
+    let closed = far_away(&reader, 30);
+    let number = closed.as_raw_fd();
+    register(&mut epoll, number, 1, READABLE, Mode::Level);
+    drop(closed);
+    let answer = epoll.deregister(by_number(number));
+    assert_eq!(answer, Err(Error::Os { call: "epoll_ctl", code: libc::EBADF }));
+    assert_eq!(epoll.deregister(by_number(number)), Err(Error::NotRegistered { fd: number }));
 }
 
 #[test]
-fn where_epoll_pwait2_fails_it_is_called_once_and_no_wait_is_early() {
-    const NAME: &str = "epoll::where_epoll_pwait2_fails_it_is_called_once_and_no_wait_is_early";
-    if is_traced() {
-        let (reader, _writer) = io::pipe().unwrap();
+fn a_masked_wait_reports_what_is_lost_and_what_is_ready() {
+    let (reader, _writer) = full_pipe();
+    for room in [1, 2] {
         let mut epoll = Epoll::new().unwrap();
-        epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
-        let mut events = Events::with_capacity(1);
-        for time in [50, 1500].map(Duration::from_micros) {
-            let start = Instant::now();
-            assert_eq!(epoll.wait(&mut events, time.into()), Ok(0));
-            assert!(start.elapsed() >= time);
-            let mask = SigSet::empty();
-            assert_eq!(epoll.wait_masked(&mut events, time.into(), &mask), Ok(0));
-        }
-        return;
-    }
-    for error in ["ENOSYS", "EPERM", "EOPNOTSUPP"] {
-        let calls = "epoll_wait,epoll_pwait,epoll_pwait2";
-        let Some(trace) = sandboxed(NAME, calls, "epoll_pwait2", error) else { return };
-        let count = |call: &str| trace.matches(call).count();
-        assert_eq!(count("epoll_pwait2("), 1, "{error}: {trace}");
-        assert_eq!(count("epoll_wait(") + count("epoll_pwait("), 4, "{error}: {trace}");
-        for ms in ["[], 1, 1)", "[], 1, 2)", "[], 1, 1, [], 8)", "[], 1, 2, [], 8)"] {
-            assert_eq!(count(ms), 1, "{error}: {trace}");
-        }
+        let closed = far_away(&reader, 40);
+        let number = closed.as_raw_fd();
+        register(&mut epoll, number, 1, Interest::empty(), Mode::Level);
+        drop(closed);
+        epoll.modify(by_number(number), Token(1), READABLE, Mode::Level).unwrap();
+        let ready: &'static PipeReader = Box::leak(Box::new(reader.try_clone().unwrap()));
+        epoll.register(ready.as_fd(), Token(2), READABLE, Mode::Level).unwrap();
+        let mut events = Events::with_capacity(room);
+        let answer = epoll.wait_masked(&mut events, Timeout::Infinite, &SigSet::empty());
+        assert_eq!(answer, Ok(room));
+        let found: Vec<_> = events.iter().map(|event| (event.token().0, event.readiness())).collect();
+        assert_eq!(found, [(1, Readiness::INVALID), (2, Readiness::READABLE)][..room]);
     }
 }

@@ -1,10 +1,8 @@
 //! What the crates promise, tried from outside on real pipes, sockets, signals and threads.
 
-mod backend_calls;
 mod backend_errors;
 mod backend_model;
 mod bad_input;
-mod calls;
 mod debug;
 #[cfg(target_os = "linux")]
 mod epoll;

@@ -2,17 +2,15 @@
 
 mod submit;
 
-use crate::support::{full_pipe, is_foreign, is_traced, skip, traced};
+use crate::support::{full_pipe, skip};
 use iomux_backend::{
     Capabilities, Error, Handle, Interest, Key, Mode, Multiplexer, NAMES, Poll, Reactor, Readiness, SigSet,
     Signal, Timeout, TrustedMultiplexer, by_name,
 };
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::cell::Cell;
 use std::io::{ErrorKind, PipeReader, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::process::Command;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -163,50 +161,6 @@ fn what_is_printed_says_which_what_and_why() {
     assert_eq!(failed.to_string(), "the reactor is gone");
     let failed = std::io::Error::from(failed);
     assert_eq!((failed.kind(), failed.to_string()), (ErrorKind::BrokenPipe, "the reactor is gone".into()));
-}
-
-#[test]
-fn a_waker_for_which_there_is_no_fd_is_not_counted() {
-    const NAME: &str = "reactor::a_waker_for_which_there_is_no_fd_is_not_counted";
-    if std::env::var_os("IOMUX_NO_FD").is_none() {
-        if is_foreign() {
-            return skip(NAME, "a process of its own, on this processor");
-        }
-        let mut test = Command::new(std::env::current_exe().unwrap());
-        test.args(["--exact", NAME, "--test-threads=1"]).env("IOMUX_NO_FD", "1");
-        let output = test.output().unwrap();
-        return assert!(output.status.success(), "{output:?}");
-    }
-    let mut reactor = Reactor::<PipeReader, ()>::new().unwrap();
-    let key = readable(&mut reactor, ());
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, 0, hard).unwrap();
-    assert!(matches!(reactor.waker(), Err(Error::Os { .. })));
-    assert!(matches!(reactor.handle(), Err(Error::Os { .. })));
-    assert_eq!((reactor.len(), reactor.keys().collect::<Vec<_>>()), (1, vec![key]));
-    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
-    let (waker_key, waker) = reactor.waker().unwrap();
-    waker.wake();
-    assert_eq!((reactor.wait(LONG), reactor.len()), (Ok(2), 1));
-    assert_eq!(ready_keys(&mut reactor), [key, waker_key]);
-}
-
-#[test]
-fn a_wait_that_finds_nothing_looks_once() {
-    const NAME: &str = "reactor::a_wait_that_finds_nothing_looks_once";
-    if is_traced() {
-        let mut reactor = Reactor::with(Poll::without_ppoll(), 8);
-        let pipes: Vec<_> = (0..5).map(|_| std::io::pipe().unwrap()).collect();
-        let (readers, _writers): (Vec<_>, Vec<_>) = pipes.into_iter().unzip();
-        for reader in readers {
-            reactor.insert(reader, (), Interest::READABLE, Mode::Level).unwrap();
-        }
-        assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
-        return;
-    }
-    let Some(trace) = traced(NAME, "poll,ppoll") else { return };
-    let looks = trace.lines().filter(|line| line.contains("], 5, ")).count();
-    assert_eq!(looks, 1, "{trace}");
 }
 
 #[test]

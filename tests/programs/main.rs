@@ -1,4 +1,4 @@
-//! What starts programs: the examples as their users meet them, cargo, the C compiler.
+//! What starts programs: the examples as their users meet them, cargo, the C compiler, strace.
 //!
 //! Apart from the tests in `tests/it`, because a process that is started holds a copy of every fd from its fork
 //! until its exec: a pipe that a test of another thread closes at that moment does not hang up yet.
@@ -11,8 +11,15 @@ mod readme;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod support;
+mod traced;
 
 use std::path::PathBuf;
+
+/// Whether the tests run on another processor than the one that they were built on: what needs the
+/// host's compiler, cargo or tools is then skipped.
+pub(crate) fn is_foreign() -> bool {
+    std::env::var_os("IOMUX_FOREIGN").is_some()
+}
 
 /// The program of an example, which cargo has built beside this test.
 #[track_caller]

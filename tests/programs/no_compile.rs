@@ -25,7 +25,7 @@ struct Verdict {
 
 #[test]
 fn every_program_compiles_or_fails_as_its_first_line_says() {
-    if support::is_foreign() {
+    if crate::is_foreign() {
         support::skip("no_compile", "cargo does not run on the processor that is tested");
         return;
     }

@@ -218,3 +218,48 @@ impl Registrations {
         self.set_entry(fd, Asked { word: wanted.word, events: wanted.events | flag });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use iomux_sys::epoll::{EPOLLET, EPOLLIN, EPOLLOUT};
+
+    #[test]
+    fn a_waker_is_registered_and_not_the_callers() {
+        let mut registrations = Registrations::new();
+        registrations.reserve(5).unwrap();
+        registrations.told(5, Asked::of_waker(1, EPOLLIN | EPOLLET));
+        assert!(registrations.is_registered(5));
+        assert_eq!(registrations.source(5), Err(Error::NotRegistered { fd: 5 }));
+        assert!(!registrations.defer(5, 2, EPOLLOUT));
+    }
+
+    #[test]
+    fn the_kernel_is_told_what_was_asked_and_none_of_our_flags() {
+        let mut registrations = Registrations::new();
+        registrations.reserve(5).unwrap();
+        assert_eq!(Asked::of_waker(1, EPOLLIN | EPOLLET).events(), EPOLLIN | EPOLLET);
+        registrations.told(5, Asked::of_source(1, EPOLLIN));
+        assert!(registrations.defer(5, 2, EPOLLOUT));
+        let change = registrations.change(0).unwrap();
+        assert_eq!((change.fd, change.wanted.token(), change.wanted.events()), (5, 2, EPOLLOUT));
+        let deferred = registrations.source(5).unwrap();
+        assert_eq!((deferred.events(), deferred.is_lost()), (EPOLLIN, false));
+        registrations.settle(0, false);
+        let lost = registrations.source(5).unwrap();
+        assert_eq!((lost.token(), lost.events(), lost.is_lost()), (2, EPOLLOUT, true));
+        assert!(!registrations.has_changes());
+    }
+
+    #[test]
+    fn what_was_removed_is_not_counted() {
+        let mut registrations = Registrations::new();
+        for fd in 0..3 {
+            registrations.reserve(fd).unwrap();
+            registrations.told(fd, Asked::of_source(0, EPOLLIN));
+        }
+        registrations.remove(1);
+        registrations.remove(1);
+        assert_eq!(registrations.count(), 2);
+    }
+}

@@ -60,19 +60,12 @@ impl Epoll<'_> {
             let answer = self.wait_once(events, left, None);
             let has_found = events.len() > told;
             match answer {
-                // The kernel prefers EINTR to "time has passed"; what a handler has just done counts.
-                Err(EINTR) if deadline.is_over() => return self.last_look(events),
-                Err(code) if code != EINTR => return Err(failed(code)),
+                // With no time left the call only looks, which nothing interrupts: what a handler has just done counts.
+                Err(EINTR) => left = deadline.remaining().into(),
+                Err(code) => return Err(failed(code)),
                 Ok(()) if has_found || deadline.is_over() => return Ok(()),
-                _ => left = deadline.remaining().into(),
+                Ok(()) => left = deadline.remaining().into(),
             }
-        }
-    }
-
-    fn last_look(&mut self, events: &mut Events) -> Result<(), Error> {
-        match self.wait_once(events, Timeout::Nowait, None) {
-            Err(EINTR) => Ok(()),
-            answer => answer.map_err(failed),
         }
     }
 
@@ -141,4 +134,27 @@ impl Epoll<'_> {
 #[cold]
 fn failed(code: c_int) -> Error {
     Error::Os { call: "epoll_wait", code }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::multiplexer::{Mode, Multiplexer};
+    use crate::{Interest, Token};
+    use iomux_sys::errno::EINVAL;
+    use std::time::Duration;
+
+    #[test]
+    fn a_refusal_of_the_call_is_an_error_and_no_loop() {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
+        epoll.epoll = reader.try_clone().unwrap().into();
+        let mut events = Events::with_capacity(1);
+        let refused = Err(Error::Os { call: "epoll_wait", code: EINVAL });
+        for timeout in [Timeout::Nowait, Timeout::Infinite, Duration::from_micros(10).into()] {
+            assert_eq!(epoll.wait(&mut events, timeout), refused, "{timeout:?}");
+            assert_eq!(epoll.wait_masked(&mut events, timeout, &SigSet::empty()), refused, "{timeout:?}");
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! Which system call each wait makes, and how many: seen by strace.
 
-use crate::support::{full_pipe, is_traced, traced};
+use super::{is_traced, traced};
+use crate::support::full_pipe;
 use iomux::{Interest, SigSet, Slots, Timeout};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-const NAME: &str = "calls::each_wait_takes_the_cheapest_call_that_can_express_it";
+const NAME: &str = "traced::slots::each_wait_takes_the_cheapest_call_that_can_express_it";
 
 /// What the traced process does, and the calls that are due for it.
 fn waits(slots: &mut Slots<'_>) {

@@ -1,10 +1,12 @@
 //! Which system calls a multiplexer makes, and how many: seen by strace.
 
-use crate::support::{full_pipe, is_traced, traced};
+use super::{is_traced, traced};
+use crate::support::full_pipe;
 use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
 use std::os::fd::AsFd;
 
-const NAME: &str = "backend_calls::registering_makes_no_system_call_a_wait_one_and_a_thousand_wakes_one";
+const NAME: &str =
+    "traced::backend_poll::registering_makes_no_system_call_a_wait_one_and_a_thousand_wakes_one";
 
 /// A call that nothing else makes, between two parts of the trace.
 fn mark(number: i32) {

@@ -1,0 +1,126 @@
+//! Which system calls are made, as strace sees them.
+
+use super::{is_traced, sandboxed, traced};
+use crate::support::full_pipe;
+use iomux_backend::{Epoll, EpollFlags, Events, Interest, Mode, Multiplexer, SigSet, Timeout, Token};
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+const READABLE: Interest = Interest::READABLE;
+
+#[test]
+fn wakeup_is_kept_by_a_modify() {
+    const NAME: &str = "traced::epoll::wakeup_is_kept_by_a_modify";
+    if is_traced() {
+        let (reader, _writer) = full_pipe();
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register_with(reader.as_fd(), Token(1), READABLE, Mode::Edge, EpollFlags::WAKEUP).unwrap();
+        return epoll.modify(reader.as_fd(), Token(1), READABLE, Mode::OneShot).unwrap();
+    }
+    let Some(trace) = traced(NAME, "epoll_ctl") else { return };
+    let calls: Vec<_> = trace.lines().filter(|line| line.contains("epoll_ctl(")).collect();
+    assert_eq!(calls.len(), 2, "{calls:#?}");
+    assert!(calls.iter().all(|call| call.contains("EPOLLWAKEUP")), "{calls:#?}");
+}
+
+/// A call that nothing else makes, between two parts of the trace.
+fn mark() {
+    // SAFETY: a negative fd is refused.
+    let answer = unsafe { libc::close(-2) };
+    assert_eq!(answer, -1);
+}
+
+fn the_program() {
+    let (reader, _writer) = full_pipe();
+    let copies: Vec<_> = (0..64).map(|_| reader.try_clone().unwrap()).collect();
+    let mut epoll = Epoll::new().unwrap();
+    let waker = epoll.waker(Token(99)).unwrap();
+    let mut events = Events::with_capacity(128);
+    for (index, fd) in copies.iter().enumerate() {
+        epoll.register(fd.as_fd(), Token(index), READABLE, Mode::Level).unwrap();
+    }
+    let toggle = |epoll: &mut Epoll<'_>, interest| {
+        for (index, fd) in copies.iter().enumerate() {
+            Multiplexer::modify(epoll, fd.as_fd(), Token(index), interest, Mode::Level).unwrap();
+        }
+    };
+    mark();
+    toggle(&mut epoll, Interest::empty());
+    toggle(&mut epoll, READABLE);
+    assert_eq!(epoll.wait(&mut events, Timeout::Infinite), Ok(64));
+    mark();
+    toggle(&mut epoll, Interest::empty());
+    mark();
+    assert_eq!(epoll.wait(&mut events, Timeout::Nowait), Ok(0));
+    mark();
+    for timeout in [Duration::from_micros(50), Duration::from_millis(2), Duration::from_micros(1500)] {
+        assert_eq!(epoll.wait(&mut events, timeout.into()), Ok(0));
+    }
+    assert_eq!(epoll.wait(&mut events, Timeout::Until(Instant::now())), Ok(0));
+    mark();
+    for _ in 0..1000 {
+        waker.wake();
+    }
+    assert_eq!(epoll.wait(&mut events, Timeout::Infinite), Ok(1));
+    mark();
+}
+
+#[test]
+fn a_wait_is_one_call_and_a_change_there_and_back_is_none() {
+    if is_traced() {
+        return the_program();
+    }
+    let Some(trace) = traced("traced::epoll::a_wait_is_one_call_and_a_change_there_and_back_is_none", "all")
+    else {
+        return;
+    };
+    let mut parts = vec![Vec::new()];
+    for line in trace.lines() {
+        if line.contains("close(-2)") {
+            parts.push(Vec::new());
+        } else if !line.contains("clock_gettime") {
+            parts.last_mut().unwrap().push(line);
+        }
+    }
+    let [_, there_and_back, there, told, timed, woken, _] = &parts[..] else {
+        panic!("the marks are not in the trace:\n{trace}")
+    };
+    assert_eq!(there_and_back.len(), 1, "the wait alone: {there_and_back:#?}");
+    assert_eq!(there.len(), 0, "{there:#?}");
+    let (last, changes) = told.split_last().unwrap();
+    assert!(last.contains("epoll_wait(") || last.contains("epoll_pwait("), "{last}");
+    assert_eq!(changes.len(), 64, "{changes:#?}");
+    assert!(changes.iter().all(|call| call.contains("EPOLL_CTL_MOD")), "{changes:#?}");
+    assert_eq!(timed.len(), 4, "one a wait, whatever the time: {timed:#?}");
+    assert_eq!(woken.len(), 2, "a write, and a wait; the waker is not read: {woken:#?}");
+}
+
+#[test]
+fn where_epoll_pwait2_fails_it_is_called_once_and_no_wait_is_early() {
+    const NAME: &str = "traced::epoll::where_epoll_pwait2_fails_it_is_called_once_and_no_wait_is_early";
+    if is_traced() {
+        let (reader, _writer) = io::pipe().unwrap();
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+        let mut events = Events::with_capacity(1);
+        for time in [50, 1500].map(Duration::from_micros) {
+            let start = Instant::now();
+            assert_eq!(epoll.wait(&mut events, time.into()), Ok(0));
+            assert!(start.elapsed() >= time);
+            let mask = SigSet::empty();
+            assert_eq!(epoll.wait_masked(&mut events, time.into(), &mask), Ok(0));
+        }
+        return;
+    }
+    for error in ["ENOSYS", "EPERM", "EOPNOTSUPP"] {
+        let calls = "epoll_wait,epoll_pwait,epoll_pwait2";
+        let Some(trace) = sandboxed(NAME, calls, "epoll_pwait2", error) else { return };
+        let count = |call: &str| trace.matches(call).count();
+        assert_eq!(count("epoll_pwait2("), 1, "{error}: {trace}");
+        assert_eq!(count("epoll_wait(") + count("epoll_pwait("), 4, "{error}: {trace}");
+        for ms in ["[], 1, 1)", "[], 1, 2)", "[], 1, 1, [], 8)", "[], 1, 2, [], 8)"] {
+            assert_eq!(count(ms), 1, "{error}: {trace}");
+        }
+    }
+}
