@@ -18,9 +18,9 @@ use crate::waker::Waker;
 use exchange::NO_TIME;
 use iomux::{Deadline, Interest, Timeout};
 use std::marker::PhantomData;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
-use sys::{Kevent, Kind};
+use sys::{Kevent, Kind, Queue};
 use table::Table;
 use wakers::Wakers;
 use watch::Watches;
@@ -36,7 +36,7 @@ const NAME: &str = "kqueue";
 /// `INVALID` event, and the registration is disarmed.
 ///
 /// Modes are [`Level`](Mode::Level), [`Edge`](Mode::Edge) (`EV_CLEAR`), [`OneShot`](Mode::OneShot) and
-/// [`EdgeOneShot`](Mode::EdgeOneShot) (`EV_ONESHOT`). A fd that is one-shot is disarmed in both directions by an
+/// [`EdgeOneShot`](Mode::EdgeOneShot) (`EV_DISPATCH`). A fd that is one-shot is disarmed in both directions by an
 /// event of either.
 ///
 /// It takes 32 bytes for each fd number up to the highest, and 8 for each registered fd.
@@ -56,7 +56,7 @@ const NAME: &str = "kqueue";
 /// - Regular files and directories, which poll(2) takes for always ready, are [`Error::NotPollable`]: kqueue
 ///   says of them whether the file position is at the end.
 /// - An fd that is closed is dropped by the kernel, and not reported. A child made by fork(2) is not given
-///   the queue: make another there.
+///   the queue: make another there, and do nothing with this one nor its wakers but drop them.
 /// - Timeouts are exact to the nanosecond, as far as the system's clock is.
 ///
 /// # Other filters
@@ -86,7 +86,7 @@ const NAME: &str = "kqueue";
 #[derive(Debug)]
 pub struct Kqueue<'fd> {
     /// Shared with wakers, which may outlive this.
-    queue: Arc<OwnedFd>,
+    queue: Arc<Queue>,
     table: Table,
     /// What the kernel is told next.
     changes: Vec<Kevent>,
@@ -108,7 +108,7 @@ impl Kqueue<'_> {
     #[doc(alias = "kqueue1")]
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
-            queue: sys::kqueue().map(Arc::new).map_err(|code| Error::Os { call: "kqueue", code })?,
+            queue: Queue::new().map(Arc::new).map_err(|code| Error::Os { call: "kqueue", code })?,
             table: Table::new(),
             changes: Vec::new(),
             found: Vec::new(),
@@ -200,16 +200,19 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
         }
-        let has_nothing = self.table.is_empty() && self.watches.is_empty() && self.wakers.is_empty();
+        let has_nothing = self.table.len() == 0 && self.watches.is_empty() && self.wakers.is_empty();
         if timeout == Timeout::Infinite && has_nothing {
             return Err(Error::NothingToWaitFor);
         }
         let deadline = Deadline::new(timeout);
+        // Each event that is to be reported, and each that is not, hides others once, and no longer than there is time.
+        let mut looks = events.capacity().saturating_add(self.table.len());
         loop {
-            let ready = self.table.ready_len() + self.watches.notices().len() + self.wakers.woken_len();
+            let ready = self.table.ready_len() + self.watches.len() + self.wakers.woken_len();
             let time = if ready == 0 { deadline.timespec() } else { Some(NO_TIME) };
             let room = events.capacity().saturating_sub(ready);
-            if room > 0 && self.look(room, time)? {
+            if room > 0 && self.look(room, time)? && (looks > 0 || !deadline.is_over()) {
+                looks = looks.saturating_sub(1);
                 continue;
             }
             if self.report(events) > 0 || deadline.is_over() {

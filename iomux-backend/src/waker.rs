@@ -16,8 +16,8 @@ use std::sync::{Arc, atomic::AtomicBool};
 ///
 /// Dropping every waker ends nothing; a waker whose multiplexer is gone does nothing, but keeps its fd open.
 ///
-/// After fork(2) only one of the two processes may use it, since both have the one fd but not the one flag:
-/// make new ones, of a new multiplexer, in the other.
+/// After fork(2) only one of the two processes may use it, since both have the one fd but not the one flag (and of a
+/// `Kqueue` the child has not even that): make new ones, of a new multiplexer, in the other.
 ///
 /// ```
 /// use iomux_backend::{Events, Multiplexer, Poll, Timeout, Token};

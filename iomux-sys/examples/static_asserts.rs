@@ -108,25 +108,28 @@ impl Text {
     }
 
     const fn layout(&mut self, layout: &Struct) {
-        self.measure(&["sizeof(struct ", layout.name, ")"], layout.size);
-        self.measure(&["_Alignof(struct ", layout.name, ")"], layout.align);
+        self.measure(&["sizeof(struct ", layout.name, ")"], "==", layout.size);
+        // More than C asks for is as good: m68k's compilers differ.
+        self.measure(&["_Alignof(struct ", layout.name, ")"], "<=", layout.align);
         let mut index = 0;
         while index < layout.fields.len() {
             let field = &layout.fields[index];
-            self.measure(&["offsetof(struct ", layout.name, ", ", field.name, ")"], field.offset);
-            self.measure(&["sizeof(((struct ", layout.name, " *)0)->", field.name, ")"], field.size);
+            self.measure(&["offsetof(struct ", layout.name, ", ", field.name, ")"], "==", field.offset);
+            self.measure(&["sizeof(((struct ", layout.name, " *)0)->", field.name, ")"], "==", field.size);
             index += 1;
         }
     }
 
-    const fn measure(&mut self, measure: &[&str], value: usize) {
+    const fn measure(&mut self, measure: &[&str], is: &str, value: usize) {
         self.add("_Static_assert(");
         let mut index = 0;
         while index < measure.len() {
             self.add(measure[index]);
             index += 1;
         }
-        self.add(" == 0x");
+        self.add(" ");
+        self.add(is);
+        self.add(" 0x");
         self.number(value as u128);
         self.add(", \"layout\");\n");
     }

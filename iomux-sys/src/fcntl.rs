@@ -1,3 +1,5 @@
-//! `<fcntl.h>`: close-on-exec, which kqueue(2) does not set, and non-blocking.
+//! `<fcntl.h>`: close-on-exec, which kqueue(2) does not set, non-blocking, and what an fd is open for.
 
-pub use libc::{F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, O_CLOEXEC, O_NONBLOCK, fcntl};
+pub use libc::{
+    F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_NONBLOCK, O_WRONLY, fcntl,
+};

@@ -8,7 +8,9 @@ use crate::event::{Events, Token};
 use crate::multiplexer::Mode;
 use core::ffi::c_int;
 use iomux::{Interest, Readiness, Timespec};
-use iomux_sys::errno::{EBADF, EINTR, EINVAL, ENODEV, ENOENT, ENOMEM, ENOTSUP, EOPNOTSUPP, EPERM, EPIPE};
+use iomux_sys::errno::{
+    EBADF, EINTR, EINVAL, ENODEV, ENOENT, ENOMEM, ENOTSUP, ENXIO, EOPNOTSUPP, EPERM, EPIPE,
+};
 use iomux_sys::kqueue::EV_RECEIPT;
 use std::os::fd::{AsFd, RawFd};
 
@@ -105,7 +107,7 @@ impl Kqueue<'_> {
             return Some(code);
         };
         let is_peer_gone = is_peer_gone(fd, code);
-        if !is_peer_gone && registration.can_spare(filter) {
+        if !is_peer_gone && registration.can_spare(filter, sys::is_write_only(fd)) {
             return None;
         }
         let had_nothing = registration.reported().is_empty();
@@ -136,7 +138,8 @@ impl Kqueue<'_> {
         if self.table.has_changes() {
             self.table.settle(&mut self.changes)?;
         }
-        // A refusal needs a place in the answer, or the rest of the changes would not be made.
+        // A refusal needs a place in the answer, or the rest of the changes would not be made; DragonFly's kernel
+        // would write past its end.
         if self.changes.len() > room {
             self.tell();
             return Ok(true);
@@ -146,7 +149,8 @@ impl Kqueue<'_> {
         self.changes.clear();
         let count = match answer {
             Ok(count) => count,
-            Err(EINTR) => return Ok(false),
+            // What a handler has just done counts. With no time left the call does not sleep, nor is it interrupted.
+            Err(EINTR) => return Ok(true),
             Err(code) => return Err(failed(code)),
         };
         let (mut is_refused, mut is_new) = (false, true);
@@ -165,10 +169,10 @@ impl Kqueue<'_> {
 
     /// Reports what is ready, as much as there is room for; the rest comes first the next time.
     pub(super) fn report(&mut self, events: &mut Events) -> usize {
-        for token in self.wakers.take_woken() {
+        for token in self.wakers.take_woken(events.remaining()) {
             let _ = events.push(token, Readiness::READABLE);
         }
-        for notice in self.watches.take_notices() {
+        for notice in self.watches.take_notices(events.remaining()) {
             let _ = events.push(notice.token(), Readiness::READABLE);
         }
         for (token, readiness) in self.table.take_ready(events.remaining()) {
@@ -189,7 +193,7 @@ fn is_peer_gone(fd: RawFd, code: c_int) -> bool {
 fn refused(fd: RawFd, code: c_int) -> Error {
     match code {
         // As the systems differ: no filter for that kind of file.
-        EINVAL | ENODEV | EPERM => Error::NotPollable { fd, backend: NAME },
+        EINVAL | ENODEV | ENXIO | EPERM => Error::NotPollable { fd, backend: NAME },
         code if code == ENOTSUP || code == EOPNOTSUPP => Error::NotPollable { fd, backend: NAME },
         ENOMEM => Error::OutOfMemory,
         code => failed(code),

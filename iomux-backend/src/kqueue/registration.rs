@@ -6,7 +6,7 @@ use crate::kqueue_system::URGENT;
 use crate::multiplexer::Mode;
 use iomux::{Interest, Readiness};
 use iomux_sys::kqueue::{
-    EV_ADD, EV_CLEAR, EV_DELETE, EV_ONESHOT, EVFILT_READ, EVFILT_WRITE, filter_t, flags_t,
+    EV_ADD, EV_CLEAR, EV_DELETE, EV_DISPATCH, EVFILT_READ, EVFILT_WRITE, filter_t, flags_t,
 };
 use std::os::fd::RawFd;
 
@@ -59,16 +59,24 @@ pub(super) struct Registration {
     filters: [State; 3],
 }
 
+/// How the kernel has a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum InKernel {
+    Absent,
+    Armed(Mode),
+    /// Once, and it has been reported.
+    Disabled,
+}
+
 /// Where a filter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct State {
-    /// In which mode the kernel has it, if it has it.
-    has: Option<Mode>,
+    is: InKernel,
     /// The end, which alone is wanted of it, has come.
     is_over: bool,
 }
 
-const ABSENT: State = State { has: None, is_over: false };
+const ABSENT: State = State { is: InKernel::Absent, is_over: false };
 
 const EITHER: Interest = Interest::READABLE.union(Interest::WRITABLE);
 
@@ -111,7 +119,7 @@ impl Registration {
         })
     }
 
-    /// The mode in which the kernel is to have a filter.
+    /// The mode in which the kernel is to have a filter, if it is.
     ///
     /// Where neither direction is asked, both filters listen for the end. So that data does not wake them
     /// up again and again they are edge-triggered until there is an end to be reported for as long as it lasts.
@@ -120,8 +128,12 @@ impl Registration {
             return None;
         }
         if self.asks(filter) {
-            // Nothing but a socket has urgent data, and systems refuse to look for it elsewhere.
-            return (filter != Filter::Urgent || self.kind == Kind::Socket).then_some(self.mode);
+            return match filter {
+                Filter::Read | Filter::Write => Some(self.mode),
+                // Nothing but a socket has urgent data, and systems refuse to look for it elsewhere. Apple's filter
+                // fires for other data and for the end, too: by the edge, since it would for as long as that lasts.
+                Filter::Urgent => (self.kind == Kind::Socket).then_some(Mode::Edge),
+            };
         }
         let (is_neither, is_read_closed) =
             (!self.interest.intersects(EITHER), self.interest.contains(Interest::READ_CLOSED));
@@ -135,6 +147,10 @@ impl Registration {
         listens.then_some(if lasts { Mode::Level } else { Mode::Edge })
     }
 
+    fn wanted(&self, filter: Filter) -> InKernel {
+        self.wants(filter).map_or(InKernel::Absent, InKernel::Armed)
+    }
+
     pub(super) fn is_waker(&self) -> bool {
         self.kind == Kind::Waker
     }
@@ -145,8 +161,8 @@ impl Registration {
     }
 
     fn is_filter_changed(&self, filter: Filter) -> bool {
-        let State { has, .. } = self.filters[filter as usize];
-        has != self.wants(filter) || self.is_renewed && has.is_some()
+        let State { is, .. } = self.filters[filter as usize];
+        is != self.wanted(filter) || self.is_renewed && is != InKernel::Absent
     }
 
     /// Tells `tell` what turns the filters that the kernel has into those that it is to have: a change each,
@@ -156,14 +172,13 @@ impl Registration {
             if !self.is_filter_changed(filter) {
                 continue;
             }
-            let wanted = self.wants(filter);
-            if self.filters[filter as usize].has.is_some() {
+            if self.filters[filter as usize].is != InKernel::Absent {
                 tell(self.change(fd, filter, EV_DELETE));
             }
-            if let Some(mode) = wanted {
+            if let Some(mode) = self.wants(filter) {
                 tell(self.change(fd, filter, EV_ADD | flags_of(mode)));
             }
-            self.filters[filter as usize].has = wanted;
+            self.filters[filter as usize].is = self.wanted(filter);
         }
         self.is_renewed = false;
     }
@@ -180,39 +195,44 @@ impl Registration {
         Kevent::change(fd as usize, number, flags, fflags, 0, self.generation)
     }
 
-    /// Whether an event is this registration's, of a filter that the kernel has for it.
+    /// Whether an event is this registration's, of a filter that the kernel has for it and that is armed.
     pub(super) fn is_of(&self, event: &Kevent, filter: Filter) -> bool {
-        event.generation() == self.generation && self.filters[filter as usize].has.is_some()
+        event.generation() == self.generation
+            && matches!(self.filters[filter as usize].is, InKernel::Armed(_))
     }
 
     /// Whether the kernel has a filter level-triggered.
     pub(super) fn is_level(&self, filter: Filter) -> bool {
-        self.filters[filter as usize].has == Some(Mode::Level)
+        self.filters[filter as usize].is == InKernel::Armed(Mode::Level)
     }
 
     /// Takes an event of its own. Returns what is to be reported of it.
     pub(super) fn take(&mut self, event: &Kevent, filter: Filter) -> Readiness {
         let readiness = self.meaning(event, filter);
         let state = &mut self.filters[filter as usize];
-        if matches!(state.has, Some(Mode::OneShot | Mode::EdgeOneShot)) {
-            // EV_ONESHOT: the kernel has removed it.
-            state.has = None;
+        if matches!(state.is, InKernel::Armed(Mode::OneShot | Mode::EdgeOneShot)) {
+            state.is = InKernel::Disabled;
         }
         state.is_over = !readiness.is_empty();
+        if filter == Filter::Urgent && self.mode == Mode::Level && !readiness.is_empty() {
+            // By the edge, as the caller does not know: the next wait asks anew.
+            self.is_renewed = true;
+            self.is_put_off = true;
+        }
         self.report(readiness);
         readiness
     }
 
     fn meaning(&self, event: &Kevent, filter: Filter) -> Readiness {
-        let mut readiness = Readiness::empty();
-        if self.asks(filter) {
-            readiness |= match filter {
-                Filter::Read => Readiness::READABLE,
-                Filter::Write => Readiness::WRITABLE,
-                Filter::Urgent => Readiness::PRIORITY,
-            };
-        }
-        if !event.is_end() || filter == Filter::Urgent {
+        let mut readiness = match filter {
+            // At the end `fflags` is an errno.
+            Filter::Urgent if !event.is_end() && says_urgent(event) => return Readiness::PRIORITY,
+            Filter::Urgent => return Readiness::empty(),
+            Filter::Read if self.asks(filter) => Readiness::READABLE,
+            Filter::Write if self.asks(filter) => Readiness::WRITABLE,
+            _ => Readiness::empty(),
+        };
+        if !event.is_end() {
             return readiness;
         }
         if filter == Filter::Read && self.interest.contains(Interest::READ_CLOSED) {
@@ -229,16 +249,22 @@ impl Registration {
         readiness
     }
 
-    /// Whether the fd does without a filter: where nothing is asked, the other one hears of the end as well.
-    pub(super) fn can_spare(&self, filter: Filter) -> bool {
-        filter == Filter::Write && !self.asks(filter)
+    /// Whether the fd does without a filter: where nothing is asked, the one of what it is open for hears of the end.
+    pub(super) fn can_spare(&self, filter: Filter, is_write_only: bool) -> bool {
+        !self.asks(filter)
+            && match filter {
+                Filter::Read => is_write_only,
+                Filter::Write => !is_write_only,
+                Filter::Urgent => false,
+            }
     }
 
     /// Takes the kernel's refusal of a change, with what is to be reported then.
     pub(super) fn refuse(&mut self, filter: Filter, is_peer_gone: bool) {
         // An edge is reported once, so it is not tried again with each wait.
         let is_edge = is_peer_gone && self.mode == Mode::Edge;
-        self.filters[filter as usize].has = is_edge.then_some(Mode::Edge);
+        self.filters[filter as usize].is =
+            if is_edge { InKernel::Armed(Mode::Edge) } else { InKernel::Absent };
         if is_peer_gone {
             self.is_put_off = true;
             let asked = if self.asks(filter) { Readiness::WRITABLE } else { Readiness::empty() };
@@ -268,15 +294,20 @@ impl Registration {
     }
 }
 
+/// Whether an event of [`Filter::Urgent`] is of urgent data.
+fn says_urgent(event: &Kevent) -> bool {
+    URGENT.is_some_and(|(_, out_of_band)| event.fflags() & out_of_band != 0)
+}
+
 /// The flags that a filter is added with.
 ///
-/// EV_ONESHOT rather than EV_DISPATCH: adding a filter looks at the fd's state on every system, whether enabling one
-/// that is disabled does, they disagree on.
+/// EV_DISPATCH rather than EV_ONESHOT, which the BSDs report without looking whether it is still so. To arm it again
+/// it is added anew: that looks at the fd's state on every system; whether enabling does, they disagree on.
 fn flags_of(mode: Mode) -> flags_t {
     match mode {
         Mode::Edge => EV_CLEAR,
-        Mode::OneShot => EV_ONESHOT,
-        Mode::EdgeOneShot => EV_CLEAR | EV_ONESHOT,
+        Mode::OneShot => EV_DISPATCH,
+        Mode::EdgeOneShot => EV_CLEAR | EV_DISPATCH,
         _ => 0,
     }
 }

@@ -2,13 +2,13 @@
 
 use core::ffi::c_int;
 use iomux::Timespec;
-use iomux_sys::fcntl::{F_GETFD, F_SETFD, FD_CLOEXEC, fcntl};
+use iomux_sys::fcntl::{F_GETFD, F_GETFL, F_SETFD, FD_CLOEXEC, O_ACCMODE, O_WRONLY, fcntl};
 use iomux_sys::kqueue::{self as c, EV_EOF, EV_ERROR, data_t, filter_t, flags_t, nevents_t};
 use iomux_sys::time::timespec;
 use std::fs::File;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::ptr;
 
@@ -80,12 +80,42 @@ impl Kevent {
     }
 }
 
+/// A queue, which belongs to the process that made it.
+#[derive(Debug)]
+pub(super) struct Queue {
+    fd: ManuallyDrop<OwnedFd>,
+    owner: u32,
+}
+
+impl Queue {
+    /// kqueue(2), close-on-exec.
+    pub(super) fn new() -> Result<Self, c_int> {
+        Ok(Self { fd: ManuallyDrop::new(kqueue()?), owner: std::process::id() })
+    }
+}
+
+impl AsFd for Queue {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // After fork(2) its number is nobody's, or another file's.
+        if std::process::id() == self.owner {
+            // SAFETY: it is dropped once, here, and never looked at again.
+            unsafe { ManuallyDrop::drop(&mut self.fd) }
+        }
+    }
+}
+
 fn last_errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or_default()
 }
 
 /// kqueue(2), close-on-exec.
-pub(super) fn kqueue() -> Result<OwnedFd, c_int> {
+fn kqueue() -> Result<OwnedFd, c_int> {
     // SAFETY: takes nothing, returns a number.
     let fd = unsafe { c::kqueue() };
     if fd < 0 {
@@ -143,6 +173,13 @@ pub(super) fn is_open(fd: RawFd) -> bool {
     unsafe { fcntl(fd, F_GETFD) != -1 }
 }
 
+/// fcntl(2): whether what a number stands for is open for writing alone.
+pub(super) fn is_write_only(fd: RawFd) -> bool {
+    // SAFETY: takes numbers, and changes nothing.
+    let flags = unsafe { fcntl(fd, F_GETFL) };
+    flags != -1 && flags & O_ACCMODE == O_WRONLY
+}
+
 /// What kind of a file an fd is, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -182,6 +219,24 @@ mod tests {
         // SAFETY: takes numbers, and the fd is open.
         let flags = unsafe { fcntl(queue.as_raw_fd(), F_GETFD) };
         assert_eq!(flags & FD_CLOEXEC, FD_CLOEXEC);
+    }
+
+    #[test]
+    fn what_it_is_open_for_is_told() {
+        let (reader, writer) = io::pipe().unwrap();
+        assert!(is_write_only(writer.as_raw_fd()) && !is_write_only(reader.as_raw_fd()));
+        assert!(!is_write_only(-1));
+    }
+
+    #[test]
+    fn a_queue_of_another_process_is_not_closed() {
+        let mut queue = Queue::new().unwrap();
+        let number = queue.as_fd().as_raw_fd();
+        queue.owner += 1;
+        drop(queue);
+        assert!(is_open(number));
+        // SAFETY: still open, and now nobody else's.
+        drop(unsafe { OwnedFd::from_raw_fd(number) });
     }
 
     #[test]

@@ -23,8 +23,8 @@ impl Table {
         Self { places: Vec::new(), len: 0, changed: Vec::new(), ready: Vec::new() }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
     pub(super) fn get_mut(&mut self, fd: RawFd) -> Option<&mut Registration> {

@@ -2,7 +2,7 @@
 
 use super::Kqueue;
 use super::exchange::{NO_TIME, failed};
-use super::sys::{self, Kevent, Kind};
+use super::sys::{self, Kevent, Kind, Queue};
 use crate::error::Error;
 use crate::event::Token;
 use crate::multiplexer::Mode;
@@ -10,15 +10,15 @@ use crate::notifier::Notifier;
 use crate::waker::{Waker, WakerSource};
 use iomux::Interest;
 use iomux_sys::errno::EINVAL;
-use iomux_sys::kqueue::{EV_ADD, EV_CLEAR, EVFILT_USER, NOTE_TRIGGER};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use iomux_sys::kqueue::{EV_ADD, EV_CLEAR, EV_RECEIPT, EVFILT_USER, NOTE_TRIGGER};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
 /// A filter `EVFILT_USER` of a queue, to be triggered from anywhere.
 #[derive(Debug)]
 pub(crate) struct Trigger {
     /// Its share of the queue: were that closed, the number would be another file's.
-    queue: Arc<OwnedFd>,
+    queue: Arc<Queue>,
     ident: usize,
 }
 
@@ -26,8 +26,10 @@ impl Trigger {
     /// Triggers it: a system call, and nothing that a signal handler may not do.
     #[inline]
     pub(crate) fn pull(&self) {
-        let change = Kevent::change(self.ident, EVFILT_USER, 0, NOTE_TRIGGER, 0, self.ident);
-        let _ = sys::kevent(self.queue.as_fd(), &[change], &mut [], Some(NO_TIME));
+        let change = Kevent::change(self.ident, EVFILT_USER, EV_RECEIPT, NOTE_TRIGGER, 0, self.ident);
+        // A receipt, and so a place for it: without either DragonFly's kernel answers at random.
+        let mut receipt = [Kevent::EMPTY];
+        let _ = sys::kevent(self.queue.as_fd(), &[change], &mut receipt, Some(NO_TIME));
     }
 
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
@@ -63,10 +65,10 @@ impl Wakers {
         self.woken.len()
     }
 
-    /// The tokens of those that were woken, and no longer are.
-    pub(super) fn take_woken(&mut self) -> impl Iterator<Item = Token> {
+    /// The tokens of those that were woken, `count` of them at most, and no longer are.
+    pub(super) fn take_woken(&mut self, count: usize) -> impl Iterator<Item = Token> {
         let Self { all, woken } = self;
-        woken.drain(..).map(|index| all[index].token)
+        woken.drain(..count.min(woken.len())).map(|index| all[index].token)
     }
 
     /// Takes an event, if it is of a waker. Returns whether this wait had not heard of it already, if so.

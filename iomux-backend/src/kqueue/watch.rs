@@ -4,7 +4,7 @@ use super::Kqueue;
 use super::sys::Kevent;
 use crate::error::Error;
 use crate::event::Token;
-use crate::kqueue_system::TIMER;
+use crate::kqueue_system::{LONGEST_TIMER, TIMER};
 use iomux::Signal;
 use iomux_sys::errno::{EINVAL, ENOENT};
 use iomux_sys::kqueue::{
@@ -107,35 +107,37 @@ struct Watch {
 pub(super) struct Watches {
     all: Vec<Watch>,
     notices: Vec<Notice>,
-    /// The notices have been reported, and stay for the caller to see until the next wait.
-    are_reported: bool,
+    /// How many of the notices have been reported, and stay for the caller to see until the next wait.
+    reported: usize,
 }
 
 impl Watches {
     pub(super) const fn new() -> Self {
-        Self { all: Vec::new(), notices: Vec::new(), are_reported: false }
+        Self { all: Vec::new(), notices: Vec::new(), reported: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    pub(super) fn notices(&self) -> &[Notice] {
-        &self.notices
+    /// How many notices there are.
+    pub(super) fn len(&self) -> usize {
+        self.notices.len()
     }
 
     /// Begins a wait: what was reported is over.
     pub(super) fn begin(&mut self) {
-        if self.are_reported {
-            self.notices.clear();
-            self.are_reported = false;
-        }
+        self.notices.drain(..std::mem::take(&mut self.reported));
     }
 
-    /// The notices that are to be reported, and then have been.
-    pub(super) fn take_notices(&mut self) -> &[Notice] {
-        self.are_reported = true;
-        &self.notices
+    /// The notices that are to be reported, `count` of them at most, and then have been.
+    pub(super) fn take_notices(&mut self, count: usize) -> &[Notice] {
+        self.reported = count.min(self.notices.len());
+        self.reported()
+    }
+
+    fn reported(&self) -> &[Notice] {
+        &self.notices[..self.reported]
     }
 
     fn position(&self, watched: Watched) -> Option<usize> {
@@ -146,11 +148,11 @@ impl Watches {
     pub(super) fn take(&mut self, event: &Kevent) -> bool {
         let generation = event.generation();
         let Some(index) = self.all.iter().position(|watch| watch.generation == generation) else {
-            return true;
+            return false;
         };
         let Watch { watched, token, is_once, .. } = self.all[index];
         if !is_of(watched, event) {
-            return true;
+            return false;
         }
         #[allow(clippy::unnecessary_cast, reason = "`data` is not as wide on every system")]
         let notice = Notice { token, watched, data: event.data() as i64, fflags: event.fflags() };
@@ -188,8 +190,12 @@ fn is_of(watched: Watched, event: &Kevent) -> bool {
     key(watched, event.generation()) == (event.filter(), event.ident())
 }
 
-/// A time in units of which `per_second` are a second: rounded up, and at least one.
+/// A time in units of which `per_second` are a second: rounded up, and at least one. `None` for one that a kernel
+/// would cut.
 fn to_units(time: Duration, per_second: data_t) -> Option<data_t> {
+    if time > LONGEST_TIMER {
+        return None;
+    }
     let per_second = u128::try_from(per_second).ok()?;
     let units = (time.as_nanos() * per_second).div_ceil(1_000_000_000);
     data_t::try_from(units.max(1)).ok()
@@ -199,7 +205,7 @@ impl<'fd> Kqueue<'fd> {
     /// Reports, with `token`, when `time` has passed, and then each time that it has passed again, or once:
     /// `EVFILT_TIMER`. `id` is a name of the caller's own.
     ///
-    /// A timer is never early. [`Notice::count`] says how often it ran out since it was last reported.
+    /// A timer is never early; on a busy machine, and on Apple as it saves power, it may be late. [`Notice::count`] says how often it ran out since it was last reported.
     ///
     /// ```
     /// use iomux_backend::{Events, Kqueue, Multiplexer, Timeout, Token, Watched};
@@ -218,7 +224,8 @@ impl<'fd> Kqueue<'fd> {
     /// [`Error::Os`].
     ///
     /// # Platform notes
-    /// Exact to the nanosecond on Apple and FreeBSD, to the ms on NetBSD, OpenBSD and DragonFly; rounded up.
+    /// In ns on Apple and FreeBSD, up to 34 years. In ms on NetBSD, OpenBSD and DragonFly, whose kernels count in ticks
+    /// (10 ms, as a rule) and would end early what is longer than 24 days; rounded up.
     #[doc(alias = "EVFILT_TIMER")]
     pub fn watch_timer(
         &mut self,
@@ -235,11 +242,14 @@ impl<'fd> Kqueue<'fd> {
     }
 
     /// Reports, with `token`, each time that `signal` is sent to this process: `EVFILT_SIGNAL`. A handler, if there
-    /// is one, runs as well, and before.
+    /// is one, runs as well.
     ///
     /// It is reported though it is ignored or blocked, but watching it changes nothing else: a signal that ends
     /// the process goes on doing so unless it has a handler or is ignored. [`Notice::count`] says how often it was
     /// sent.
+    ///
+    /// # Platform notes
+    /// On Apple a signal is counted that is sent to the process, kill(2), and none that is sent to a thread.
     ///
     /// # Errors
     /// [`Error::AlreadyWatched`]; [`Error::OutOfMemory`]; [`Error::Os`].
@@ -314,7 +324,7 @@ impl<'fd> Kqueue<'fd> {
     /// [`Error::AlreadyWatched`]; [`Error::Unsupported`] on a system without it; [`Error::OutOfMemory`]; [`Error::Os`].
     ///
     /// # Platform notes
-    /// It is on Apple, FreeBSD and DragonFly, on NetBSD since 10, and in new releases of OpenBSD.
+    /// It is on Apple, FreeBSD and DragonFly, on NetBSD since 10, on OpenBSD since 7.8.
     #[doc(alias = "EVFILT_USER")]
     pub fn watch_user(&mut self, id: usize, token: Token) -> Result<(), Error> {
         match self.watch(Watched::User(id), token, EV_CLEAR, 0, 0) {
@@ -354,7 +364,7 @@ impl<'fd> Kqueue<'fd> {
     /// What the last wait found of what is watched: more than an event says.
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
-        self.watches.notices()
+        self.watches.reported()
     }
 
     fn watch(
@@ -393,5 +403,7 @@ mod tests {
         assert_eq!(to_units(Duration::from_nanos(1_000_001), ms), Some(2));
         assert_eq!(to_units(Duration::from_nanos(1_000_001), ns), Some(1_000_001));
         assert_eq!(to_units(Duration::MAX, ns), None);
+        assert!(to_units(LONGEST_TIMER, TIMER.1).is_some());
+        assert_eq!(to_units(LONGEST_TIMER + Duration::from_nanos(1), TIMER.1), None);
     }
 }

@@ -54,9 +54,37 @@ fn a_change_of_mode_takes_a_filter_away_and_adds_it_again() {
 fn one_shot_leaves_no_filter_behind_and_is_armed_again_by_what_is_missing() {
     let mut it = registered(BOTH, Mode::OneShot);
     it.take(&event(EVFILT_READ, 0, 0), Filter::Read);
-    assert_eq!(told(&mut it), [(EVFILT_WRITE, EV_DELETE)]);
+    assert_eq!(told(&mut it), [(EVFILT_READ, EV_DELETE), (EVFILT_WRITE, EV_DELETE)]);
     it.modify(Token(1), READ, Mode::OneShot);
-    assert_eq!(told(&mut it), [(EVFILT_READ, EV_ADD | EV_ONESHOT)]);
+    assert_eq!(told(&mut it), [(EVFILT_READ, EV_ADD | EV_DISPATCH)]);
+    it.take(&event(EVFILT_READ, 0, 0), Filter::Read);
+    it.modify(Token(1), READ, Mode::OneShot);
+    let again = [(EVFILT_READ, EV_DELETE), (EVFILT_READ, EV_ADD | EV_DISPATCH)];
+    assert_eq!(told(&mut it), again, "before it was taken away");
+}
+
+#[test]
+fn where_nothing_is_asked_the_filter_of_what_it_is_open_for_hears_of_the_end() {
+    let nothing = registered(NOTHING, Mode::Level);
+    let spared = |it: &Registration, is_write_only| {
+        [Filter::Read, Filter::Write, Filter::Urgent].map(|filter| it.can_spare(filter, is_write_only))
+    };
+    assert_eq!(spared(&nothing, false), [false, true, false]);
+    assert_eq!(spared(&nothing, true), [true, false, false]);
+    let both = registered(BOTH, Mode::Level);
+    assert_eq!((spared(&both, false), spared(&both, true)), ([false; 3], [false; 3]));
+}
+
+#[test]
+fn what_is_not_urgent_is_no_priority() {
+    let mut it = registered(Interest::PRIORITY, Mode::Level);
+    assert_eq!(it.take(&event(EVFILT_READ, 0, 0), Filter::Urgent), Readiness::empty());
+    assert_eq!(it.take(&event(EVFILT_READ, EV_EOF, !0), Filter::Urgent), Readiness::empty(), "an errno");
+    let Some((filter, out_of_band)) = URGENT else { return };
+    assert_eq!(it.take(&event(filter, 0, out_of_band), Filter::Urgent), Readiness::PRIORITY);
+    assert!(!it.is_changed(), "not before it was reported");
+    it.take_reported();
+    assert!(it.is_changed(), "it is asked anew");
 }
 
 #[test]
