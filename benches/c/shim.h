@@ -1,0 +1,39 @@
+/* The same few functions over each library, so that the works are written once. */
+#ifndef IOMUX_BENCH_SHIM_H
+#define IOMUX_BENCH_SHIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a wait has found, and the watcher of each token. */
+struct shim {
+    size_t *found;
+    size_t count, room;
+    void **watchers;
+    size_t tokens;
+};
+
+/* What Rust calls; `loop` begins with a struct shim. */
+struct library {
+    void *(*create)(int variant);
+    void (*destroy)(void *loop);
+    int (*add)(void *loop, int fd, size_t token, int write);
+    int (*modify)(void *loop, size_t token, int write);
+    int (*remove)(void *loop, size_t token);
+    /* -1 ns is for ever. */
+    int (*wait)(void *loop, int64_t ns);
+    int (*waker)(void *loop, size_t token);
+    void (*wake)(void *loop);
+};
+
+/* Room for `token`; its watcher, kept from an earlier registration, or NULL. */
+void *shim_watcher(struct shim *shim, size_t token);
+void shim_keep(struct shim *shim, size_t token, void *watcher);
+void shim_clear(struct shim *shim);
+
+static inline void shim_found(struct shim *shim, size_t token) {
+    if (shim->count < shim->room)
+        shim->found[shim->count++] = token;
+}
+
+#endif

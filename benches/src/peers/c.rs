@@ -1,0 +1,185 @@
+//! libevent, libev and libuv, by the shims of `c/`.
+#![cfg_attr(not(any(has_libevent, has_libev, has_libuv)), allow(dead_code, reason = "none is here"))]
+
+use super::{Ask, Mechanism, Peer, Waking};
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::marker::PhantomData;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `struct shim`.
+#[repr(C)]
+struct Shim {
+    found: *const usize,
+    count: usize,
+    room: usize,
+    watchers: *mut *mut c_void,
+    tokens: usize,
+}
+
+/// `struct library`.
+#[repr(C)]
+pub(crate) struct Library {
+    create: unsafe extern "C" fn(c_int) -> *mut Shim,
+    destroy: unsafe extern "C" fn(*mut Shim),
+    add: unsafe extern "C" fn(*mut Shim, c_int, usize, c_int) -> c_int,
+    modify: unsafe extern "C" fn(*mut Shim, usize, c_int) -> c_int,
+    remove: unsafe extern "C" fn(*mut Shim, usize) -> c_int,
+    wait: unsafe extern "C" fn(*mut Shim, i64) -> c_int,
+    waker: Option<unsafe extern "C" fn(*mut Shim, usize) -> c_int>,
+    wake: Option<unsafe extern "C" fn(*mut Shim)>,
+}
+
+unsafe extern "C" {
+    #[cfg(has_libevent)]
+    safe static iomux_bench_libevent: Library;
+    #[cfg(has_libev)]
+    safe static iomux_bench_libev: Library;
+    #[cfg(has_libuv)]
+    safe static iomux_bench_libuv: Library;
+}
+
+/// A library, and in which way it waits.
+pub(crate) trait Kind: Send + Sync + 'static {
+    const NAME: &'static str;
+    const MECHANISM: Mechanism;
+    const VARIANT: c_int = 0;
+    fn library() -> &'static Library;
+}
+
+macro_rules! kinds {
+    ($($cfg:ident $library:ident: $kind:ident, $name:literal, $mechanism:ident, $variant:literal;)*) => {$(
+        #[cfg($cfg)]
+        pub(crate) struct $kind;
+
+        #[cfg($cfg)]
+        impl Kind for $kind {
+            const NAME: &'static str = $name;
+            const MECHANISM: Mechanism = Mechanism::$mechanism;
+            const VARIANT: c_int = $variant;
+
+            #[inline(always)]
+            fn library() -> &'static Library {
+                &$library
+            }
+        }
+    )*};
+}
+
+kinds! {
+    has_libevent iomux_bench_libevent: Libevent, "libevent", Epoll, 0;
+    has_libevent iomux_bench_libevent: LibeventChangelist, "libevent, changelist", Epoll, 1;
+    has_libevent iomux_bench_libevent: LibeventPoll, "libevent, over poll", Poll, 2;
+    has_libev iomux_bench_libev: Libev, "libev", Epoll, 0;
+    has_libev iomux_bench_libev: LibevPoll, "libev, over poll", Poll, 1;
+    has_libuv iomux_bench_libuv: Libuv, "libuv", Epoll, 0;
+}
+
+/// An event loop, destroyed with its last holder.
+pub(crate) struct Handle<K: Kind>(NonNull<Shim>, PhantomData<K>);
+
+// SAFETY: from another thread only `wake` is called, which the libraries allow.
+unsafe impl<K: Kind> Send for Handle<K> {}
+// SAFETY: as above.
+unsafe impl<K: Kind> Sync for Handle<K> {}
+
+impl<K: Kind> Drop for Handle<K> {
+    fn drop(&mut self) {
+        // SAFETY: made by `create`, and used no more.
+        unsafe { (K::library().destroy)(self.0.as_ptr()) }
+    }
+}
+
+pub(crate) struct Loop<K: Kind>(Arc<Handle<K>>);
+
+impl<K: Kind> Loop<K> {
+    #[inline(always)]
+    fn shim(&self) -> *mut Shim {
+        self.0.0.as_ptr()
+    }
+
+    #[inline(always)]
+    fn fill(&mut self, timeout: Option<Duration>) -> io::Result<&[usize]> {
+        let ns = timeout.map_or(-1, |time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
+        // SAFETY: the loop is there, and this thread's.
+        check(unsafe { (K::library().wait)(self.shim(), ns) })?;
+        // SAFETY: as above; nothing changes it until the next call.
+        let shim = unsafe { &*self.shim() };
+        if shim.count == 0 {
+            return Ok(&[]);
+        }
+        // SAFETY: `count` tokens are there since the wait.
+        Ok(unsafe { std::slice::from_raw_parts(shim.found, shim.count) })
+    }
+}
+
+#[inline(always)]
+fn check(status: c_int) -> io::Result<()> {
+    if status == 0 { Ok(()) } else { Err(io::Error::other(format!("the library answers {status}"))) }
+}
+
+impl<'fd, K: Kind> Peer<'fd> for Loop<K> {
+    const NAME: &'static str = K::NAME;
+    const MECHANISM: Mechanism = K::MECHANISM;
+
+    fn new() -> io::Result<Self> {
+        // SAFETY: takes a number.
+        let shim = unsafe { (K::library().create)(K::VARIANT) };
+        let shim = NonNull::new(shim).ok_or(io::ErrorKind::Unsupported)?;
+        Ok(Self(Arc::new(Handle(shim, PhantomData))))
+    }
+
+    #[inline(always)]
+    fn add(&mut self, fd: BorrowedFd<'fd>, token: usize, ask: Ask) -> io::Result<()> {
+        let write = c_int::from(ask == Ask::Both);
+        // SAFETY: the loop is there; the fd is open until it is removed or the loop is gone.
+        check(unsafe { (K::library().add)(self.shim(), fd.as_raw_fd(), token, write) })
+    }
+
+    #[inline(always)]
+    fn modify(&mut self, _fd: BorrowedFd<'fd>, token: usize, ask: Ask) -> io::Result<()> {
+        // SAFETY: the loop is there; the works modify what they have added.
+        check(unsafe { (K::library().modify)(self.shim(), token, c_int::from(ask == Ask::Both)) })
+    }
+
+    #[inline(always)]
+    fn remove(&mut self, _fd: BorrowedFd<'fd>, token: usize) -> io::Result<()> {
+        // SAFETY: as `modify`.
+        check(unsafe { (K::library().remove)(self.shim(), token) })
+    }
+
+    #[inline(always)]
+    fn wait(&mut self, timeout: Option<Duration>, mut found: impl FnMut(usize)) -> io::Result<()> {
+        self.fill(timeout)?.iter().for_each(|token| found(*token));
+        Ok(())
+    }
+}
+
+const WAKE: usize = usize::MAX;
+
+impl<'fd, K: Kind> Waking<'fd> for Loop<K> {
+    type Waker = Arc<Handle<K>>;
+
+    fn waker(&mut self) -> io::Result<Arc<Handle<K>>> {
+        let make = K::library().waker.ok_or(io::ErrorKind::Unsupported)?;
+        // SAFETY: the loop is there, and this thread's.
+        check(unsafe { make(self.shim(), WAKE) })?;
+        Ok(Arc::clone(&self.0))
+    }
+
+    #[inline(always)]
+    fn wake(waker: &Arc<Handle<K>>) -> io::Result<()> {
+        let wake = K::library().wake.ok_or(io::ErrorKind::Unsupported)?;
+        // SAFETY: the loop is there, and has a waker.
+        unsafe { wake(waker.0.as_ptr()) };
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn wait_for_wake(&mut self) -> io::Result<usize> {
+        Ok(self.fill(None)?.iter().filter(|token| **token == WAKE).count())
+    }
+}

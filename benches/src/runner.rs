@@ -1,0 +1,129 @@
+//! Takes the contestants' repetitions in turns, so that whatever else the machine does falls on all of them.
+
+use crate::report::{Entry, Report, Table};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// What a repetition has measured: a number for each measure of its case.
+pub(crate) type Sample = Vec<f64>;
+
+pub(crate) struct Contestant<'a> {
+    pub(crate) name: &'static str,
+    once: Box<dyn FnMut() -> io::Result<Sample> + 'a>,
+}
+
+impl<'a> Contestant<'a> {
+    pub(crate) fn new(name: &'static str, once: impl FnMut() -> io::Result<Sample> + 'a) -> Self {
+        Self { name, once: Box::new(once) }
+    }
+}
+
+/// A work with one choice of its numbers.
+pub(crate) struct Case<'a> {
+    pub(crate) work: &'static str,
+    pub(crate) name: String,
+    /// The number that the cases of a work differ in, if a curve can be drawn over it.
+    pub(crate) at: Option<usize>,
+    /// What each number of a sample is, and its unit.
+    pub(crate) measures: &'static [(&'static str, &'static str)],
+    /// The others are held against the first whose name begins so.
+    pub(crate) baseline: &'static str,
+    pub(crate) contestants: Vec<Contestant<'a>>,
+}
+
+pub(crate) struct Runner {
+    pub(crate) report: Report,
+    /// How long the measured part of a repetition lasts at least, where it can be repeated.
+    pub(crate) time: Duration,
+    only: Vec<String>,
+    bar: ProgressBar,
+}
+
+impl Runner {
+    pub(crate) fn new(report: Report, time: Duration, only: Vec<String>) -> Self {
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {wide_msg}");
+        let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { report, time, only, bar }
+    }
+
+    /// Says something that belongs to the results: a limit that was met, a contestant that is missing.
+    pub(crate) fn note(&mut self, note: String) {
+        if !self.report.notes.contains(&note) {
+            self.bar.suspend(|| eprintln!("note: {note}"));
+            self.report.notes.push(note);
+        }
+    }
+
+    pub(crate) fn run(&mut self, mut case: Case<'_>) -> io::Result<()> {
+        let baseline = case.baseline;
+        case.contestants.retain(|contestant| {
+            let is_named = |only: &String| contestant.name.contains(only.as_str());
+            self.only.is_empty() || contestant.name.starts_with(baseline) || self.only.iter().any(is_named)
+        });
+        let count = case.contestants.len();
+        let mut samples = vec![Vec::new(); count];
+        self.bar.inc_length((self.report.runs * count) as u64);
+        for run in 0..self.report.runs {
+            for turn in 0..count {
+                // Nobody is always the one who comes after the same neighbour at the same moment.
+                let index = (turn + run) % count;
+                let contestant = &mut case.contestants[index];
+                self.bar.set_message(format!("{} {}: {}", case.work, case.name, contestant.name));
+                let sample = (contestant.once)().map_err(|error| {
+                    io::Error::new(error.kind(), format!("{}, {}: {error}", case.work, contestant.name))
+                })?;
+                assert_eq!(sample.len(), case.measures.len(), "{}: a number for each measure", case.work);
+                samples[index].push(sample);
+                self.bar.inc(1);
+            }
+        }
+        self.report.tables.extend(tables(&case, &samples));
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Report {
+        self.bar.finish_and_clear();
+        self.report
+    }
+}
+
+fn tables<'a>(case: &'a Case<'_>, samples: &'a [Vec<Sample>]) -> impl Iterator<Item = Table> + 'a {
+    case.measures.iter().enumerate().map(move |(index, (measure, unit))| {
+        let of = |samples: &Vec<Sample>| samples.iter().map(|sample| sample[index]).collect::<Vec<_>>();
+        let base = case.contestants.iter().position(|one| one.name.starts_with(case.baseline));
+        let base = base.map(|base| of(&samples[base]));
+        let entries = case.contestants.iter().zip(samples);
+        Table {
+            work: case.work.into(),
+            case: case.name.clone(),
+            at: case.at,
+            measure: (*measure).into(),
+            unit: (*unit).into(),
+            entries: entries.map(|(one, all)| Entry::new(one.name, of(all), base.as_deref())).collect(),
+        }
+    })
+}
+
+/// ns that a round takes: as many rounds as last for `time`, after some that are not counted.
+pub(crate) fn ns_a_round(time: Duration, mut round: impl FnMut() -> io::Result<()>) -> io::Result<f64> {
+    round()?;
+    let mut rounds: u32 = 1;
+    loop {
+        let begin = Instant::now();
+        for _ in 0..rounds {
+            round()?;
+        }
+        let taken = begin.elapsed();
+        if taken >= time || rounds > u32::MAX / 4 {
+            return Ok(nanos(taken) / f64::from(rounds));
+        }
+        // Straight to what will do, once there is something to go by.
+        let missing = time.as_secs_f64() / taken.as_secs_f64().max(1e-9);
+        rounds *= if missing > 4.0 { 4 } else { 2 };
+    }
+}
+
+pub(crate) fn nanos(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e9
+}

@@ -1,0 +1,11 @@
+//! The works, each on the same fds for all contestants, and each with a look whether the right events came.
+
+pub(crate) mod addrm;
+pub(crate) mod call;
+pub(crate) mod chain;
+pub(crate) mod churn;
+pub(crate) mod scale;
+pub(crate) mod scan;
+pub(crate) mod slot;
+pub(crate) mod timeout;
+pub(crate) mod wake;

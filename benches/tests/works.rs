@@ -1,0 +1,81 @@
+//! Every work, once and with small numbers, for every contestant: each of them panics if a wrong event comes.
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+const OURS: [&str; 3] = ["iomux Epoll", "iomux Poll", "iomux Slots"];
+const PEERS: [&str; 5] = ["mio", "polling", "rustix", "nix", "popol"];
+
+/// Runs the program, and returns what it says.
+#[track_caller]
+fn run(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_iomux-bench")).args(words).output().unwrap();
+    let (said, complaint) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{words:?}: {}: {complaint}", output.status);
+    said.into_owned()
+}
+
+/// Runs a work, and looks who took part.
+#[track_caller]
+fn takes_part(words: &[&str], wanted: &[&str]) {
+    let words: Vec<_> = words.iter().chain(&["--runs", "1", "--ms", "0"]).copied().collect();
+    let said = run(&words);
+    let names: BTreeSet<_> =
+        said.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).collect();
+    for one in ["raw"].iter().chain(wanted) {
+        assert!(names.iter().any(|name| name.starts_with(one)), "{one} is not among {names:?}");
+    }
+}
+
+#[test]
+fn call() {
+    takes_part(&["call", "--fds", "1,8,40"], &["iomux Poll", "iomux Slots", "rustix", "nix", "popol"]);
+}
+
+#[test]
+fn scan() {
+    takes_part(&["scan", "--slots", "200"], &["iomux Slots", "rustix", "nix"]);
+}
+
+#[test]
+fn slot() {
+    takes_part(&["slot"], &["iomux Slots", "rustix", "nix", "popol"]);
+}
+
+#[test]
+fn churn() {
+    takes_part(&["churn", "--fds", "8"], &[&OURS[..], &PEERS].concat());
+}
+
+#[test]
+fn addrm() {
+    takes_part(&["addrm", "--others", "20"], &[&OURS[..], &PEERS].concat());
+}
+
+#[test]
+fn wake() {
+    takes_part(
+        &["wake", "--burst", "10", "--rallies", "10"],
+        &["iomux Epoll", "iomux Poll", "mio", "polling", "popol"],
+    );
+}
+
+#[test]
+fn timeout() {
+    takes_part(&["timeout", "--waits", "1"], &[&OURS[..], &PEERS].concat());
+}
+
+#[test]
+fn chain() {
+    takes_part(&["chain", "--pairs", "20,40", "--writes", "100"], &[&OURS[..], &PEERS].concat());
+}
+
+#[test]
+fn scale() {
+    takes_part(
+        &["scale", "--registered", "300", "--active", "50"],
+        &["iomux Epoll", "iomux Poll", "iomux Slots"],
+    );
+}
