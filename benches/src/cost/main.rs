@@ -1,7 +1,10 @@
 //! One piece of work, done a given number of times: for callgrind to count, and for a clock.
 //!
 //! `cost WORK ROUNDS` does it; `cost --time ROUNDS` times the scans against each other. `benches/cost`
-//! runs all of it and prints the table of `docs/cost.md`.
+//! runs all of it and prints the table of `docs/cost.md`; `benches/instructions` compares counts.
+
+#[cfg(target_os = "linux")]
+mod backends;
 
 use iomux::{Error, Interest, PollFd, Slots, Timeout};
 use std::hint::black_box;
@@ -37,10 +40,21 @@ fn main() -> io::Result<()> {
         "bare-set" => bare_set(fd, rounds),
         "set" => set(fd, rounds)?,
         "set-interest" => set_interest(fd, rounds)?,
+        "ready" => ready(fd, rounds)?,
         "--time" => time_scans(fd, rounds)?,
-        _ => eprintln!("usage: cost WORK ROUNDS; benches/cost knows the works"),
+        work => return other(work, rounds),
     }
     Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn other(work: &str, rounds: u64) -> io::Result<()> {
+    backends::run(work, rounds)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn other(work: &str, _rounds: u64) -> io::Result<()> {
+    Err(io::Error::other(format!("no work here: '{work}'; benches/cost knows the works")))
 }
 
 #[inline(always)]
@@ -114,6 +128,21 @@ fn set_interest(fd: BorrowedFd<'_>, rounds: u64) -> Result<(), Error> {
 fn set_all_interests(slots: &mut Slots<'_>) -> Result<(), Error> {
     for index in 0..SET {
         slots.set_interest(index, Interest::WRITABLE)?;
+    }
+    Ok(())
+}
+
+/// Goes through a table of 64, of which every sixteenth is ready.
+fn ready(fd: BorrowedFd<'_>, rounds: u64) -> io::Result<()> {
+    let (idle, _writer) = io::pipe()?;
+    let mut slots = Slots::with_capacity(SET);
+    for index in 0..SET {
+        slots.set(index, if index % 16 == 15 { fd } else { idle.as_fd() }, Interest::READABLE)?;
+    }
+    slots.poll(Timeout::Nowait)?;
+    for _ in 0..rounds {
+        let found = black_box(&slots).ready().map(|ready| ready.index()).fold(0, sum);
+        assert_eq!(found, 15 + 31 + 47 + 63);
     }
     Ok(())
 }

@@ -154,7 +154,7 @@ pub(crate) fn hold(wanted: usize) -> io::Result<()> {
 }
 
 fn over_poll(runner: &mut Runner, options: &Options) -> io::Result<()> {
-    let counts = options.registered.iter().map(|&count| fds::as_many(runner, "scale over poll", count, 2));
+    let counts = options.registered.iter().map(|&count| fds::as_many(runner, "scale over poll", count, 1));
     let mut counts: Vec<_> = counts.collect();
     counts.dedup();
     for count in counts {

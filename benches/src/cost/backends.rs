@@ -1,0 +1,141 @@
+//! The works of the backends: waits, modifies, registers, wakes.
+
+use iomux_backend::{Epoll, Error, Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
+use std::hint::black_box;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+pub(crate) fn run(work: &str, rounds: u64) -> io::Result<()> {
+    match work {
+        "bare-epoll" => bare_epoll(rounds),
+        "epoll-wait" => wait(Epoll::new()?, 1, rounds, |epoll, events| epoll.wait(events, Timeout::Nowait)),
+        "epoll-wait-infinite" => {
+            wait(Epoll::new()?, 1, rounds, |epoll, events| epoll.wait(events, Timeout::Infinite))
+        }
+        "epoll-wait-64" => {
+            wait(Epoll::new()?, 64, rounds, |epoll, events| epoll.wait(events, Timeout::Nowait))
+        }
+        "poll-wait" => wait(Poll::new(), 1, rounds, |poll, events| poll.wait(events, Timeout::Nowait)),
+        "poll-wait-64" => wait(Poll::new(), 64, rounds, |poll, events| poll.wait(events, Timeout::Nowait)),
+        "epoll-modify" => modify(Epoll::new()?, rounds),
+        "poll-modify" => modify(Poll::new(), rounds),
+        "epoll-register" => register(Epoll::new()?, rounds),
+        "poll-register" => register(Poll::new(), rounds),
+        "epoll-wake" => wake(Epoll::new()?, rounds, |epoll, events| epoll.wait(events, Timeout::Infinite)),
+        "poll-wake" => wake(Poll::new(), rounds, |poll, events| poll.wait(events, Timeout::Infinite)),
+        "wake-pending" => wake_pending(rounds),
+        "bare-loop" => {
+            bare_loop(rounds);
+            Ok(())
+        }
+        work => Err(io::Error::other(format!("no work: '{work}'; benches/cost knows the works"))),
+    }
+}
+
+/// epoll_wait(2) by hand, one fd ready.
+fn bare_epoll(rounds: u64) -> io::Result<()> {
+    let (reader, mut writer) = io::pipe()?;
+    writer.write_all(b"!")?;
+    // SAFETY: takes and returns numbers.
+    let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+    if epoll < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: just opened, and nobody else's.
+    let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
+    let mut event = libc::epoll_event { events: libc::EPOLLIN.cast_unsigned(), u64: 7 };
+    let (epoll, fd) = (epoll.as_raw_fd(), reader.as_raw_fd());
+    // SAFETY: the event is ours alone.
+    if unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &raw mut event) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut found = [libc::epoll_event { events: 0, u64: 0 }; 64];
+    for _ in 0..rounds {
+        // SAFETY: room for 64, ours alone.
+        let count = unsafe { libc::epoll_wait(epoll, found.as_mut_ptr(), 64, 0) };
+        black_box(usize::try_from(count).map_err(|_| io::Error::last_os_error())?);
+    }
+    Ok(())
+}
+
+/// Waits for as many fds as `ready`, which always are.
+#[inline(always)]
+fn wait<M: Multiplexer<'static>>(
+    mut mux: M,
+    ready: usize,
+    rounds: u64,
+    once: impl Fn(&mut M, &mut Events) -> Result<usize, Error>,
+) -> io::Result<()> {
+    let (reader, mut writer) = io::pipe()?;
+    writer.write_all(b"!")?;
+    let readers = (0..ready).map(|_| reader.try_clone()).collect::<io::Result<Vec<_>>>()?;
+    for (token, reader) in readers.leak().iter().enumerate() {
+        mux.register(reader.as_fd(), Token(token), Interest::READABLE, Mode::Level)?;
+    }
+    let mut events = Events::with_capacity(64);
+    for _ in 0..rounds {
+        let count = once(&mut mux, black_box(&mut events))?;
+        assert_eq!(count, ready);
+    }
+    Ok(())
+}
+
+/// Asks for nothing and for something again, in turns.
+#[inline(always)]
+fn modify(mut mux: impl Multiplexer<'static>, rounds: u64) -> io::Result<()> {
+    let (reader, _writer) = io::pipe()?;
+    let reader: &'static _ = Box::leak(Box::new(reader));
+    mux.register(reader.as_fd(), Token(7), Interest::READABLE, Mode::Level)?;
+    let (fd, mut interest) = (reader.as_fd(), Interest::READABLE);
+    for _ in 0..rounds {
+        interest ^= Interest::READABLE;
+        black_box(&mut mux).modify(fd, Token(7), interest, Mode::Level)?;
+    }
+    Ok(())
+}
+
+/// The loop of `modify`, without one.
+fn bare_loop(rounds: u64) {
+    let (mut mux, mut interest) = (0, Interest::READABLE);
+    for _ in 0..rounds {
+        interest ^= Interest::READABLE;
+        black_box((black_box(&mut mux), interest));
+    }
+}
+
+/// Registers an fd and deregisters it.
+#[inline(always)]
+fn register(mut mux: impl Multiplexer<'static>, rounds: u64) -> io::Result<()> {
+    let (reader, _writer) = io::pipe()?;
+    let reader: &'static _ = Box::leak(Box::new(reader));
+    for _ in 0..rounds {
+        let mux = black_box(&mut mux);
+        mux.register(reader.as_fd(), Token(7), Interest::READABLE, Mode::Level)?;
+        mux.deregister(reader.as_fd())?;
+    }
+    Ok(())
+}
+
+/// Wakes, and waits for it.
+#[inline(always)]
+fn wake<M: Multiplexer<'static>>(
+    mut mux: M,
+    rounds: u64,
+    once: impl Fn(&mut M, &mut Events) -> Result<usize, Error>,
+) -> io::Result<()> {
+    let waker = mux.waker(Token(7))?;
+    let mut events = Events::with_capacity(64);
+    for _ in 0..rounds {
+        black_box(&waker).wake();
+        assert_eq!(once(&mut mux, black_box(&mut events))?, 1);
+    }
+    Ok(())
+}
+
+fn wake_pending(rounds: u64) -> io::Result<()> {
+    let waker = Epoll::new()?.waker(Token(7))?;
+    for _ in 0..rounds {
+        black_box(&waker).wake();
+    }
+    Ok(())
+}
