@@ -6,6 +6,7 @@
 mod fds;
 mod machine;
 mod peers;
+mod plot;
 mod report;
 mod runner;
 mod works;
@@ -14,11 +15,12 @@ use clap::{Parser, Subcommand};
 use machine::Machine;
 use report::Report;
 use runner::Runner;
-use std::io;
+use std::error::Error;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use works::{addrm, call, chain, churn, scale, scan, slot, timeout, wake};
+use works::{addrm, call, chain, churn, memory, scale, scan, slot, timeout, wake};
 
 #[derive(Parser)]
 #[command(version, about = "iomux beside its peers, on the same works in the same run")]
@@ -59,24 +61,40 @@ enum Command {
     Chain(chain::Options),
     /// An event among few and among many registered fds
     Scale(scale::Options),
+    /// Bytes a registered fd, allocations a wait
+    Memory(memory::Options),
+    /// Draws the results that are kept in files
+    Plot {
+        /// What `--json` has written
+        #[arg(required = true)]
+        results: Vec<PathBuf>,
+        /// The folder that the SVG files go to
+        #[arg(long, default_value = ".")]
+        out: PathBuf,
+    },
+    /// Shows the results that are kept in files
+    Report {
+        /// What `--json` has written
+        #[arg(required = true)]
+        results: Vec<PathBuf>,
+    },
     #[command(hide = true)]
     Hold { wanted: usize },
 }
 
-impl Command {
-    fn run(&self, runner: &mut Runner) -> io::Result<()> {
-        match self {
-            Self::Call(options) => call::run(runner, options),
-            Self::Scan(options) => scan::run(runner, options),
-            Self::Slot(options) => slot::run(runner, options),
-            Self::Churn(options) => churn::run(runner, options),
-            Self::Addrm(options) => addrm::run(runner, options),
-            Self::Wake(options) => wake::run(runner, options),
-            Self::Timeout(options) => timeout::run(runner, options),
-            Self::Chain(options) => chain::run(runner, options),
-            Self::Scale(options) => scale::run(runner, options),
-            Self::Hold { wanted } => scale::hold(*wanted),
-        }
+fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
+    match work {
+        Command::Call(options) => call::run(runner, options),
+        Command::Scan(options) => scan::run(runner, options),
+        Command::Slot(options) => slot::run(runner, options),
+        Command::Churn(options) => churn::run(runner, options),
+        Command::Addrm(options) => addrm::run(runner, options),
+        Command::Wake(options) => wake::run(runner, options),
+        Command::Timeout(options) => timeout::run(runner, options),
+        Command::Chain(options) => chain::run(runner, options),
+        Command::Scale(options) => scale::run(runner, options),
+        Command::Memory(options) => memory::run(runner, options),
+        Command::Plot { .. } | Command::Report { .. } | Command::Hold { .. } => Ok(()),
     }
 }
 
@@ -90,7 +108,30 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> io::Result<()> {
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    match &options.command {
+        Command::Hold { wanted } => Ok(scale::hold(*wanted)?),
+        Command::Report { results } => {
+            let reports = read(results)?;
+            Ok(reports.iter().try_for_each(|report| write!(io::stdout(), "{report}"))?)
+        }
+        Command::Plot { results, out } => {
+            let names = plot::draw(&read(results)?, out)?;
+            Ok(names.iter().try_for_each(|name| writeln!(io::stdout(), "{name}"))?)
+        }
+        work => run_work(work, options),
+    }
+}
+
+fn read(results: &[PathBuf]) -> Result<Vec<Report>, Box<dyn Error>> {
+    let read = |path: &PathBuf| -> Result<Report, Box<dyn Error>> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?)
+    };
+    results.iter().map(read).collect()
+}
+
+fn run_work(work: &Command, options: &Options) -> Result<(), Box<dyn Error>> {
     let report = Report {
         machine: Machine::here(),
         date: machine::date(),
@@ -103,15 +144,11 @@ fn run(options: &Options) -> io::Result<()> {
     for absent in peers::ABSENT {
         runner.note(format!("skipped: {absent}"));
     }
-    options.command.run(&mut runner)?;
-    if matches!(options.command, Command::Hold { .. }) {
-        return Ok(());
-    }
+    measure(work, &mut runner)?;
     let report = runner.finish();
-    print!("{report}");
+    write!(io::stdout(), "{report}")?;
     if let Some(path) = &options.json {
-        let file = io::BufWriter::new(std::fs::File::create(path)?);
-        serde_json::to_writer_pretty(file, &report)?;
+        std::fs::write(path, serde_json::to_string_pretty(&report)? + "\n")?;
     }
     Ok(())
 }

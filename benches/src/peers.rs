@@ -37,6 +37,8 @@ pub(crate) const EVENTS: usize = 1024;
 pub(crate) trait Peer<'fd>: Sized {
     const NAME: &'static str;
     const MECHANISM: Mechanism;
+    /// Whether its memory is malloc's, which Rust's allocator does not see.
+    const IS_C: bool = false;
 
     fn new() -> io::Result<Self>;
     fn add(&mut self, fd: BorrowedFd<'fd>, token: usize, ask: Ask) -> io::Result<()>;

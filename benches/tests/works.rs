@@ -79,3 +79,21 @@ fn scale() {
         &["iomux Epoll", "iomux Poll", "iomux Slots"],
     );
 }
+
+#[test]
+fn memory() {
+    takes_part(&["memory", "--fds", "100"], &[&OURS[..], &PEERS].concat());
+}
+
+#[test]
+fn what_is_kept_is_shown_and_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("call.json");
+    let (json, out) = (json.to_str().unwrap(), folder.path().to_str().unwrap());
+    let said = run(&["call", "--fds", "1,8", "--runs", "1", "--ms", "0", "--json", json]);
+    assert_eq!(run(&["report", json]), said);
+    for name in run(&["plot", json, "--out", out]).lines() {
+        let svg = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(svg.contains("iomux Slots") && svg.contains("</svg>"), "{name}");
+    }
+}

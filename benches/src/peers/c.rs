@@ -124,6 +124,7 @@ fn check(status: c_int) -> io::Result<()> {
 impl<'fd, K: Kind> Peer<'fd> for Loop<K> {
     const NAME: &'static str = K::NAME;
     const MECHANISM: Mechanism = K::MECHANISM;
+    const IS_C: bool = true;
 
     fn new() -> io::Result<Self> {
         // SAFETY: takes a number.

@@ -27,6 +27,9 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     counts.dedup();
     for count in counts {
         let active = options.active.min(count / 4).max(1);
+        if active < options.active {
+            runner.note(format!("chain, {count} pairs: {active} active, which is every fourth"));
+        }
         let (readers, writers) = fds::pairs(count)?;
         let mut chain =
             Chain { readers, writers, active, writes: options.writes, mechanism: Mechanism::Epoll };
@@ -52,7 +55,7 @@ impl Chain {
         let (count, over) = (self.readers.len(), &baseline["raw ".len()..]);
         Case {
             work: "chain",
-            name: format!("over {over}, {count} pairs, {} active", self.active),
+            name: format!("over {over}, {count} pairs"),
             at: Some(count),
             measures: &[("", "ns a byte")],
             baseline,

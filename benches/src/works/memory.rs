@@ -1,0 +1,130 @@
+//! What a registered fd costs in memory, and how often a wait allocates.
+
+use crate::fds;
+use crate::peers::{Ask, EVENTS, Mechanism, Peer, Work, contestants};
+use crate::runner::{Case, Runner, Sample};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How many fds are registered
+    #[arg(long, default_value_t = 100_000)]
+    fds: usize,
+}
+
+const WAITS: usize = 100;
+
+pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
+    let count = fds::as_many(runner, "memory, fds", options.fds, 1);
+    runner.note(
+        "memory: the C libraries' figures are malloc's, its share included, and a pointer and a token a fd \
+         that a program keeps (up to 24 bytes)"
+            .into(),
+    );
+    let fds = fds::eventfds(count)?;
+    for (mechanism, baseline, over) in
+        [(Mechanism::Epoll, "raw epoll", "epoll"), (Mechanism::Poll, "raw poll", "poll")]
+    {
+        let bytes = Bytes { fds: &fds, mechanism };
+        runner.run(Case {
+            work: "memory",
+            name: format!("{count} fds over {over}"),
+            at: None,
+            measures: &[("", "bytes a registered fd")],
+            baseline,
+            contestants: contestants(&bytes),
+        })?;
+    }
+    drop(fds);
+    let allocations = Allocations { fds: fds::eventfds(100)? };
+    for fd in &allocations.fds {
+        fds::fill(&fd.try_clone()?.into())?;
+    }
+    let mut contestants_in_rust = contestants(&allocations);
+    // What C allocates is not counted.
+    contestants_in_rust.retain(|contestant| !contestant.name.starts_with("lib"));
+    runner.run(Case {
+        work: "memory",
+        name: format!("{WAITS} waits that find 100 fds"),
+        at: None,
+        measures: &[("", "allocations a wait")],
+        baseline: "raw epoll",
+        contestants: contestants_in_rust,
+    })
+}
+
+struct Bytes<'a> {
+    fds: &'a [OwnedFd],
+    mechanism: Mechanism,
+}
+
+impl<'fd> Work<'fd> for Bytes<'fd> {
+    fn admits(&self, mechanism: Mechanism) -> bool {
+        mechanism == self.mechanism
+    }
+
+    fn once<P: Peer<'fd>>(&'fd self) -> io::Result<Sample> {
+        let mut peer = P::new()?;
+        let mut register =
+            || self.fds.iter().enumerate().try_for_each(|(token, fd)| peer.add(fd.as_fd(), token, Ask::Read));
+        let held = if P::IS_C {
+            let before = malloced();
+            register()?;
+            malloced() - before
+        } else {
+            let mut answer = Ok(());
+            let used = allocation_counter::measure(|| answer = register());
+            answer?;
+            used.bytes_current
+        };
+        // What is put off until the wait is not to be forgotten.
+        peer.wait(Some(Duration::ZERO), |_| panic!("{}: nothing is ready", P::NAME))?;
+        Ok(vec![held as f64 / self.fds.len() as f64])
+    }
+}
+
+/// What malloc(3) has given out, by its own count.
+#[cfg(target_env = "gnu")]
+fn malloced() -> i64 {
+    // SAFETY: takes nothing, and returns numbers.
+    let info = unsafe { libc::mallinfo2() };
+    i64::try_from(info.uordblks + info.hblkhd).unwrap_or(i64::MAX)
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn malloced() -> i64 {
+    0
+}
+
+struct Allocations {
+    fds: Vec<OwnedFd>,
+}
+
+impl<'fd> Work<'fd> for Allocations {
+    fn admits(&self, _mechanism: Mechanism) -> bool {
+        true
+    }
+
+    fn once<P: Peer<'fd>>(&'fd self) -> io::Result<Sample> {
+        let mut peer = P::new()?;
+        for (token, fd) in self.fds.iter().enumerate() {
+            peer.add(fd.as_fd(), token, Ask::Read)?;
+        }
+        let mut found = Vec::with_capacity(EVENTS);
+        let mut wait = || {
+            found.clear();
+            peer.wait(Some(Duration::ZERO), |token| found.push(token))?;
+            // Those that report an edge have none left the second time.
+            assert!(found.len() == self.fds.len() || found.is_empty(), "{}: all or none", P::NAME);
+            found.iter().try_for_each(|&token| peer.rearm(self.fds[token].as_fd(), token))
+        };
+        // The first may make room.
+        wait()?;
+        let mut answer = Ok(());
+        let used = allocation_counter::measure(|| answer = (0..WAITS).try_for_each(|_| wait()));
+        answer?;
+        Ok(vec![used.count_total as f64 / WAITS as f64])
+    }
+}
