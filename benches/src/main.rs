@@ -20,7 +20,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use works::{addrm, call, chain, churn, memory, scale, scan, slot, timeout, wake};
+use works::{addrm, call, chain, churn, echo, memory, scale, scan, slot, timeout, wake};
 
 #[derive(Parser)]
 #[command(version, about = "iomux beside its peers, on the same works in the same run")]
@@ -63,6 +63,8 @@ enum Command {
     Scale(scale::Options),
     /// Bytes a registered fd, allocations a wait
     Memory(memory::Options),
+    /// A TCP echo server: requests a second, CPU, latencies
+    Echo(echo::Options),
     /// Draws the results that are kept in files
     Plot {
         /// What `--json` has written
@@ -94,6 +96,7 @@ fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
         Command::Chain(options) => chain::run(runner, options),
         Command::Scale(options) => scale::run(runner, options),
         Command::Memory(options) => memory::run(runner, options),
+        Command::Echo(options) => echo::run(runner, options),
         Command::Plot { .. } | Command::Report { .. } | Command::Hold { .. } => Ok(()),
     }
 }

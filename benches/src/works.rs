@@ -4,6 +4,8 @@ pub(crate) mod addrm;
 pub(crate) mod call;
 pub(crate) mod chain;
 pub(crate) mod churn;
+pub(crate) mod echo;
+pub(crate) mod life;
 pub(crate) mod memory;
 pub(crate) mod scale;
 pub(crate) mod scan;

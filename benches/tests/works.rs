@@ -86,6 +86,12 @@ fn memory() {
 }
 
 #[test]
+fn echo() {
+    let ours = ["iomux Epoll", "iomux Reactor", "iomux Poll", "iomux Slots"];
+    takes_part(&["echo", "--connections", "1,10", "--requests", "50"], &[&ours[..], &PEERS].concat());
+}
+
+#[test]
 fn what_is_kept_is_shown_and_drawn() {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("call.json");

@@ -1,5 +1,6 @@
-//! An fd registered and deregistered among 1,000 others.
+//! An fd registered and deregistered among 1,000 others; and a short connection's whole life there.
 
+use super::life;
 use crate::fds;
 use crate::peers::{Ask, Mechanism, Peer, Work, contestants};
 use crate::runner::{Case, Runner, Sample, ns_a_round};
@@ -31,7 +32,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
             contestants: contestants(&addrm),
         })?;
     }
-    Ok(())
+    life::run(runner, others)
 }
 
 struct AddRemove {

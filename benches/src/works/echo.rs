@@ -1,0 +1,251 @@
+//! A TCP echo server with all its connections busy: requests a second, the server's CPU, latencies.
+//!
+//! One thread serves, one asks; a connection asks again when it has had its answer (so latencies are those
+//! under full load).
+
+use crate::fds;
+use crate::peers::{Ask, EVENTS, Mechanism, Peer, Work, contestants, raw};
+use crate::runner::{Case, Contestant, Runner, Sample};
+use hdrhistogram::Histogram;
+use iomux_backend::{Interest, Mode, Native, Reactor, Timeout};
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How many connections there are
+    #[arg(long, value_delimiter = ',', default_value = "100,5000")]
+    connections: Vec<usize>,
+    /// How many requests a turn has, of all connections
+    #[arg(long, default_value_t = 50_000)]
+    requests: usize,
+}
+
+const MESSAGE: usize = 64;
+/// What ends a turn, instead of a message.
+const STOP: &[u8] = b".";
+
+const MEASURES: &[(&str, &str)] = &[
+    ("throughput", "requests/s"),
+    ("the server's CPU", "µs a request"),
+    ("latency, median", "µs"),
+    ("latency, 99 %", "µs"),
+    ("latency, 99.9 %", "µs"),
+];
+
+pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
+    for &wanted in &options.connections {
+        let count = fds::as_many(runner, "echo, connections", wanted, 2).max(1);
+        let echo = Echo::connect(count, options.requests.max(count))?;
+        let mut contestants = contestants(&echo);
+        let reactor = contestants.iter().position(|one| one.name == "iomux Reactor");
+        if let Some(reactor) = reactor {
+            contestants[reactor] =
+                Contestant::new("iomux Reactor", || echo.measure(|| echo.serve_by_reactor()));
+        }
+        runner.run(Case {
+            work: "echo",
+            name: format!("{count} connections, {MESSAGE} bytes to and fro"),
+            at: Some(count),
+            measures: MEASURES,
+            baseline: "raw epoll",
+            contestants,
+        })?;
+    }
+    Ok(())
+}
+
+/// Connections that stay from turn to turn: new ones each time would run out of ports.
+struct Echo {
+    served: Vec<TcpStream>,
+    clients: Vec<TcpStream>,
+    requests: usize,
+}
+
+impl<'fd> Work<'fd> for Echo {
+    fn admits(&self, _mechanism: Mechanism) -> bool {
+        true
+    }
+
+    fn once<P: Peer<'fd>>(&'fd self) -> io::Result<Sample> {
+        self.measure(|| self.serve::<P>())
+    }
+}
+
+impl Echo {
+    fn connect(count: usize, requests: usize) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let mut echo = Self { served: Vec::new(), clients: Vec::new(), requests };
+        for _ in 0..count {
+            echo.clients.push(TcpStream::connect(listener.local_addr()?)?);
+            echo.served.push(listener.accept()?.0);
+        }
+        for stream in echo.clients.iter().chain(&echo.served) {
+            stream.set_nodelay(true)?;
+            stream.set_nonblocking(true)?;
+        }
+        Ok(echo)
+    }
+
+    /// Has a thread serve while another asks.
+    fn measure(&self, serve: impl FnOnce() -> io::Result<Duration> + Send) -> io::Result<Sample> {
+        let (cpu, (taken, latencies)) = thread::scope(|scope| {
+            let server = scope.spawn(|| {
+                stay_on(0);
+                serve()
+            });
+            let client = scope.spawn(|| {
+                stay_on(1);
+                self.ask()
+            });
+            let panicked = |_| io::Error::other("a thread has panicked");
+            io::Result::Ok((server.join().map_err(panicked)??, client.join().map_err(panicked)??))
+        })?;
+        let micros = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
+        let requests = self.requests as f64;
+        Ok(vec![
+            requests / taken.as_secs_f64(),
+            cpu.as_secs_f64() * 1e6 / requests,
+            micros(0.5),
+            micros(0.99),
+            micros(0.999),
+        ])
+    }
+
+    /// Serves until it is told to stop; returns the CPU time that it took.
+    fn serve<'fd, P: Peer<'fd>>(&'fd self) -> io::Result<Duration> {
+        let mut peer = P::new()?;
+        for (token, stream) in self.served.iter().enumerate() {
+            peer.add(stream.as_fd(), token, Ask::Read)?;
+        }
+        let begin = cpu_time()?;
+        let mut served = Vec::with_capacity(EVENTS);
+        let mut is_over = false;
+        while !is_over {
+            let mut answer = Ok(());
+            peer.wait(None, |token| {
+                served.push(token);
+                match send_back(&self.served[token]) {
+                    Ok(goes_on) => is_over |= !goes_on,
+                    Err(error) => answer = Err(error),
+                }
+            })?;
+            answer?;
+            for token in served.drain(..) {
+                peer.rearm(self.served[token].as_fd(), token)?;
+            }
+        }
+        Ok(cpu_time()? - begin)
+    }
+
+    /// As a user of `Reactor` does: the source is found by its key.
+    fn serve_by_reactor(&self) -> io::Result<Duration> {
+        let mut reactor: Reactor<&TcpStream, (), Native<'static>> = Reactor::new()?;
+        for stream in &self.served {
+            reactor.insert(stream, (), Interest::READABLE, Mode::Level)?;
+        }
+        let begin = cpu_time()?;
+        loop {
+            reactor.wait(Timeout::Infinite)?;
+            while let Some(ready) = reactor.next_ready() {
+                let Some((stream, ())) = reactor.get(ready.key()) else { continue };
+                if !send_back(stream)? {
+                    return Ok(cpu_time()? - begin);
+                }
+            }
+        }
+    }
+
+    /// Has every connection ask, again and again, and looks at each answer.
+    fn ask(&self) -> io::Result<(Duration, Histogram<u64>)> {
+        let mut peer = raw::Epoll::<false>::new()?;
+        for (token, stream) in self.clients.iter().enumerate() {
+            peer.add(stream.as_fd(), token, Ask::Read)?;
+        }
+        let mut latencies = Histogram::new(3).map_err(io::Error::other)?;
+        let begin = Instant::now();
+        let mut asked = Vec::with_capacity(self.clients.len());
+        for number in 0..self.clients.len() {
+            asked.push(self.request(number, number)?);
+        }
+        let (mut sent, mut done) = (asked.len(), 0);
+        while done < self.requests {
+            let mut answer = Ok(());
+            peer.wait(None, |token| {
+                let again = self.response(token, &mut asked[token], &mut latencies).and_then(|()| {
+                    done += 1;
+                    if sent < self.requests {
+                        asked[token] = self.request(token, sent)?;
+                        sent += 1;
+                    }
+                    Ok(())
+                });
+                if again.is_err() {
+                    answer = again;
+                }
+            })?;
+            answer?;
+        }
+        let taken = begin.elapsed();
+        (&self.clients[0]).write_all(STOP)?;
+        Ok((taken, latencies))
+    }
+
+    fn request(&self, client: usize, number: usize) -> io::Result<(usize, Instant)> {
+        let now = Instant::now();
+        (&self.clients[client]).write_all(&message(number))?;
+        Ok((number, now))
+    }
+
+    fn response(
+        &self,
+        client: usize,
+        (number, begin): &mut (usize, Instant),
+        latencies: &mut Histogram<u64>,
+    ) -> io::Result<()> {
+        let mut answer = [0; MESSAGE];
+        (&self.clients[client]).read_exact(&mut answer)?;
+        assert_eq!(answer, message(*number), "what was sent comes back");
+        let nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        latencies.record(nanos).map_err(io::Error::other)
+    }
+}
+
+fn message(number: usize) -> [u8; MESSAGE] {
+    let mut message = [b'-'; MESSAGE];
+    message[..size_of::<usize>()].copy_from_slice(&number.to_ne_bytes());
+    message
+}
+
+/// Reads once and writes that; `false` if it is told to stop.
+#[inline(always)]
+fn send_back(mut stream: &TcpStream) -> io::Result<bool> {
+    let mut buffer = [0; 1024];
+    let count = stream.read(&mut buffer)?;
+    if &buffer[..count] == STOP {
+        return Ok(false);
+    }
+    assert_eq!(count, MESSAGE, "a message is written, and comes, as a whole");
+    stream.write_all(&buffer[..count])?;
+    Ok(true)
+}
+
+/// What this thread has taken of a processor.
+fn cpu_time() -> io::Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
+}
+
+/// Keeps this thread on one processor, where there are two: a thread that moves is slow by chance.
+fn stay_on(processor: usize) {
+    let mut set = CpuSet::new();
+    if thread::available_parallelism().is_ok_and(|count| count.get() > 1) && set.set(processor).is_ok() {
+        // It may be forbidden, and then chance stays.
+        let _ = sched_setaffinity(Pid::from_raw(0), &set);
+    }
+}
