@@ -1,6 +1,7 @@
 //! The works, each on the same fds for all contestants, and each with a look whether the right events came.
 
 pub(crate) mod addrm;
+pub(crate) mod build;
 pub(crate) mod call;
 pub(crate) mod chain;
 pub(crate) mod churn;

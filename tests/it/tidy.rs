@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const CRATES: [&str; 3] = ["iomux-sys/src", "iomux/src", "iomux-backend/src"];
-const ALL: [&str; 5] = ["iomux-sys", "iomux", "iomux-backend", "tests", "examples"];
+const ALL: [&str; 6] = ["iomux-sys", "iomux", "iomux-backend", "tests", "examples", "benches"];
 
 /// Where it is decided which system gets what.
 const TARGET_TABLES: [&str; 2] = ["iomux-sys/src/lib.rs", "iomux-backend/src/lib.rs"];
@@ -164,7 +164,7 @@ fn every_example_says_what_it_is() {
 
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace() {
-    let deaf: Vec<_> = ["", "iomux-sys/", "iomux/", "iomux-backend/"]
+    let deaf: Vec<_> = ["", "iomux-sys/", "iomux/", "iomux-backend/", "benches/"]
         .map(|folder| format!("{folder}Cargo.toml"))
         .into_iter()
         .filter(|path| {

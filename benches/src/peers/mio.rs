@@ -4,7 +4,7 @@ use super::{Ask, EVENTS, Mechanism, Peer, Waking};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Token, Waker};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 const WAKE: Token = Token(usize::MAX);
@@ -60,7 +60,7 @@ impl<'fd> Peer<'fd> for Mio {
     }
 
     #[cfg(not(mio_unsupported_force_poll_poll))]
-    fn share(&mut self) -> io::Result<Option<OwnedFd>> {
+    fn share(&mut self) -> io::Result<Option<std::os::fd::OwnedFd>> {
         // SAFETY: the poll has it open.
         let epoll = unsafe { BorrowedFd::borrow_raw(self.poll.as_raw_fd()) };
         epoll.try_clone_to_owned().map(Some)

@@ -4,7 +4,7 @@ use super::{Ask, EVENTS, Mechanism, Peer, Waking};
 use polling::{Event, Events, PollMode, Poller};
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ impl<'fd, const EDGE: bool> Peer<'fd> for Polling<EDGE> {
     }
 
     #[cfg(not(polling_test_poll_backend))]
-    fn share(&mut self) -> io::Result<Option<OwnedFd>> {
+    fn share(&mut self) -> io::Result<Option<std::os::fd::OwnedFd>> {
         use std::os::fd::AsFd;
         self.poller.as_fd().try_clone_to_owned().map(Some)
     }

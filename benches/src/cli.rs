@@ -1,0 +1,160 @@
+//! What is asked of the program, and who does it.
+
+use crate::machine::{self, Machine};
+use crate::report::Report;
+use crate::runner::Runner;
+use crate::works::{addrm, build, call, chain, churn, echo, memory, scale, scan, slot, timeout, wake};
+use crate::{peers, plot};
+use clap::{Parser, Subcommand};
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[derive(Parser)]
+#[command(version, about = "iomux beside its peers, on the same works in the same run")]
+struct Options {
+    #[command(subcommand)]
+    command: Command,
+    /// How often each contestant takes its turn
+    #[arg(long, global = true, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
+    runs: u16,
+    /// How many ms the measured part of a turn lasts at least, where it can be repeated
+    #[arg(long, global = true, default_value_t = 20)]
+    ms: u64,
+    /// Only contestants whose name has one of these in it, and what they are held against
+    #[arg(long, global = true, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Keeps the results in this file
+    #[arg(long, global = true)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// poll(2) on N fds, the last one ready, and finding it
+    Call(call::Options),
+    /// Going through N slots of which some are ready
+    Scan(scan::Options),
+    /// A slot set, looked at, modified
+    Slot(slot::Options),
+    /// Interest changed between waits, once and there and back
+    Churn(churn::Options),
+    /// An fd registered and deregistered among others
+    Addrm(addrm::Options),
+    /// A wait ended from elsewhere
+    Wake(wake::Options),
+    /// What is waited on an idle set
+    Timeout(timeout::Options),
+    /// The classic benchmark of libevent
+    Chain(chain::Options),
+    /// An event among few and among many registered fds
+    Scale(scale::Options),
+    /// Bytes a registered fd, allocations a wait
+    Memory(memory::Options),
+    /// A TCP echo server: requests a second, CPU, latencies
+    Echo(echo::Options),
+    /// How long a clean build takes, and how many crates it has
+    Build,
+    /// All works but `build`, with the numbers that they have by themselves
+    All,
+    /// Draws the results that are kept in files
+    Plot {
+        /// What `--json` has written
+        #[arg(required = true)]
+        results: Vec<PathBuf>,
+        /// The folder that the SVG files go to
+        #[arg(long, default_value = ".")]
+        out: PathBuf,
+    },
+    /// Shows the results that are kept in files
+    Report {
+        /// What `--json` has written
+        #[arg(required = true)]
+        results: Vec<PathBuf>,
+    },
+    #[command(hide = true)]
+    Hold { wanted: usize },
+}
+
+fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
+    match work {
+        Command::Call(options) => call::run(runner, options),
+        Command::Scan(options) => scan::run(runner, options),
+        Command::Slot(options) => slot::run(runner, options),
+        Command::Churn(options) => churn::run(runner, options),
+        Command::Addrm(options) => addrm::run(runner, options),
+        Command::Wake(options) => wake::run(runner, options),
+        Command::Timeout(options) => timeout::run(runner, options),
+        Command::Chain(options) => chain::run(runner, options),
+        Command::Scale(options) => scale::run(runner, options),
+        Command::Memory(options) => memory::run(runner, options),
+        Command::Echo(options) => echo::run(runner, options),
+        Command::Build => build::run(runner),
+        Command::All => measure_all(runner),
+        Command::Plot { .. } | Command::Report { .. } | Command::Hold { .. } => Ok(()),
+    }
+}
+
+/// As if each had been asked for, without any options of its own.
+fn measure_all(runner: &mut Runner) -> io::Result<()> {
+    const WORKS: [&str; 11] =
+        ["call", "scan", "slot", "churn", "addrm", "wake", "timeout", "chain", "scale", "memory", "echo"];
+    WORKS.iter().try_for_each(|work| measure(&Options::parse_from(["iomux-bench", work]).command, runner))
+}
+
+pub(crate) fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("iomux-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    match &options.command {
+        Command::Hold { wanted } => Ok(scale::hold(*wanted)?),
+        Command::Report { results } => {
+            let reports = read(results)?;
+            Ok(reports.iter().try_for_each(|report| write!(io::stdout(), "{report}"))?)
+        }
+        Command::Plot { results, out } => {
+            let names = plot::draw(&read(results)?, out)?;
+            Ok(names.iter().try_for_each(|name| writeln!(io::stdout(), "{name}"))?)
+        }
+        work => run_work(work, options),
+    }
+}
+
+fn read(results: &[PathBuf]) -> Result<Vec<Report>, Box<dyn Error>> {
+    let read = |path: &PathBuf| -> Result<Report, Box<dyn Error>> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?)
+    };
+    results.iter().map(read).collect()
+}
+
+fn run_work(work: &Command, options: &Options) -> Result<(), Box<dyn Error>> {
+    let report = Report {
+        machine: Machine::here(),
+        date: machine::date(),
+        command: machine::command(),
+        runs: options.runs.into(),
+        notes: Vec::new(),
+        tables: Vec::new(),
+    };
+    let mut runner = Runner::new(report, Duration::from_millis(options.ms), options.only.clone());
+    for absent in peers::ABSENT {
+        runner.note(format!("skipped: {absent}"));
+    }
+    measure(work, &mut runner)?;
+    let report = runner.finish();
+    write!(io::stdout(), "{report}")?;
+    if let Some(path) = &options.json {
+        std::fs::write(path, serde_json::to_string_pretty(&report)? + "\n")?;
+    }
+    Ok(())
+}
