@@ -82,9 +82,9 @@ static int remove_(void *data, size_t token) {
     return 0;
 }
 
-static int wait_(void *data, int64_t ns) {
+static int wait_(void *data, int64_t ns, found *found, void *context) {
     struct loop *loop = data;
-    loop->shim.count = 0;
+    shim_begin(&loop->shim, found, context);
     if (ns <= 0) {
         ev_run(loop->ev, ns == 0 ? EVRUN_NOWAIT : EVRUN_ONCE);
         return 0;
@@ -100,8 +100,6 @@ static int wait_(void *data, int64_t ns) {
 static int waker(void *data, size_t token) {
     struct loop *loop = data;
     loop->async_token = token;
-    if (shim_watcher(&loop->shim, 0))
-        return -1;
     ev_async_init(&loop->async, on_async);
     ev_async_start(loop->ev, &loop->async);
     return 0;

@@ -92,9 +92,9 @@ static int remove_(void *data, size_t token) {
     return event_del(&watcher->event);
 }
 
-static int wait_(void *data, int64_t ns) {
+static int wait_(void *data, int64_t ns, found *found, void *context) {
     struct loop *loop = data;
-    loop->shim.count = 0;
+    shim_begin(&loop->shim, found, context);
     if (ns > 0) {
         struct timeval time = {ns / 1000000000, (ns % 1000000000 + 999) / 1000};
         evtimer_add(loop->timer, &time);

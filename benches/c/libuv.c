@@ -96,9 +96,9 @@ static int remove_(void *data, size_t token) {
     return uv_poll_stop(&watcher->poll);
 }
 
-static int wait_(void *data, int64_t ns) {
+static int wait_(void *data, int64_t ns, found *found, void *context) {
     struct loop *loop = data;
-    loop->shim.count = 0;
+    shim_begin(&loop->shim, found, context);
     if (ns <= 0) {
         uv_run(&loop->uv, ns == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
         return 0;
@@ -112,8 +112,6 @@ static int wait_(void *data, int64_t ns) {
 static int waker(void *data, size_t token) {
     struct loop *loop = data;
     loop->async_token = token;
-    if (shim_watcher(&loop->shim, 0))
-        return -1;
     return uv_async_init(&loop->uv, &loop->async, on_async);
 }
 

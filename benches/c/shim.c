@@ -13,10 +13,7 @@ void *shim_watcher(struct shim *shim, size_t token) {
         size_t tokens = token + 1 + token / 2;
         shim->watchers = must(realloc(shim->watchers, tokens * sizeof *shim->watchers));
         memset(shim->watchers + shim->tokens, 0, (tokens - shim->tokens) * sizeof *shim->watchers);
-        /* One for a waker. */
-        shim->found = must(realloc(shim->found, (tokens + 1) * sizeof *shim->found));
         shim->tokens = tokens;
-        shim->room = tokens + 1;
     }
     return shim->watchers[token];
 }
@@ -27,5 +24,4 @@ void shim_keep(struct shim *shim, size_t token, void *watcher) {
 
 void shim_clear(struct shim *shim) {
     free(shim->watchers);
-    free(shim->found);
 }

@@ -5,10 +5,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a wait has found, and the watcher of each token. */
+/* Told, from the library's own callback, of what a wait finds. */
+typedef void found(void *context, size_t token);
+
+/* Who is told in this wait, and the watcher of each token. */
 struct shim {
-    size_t *found;
-    size_t count, room;
+    found *found;
+    void *context;
     void **watchers;
     size_t tokens;
 };
@@ -21,7 +24,7 @@ struct library {
     int (*modify)(void *loop, size_t token, int write);
     int (*remove)(void *loop, size_t token);
     /* -1 ns is for ever. */
-    int (*wait)(void *loop, int64_t ns);
+    int (*wait)(void *loop, int64_t ns, found *found, void *context);
     int (*waker)(void *loop, size_t token);
     void (*wake)(void *loop);
 };
@@ -31,9 +34,13 @@ void *shim_watcher(struct shim *shim, size_t token);
 void shim_keep(struct shim *shim, size_t token, void *watcher);
 void shim_clear(struct shim *shim);
 
+static inline void shim_begin(struct shim *shim, found *found, void *context) {
+    shim->found = found;
+    shim->context = context;
+}
+
 static inline void shim_found(struct shim *shim, size_t token) {
-    if (shim->count < shim->room)
-        shim->found[shim->count++] = token;
+    shim->found(shim->context, token);
 }
 
 #endif

@@ -10,15 +10,14 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// `struct shim`.
+/// `struct shim`, which is C's alone.
 #[repr(C)]
 struct Shim {
-    found: *const usize,
-    count: usize,
-    room: usize,
-    watchers: *mut *mut c_void,
-    tokens: usize,
+    _opaque: [u8; 0],
 }
+
+/// Is told of an event, by a callback of the library.
+type Found = unsafe extern "C" fn(*mut c_void, usize);
 
 /// `struct library`.
 #[repr(C)]
@@ -28,7 +27,7 @@ pub(crate) struct Library {
     add: unsafe extern "C" fn(*mut Shim, c_int, usize, c_int) -> c_int,
     modify: unsafe extern "C" fn(*mut Shim, usize, c_int) -> c_int,
     remove: unsafe extern "C" fn(*mut Shim, usize) -> c_int,
-    wait: unsafe extern "C" fn(*mut Shim, i64) -> c_int,
+    wait: unsafe extern "C" fn(*mut Shim, i64, Found, *mut c_void) -> c_int,
     waker: Option<unsafe extern "C" fn(*mut Shim, usize) -> c_int>,
     wake: Option<unsafe extern "C" fn(*mut Shim)>,
 }
@@ -102,18 +101,20 @@ impl<K: Kind> Loop<K> {
     }
 
     #[inline(always)]
-    fn fill(&mut self, timeout: Option<Duration>) -> io::Result<&[usize]> {
+    fn fill<F: FnMut(usize)>(&mut self, timeout: Option<Duration>, mut found: F) -> io::Result<()> {
         let ns = timeout.map_or(-1, |time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
-        // SAFETY: the loop is there, and this thread's.
-        check(unsafe { (K::library().wait)(self.shim(), ns) })?;
-        // SAFETY: as above; nothing changes it until the next call.
-        let shim = unsafe { &*self.shim() };
-        if shim.count == 0 {
-            return Ok(&[]);
-        }
-        // SAFETY: `count` tokens are there since the wait.
-        Ok(unsafe { std::slice::from_raw_parts(shim.found, shim.count) })
+        let context = (&raw mut found).cast();
+        // SAFETY: the loop is there, and this thread's; `tell` is given the closure that it is for.
+        check(unsafe { (K::library().wait)(self.shim(), ns, tell::<F>, context) })
     }
+}
+
+/// # Safety
+/// `context` points to an `F` that nobody else uses meanwhile.
+unsafe extern "C" fn tell<F: FnMut(usize)>(context: *mut c_void, token: usize) {
+    // SAFETY: as the caller promises.
+    let found = unsafe { &mut *context.cast::<F>() };
+    found(token);
 }
 
 #[inline(always)]
@@ -153,9 +154,8 @@ impl<'fd, K: Kind> Peer<'fd> for Loop<K> {
     }
 
     #[inline(always)]
-    fn wait(&mut self, timeout: Option<Duration>, mut found: impl FnMut(usize)) -> io::Result<()> {
-        self.fill(timeout)?.iter().for_each(|token| found(*token));
-        Ok(())
+    fn wait(&mut self, timeout: Option<Duration>, found: impl FnMut(usize)) -> io::Result<()> {
+        self.fill(timeout, found)
     }
 }
 
@@ -181,6 +181,8 @@ impl<'fd, K: Kind> Waking<'fd> for Loop<K> {
 
     #[inline(always)]
     fn wait_for_wake(&mut self) -> io::Result<usize> {
-        Ok(self.fill(None)?.iter().filter(|token| **token == WAKE).count())
+        let mut count = 0;
+        self.fill(None, |token| count += usize::from(token == WAKE))?;
+        Ok(count)
     }
 }

@@ -12,7 +12,7 @@ use nix::sched::{CpuSet, sched_setaffinity};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -98,11 +98,17 @@ impl Echo {
         let (cpu, (taken, latencies)) = thread::scope(|scope| {
             let server = scope.spawn(|| {
                 stay_on(0);
-                serve()
+                let unless_done = HangUp(&self.served[0]);
+                let answer = serve()?;
+                unless_done.forget();
+                io::Result::Ok(answer)
             });
             let client = scope.spawn(|| {
                 stay_on(1);
-                self.ask()
+                let unless_done = HangUp(&self.clients[0]);
+                let answer = self.ask()?;
+                unless_done.forget();
+                io::Result::Ok(answer)
             });
             let panicked = |_| io::Error::other("a thread has panicked");
             io::Result::Ok((server.join().map_err(panicked)??, client.join().map_err(panicked)??))
@@ -214,6 +220,22 @@ impl Echo {
         assert_eq!(answer, message(*number), "what was sent comes back");
         let nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
         latencies.record(nanos).map_err(io::Error::other)
+    }
+}
+
+/// Ends a connection when dropped, so that one thread does not wait for ever for the other that has failed.
+struct HangUp<'a>(&'a TcpStream);
+
+impl HangUp<'_> {
+    fn forget(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for HangUp<'_> {
+    fn drop(&mut self) {
+        // Where it has ended already, that will do.
+        let _ = self.0.shutdown(Shutdown::Both);
     }
 }
 

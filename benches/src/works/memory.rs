@@ -19,8 +19,8 @@ const WAITS: usize = 100;
 pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     let count = fds::as_many(runner, "memory, fds", options.fds, 1);
     runner.note(
-        "memory: the C libraries' figures are malloc's, its share included, and a pointer and a token a fd \
-         that a program keeps (up to 24 bytes)"
+        "memory: the C libraries' figures are malloc's, its share included, and a pointer a fd to the \
+         watcher, which a program keeps (8 to 12 bytes)"
             .into(),
     );
     let fds = fds::eventfds(count)?;

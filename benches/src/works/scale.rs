@@ -55,6 +55,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
                 .note(format!("scale: {registered} wanted, {reached} reached: the system has no more files"));
         }
     }
+    drop(active);
     over_poll(runner, options)
 }
 
