@@ -63,8 +63,16 @@ impl Waker {
         // A plain load would do for "is one pending?" but for the store buffer: it could read the
         // `true` of before a drain that has just happened, and the wake would be lost.
         if !self.0.is_pending.swap(true, Ordering::AcqRel) {
-            self.0.notifier.notify();
+            self.0.notify();
         }
+    }
+}
+
+impl Shared {
+    // Apart, so that a wake that is already pending saves no registers for the call.
+    #[inline(never)]
+    fn notify(&self) {
+        self.notifier.notify();
     }
 }
 

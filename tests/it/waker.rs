@@ -4,7 +4,7 @@ use crate::support::is_emulated;
 use iomux_backend::{Events, Multiplexer, Poll, Timeout, Token, WakerSource};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What makes a lost wake-up visible: an endless wait would hang the test.
@@ -12,12 +12,12 @@ const LONG: Timeout = Timeout::After(Duration::from_secs(60));
 
 /// `threads` threads wake in bursts, and each waits for the answer to the last wake of a burst: it comes
 /// while those before it are being drained, which is when one is lost if any is.
-fn bursts(threads: usize, bursts: u64) {
+fn bursts(threads: usize, bursts: usize) {
     let mut poll = Poll::new();
     let waker = poll.waker(Token(1)).unwrap();
     let mut events = Events::with_capacity(4);
-    let asked: Vec<AtomicU64> = (0..threads).map(|_| AtomicU64::new(0)).collect();
-    let answered: Vec<AtomicU64> = (0..threads).map(|_| AtomicU64::new(0)).collect();
+    let asked: Vec<AtomicUsize> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
+    let answered: Vec<AtomicUsize> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
     let is_lost = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for (asked, answered) in asked.iter().zip(&answered) {
@@ -97,7 +97,7 @@ fn a_wake_between_two_drains_is_seen_by_the_second() {
 fn a_signal_handler_can_wake_and_leaves_errno_alone() {
     let mut poll = Poll::new();
     let waker = poll.waker(Token(5)).unwrap();
-    let errno_changed = Arc::new(AtomicU64::new(0));
+    let errno_changed = Arc::new(AtomicUsize::new(0));
     let changed = Arc::clone(&errno_changed);
     let handler = move || {
         let before = std::io::Error::last_os_error().raw_os_error();

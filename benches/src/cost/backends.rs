@@ -1,6 +1,6 @@
 //! The works of the backends: waits, modifies, registers, wakes.
 
-use iomux_backend::{Epoll, Error, Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
+use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
 use std::hint::black_box;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
@@ -8,21 +8,17 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 pub(crate) fn run(work: &str, rounds: u64) -> io::Result<()> {
     match work {
         "bare-epoll" => bare_epoll(rounds),
-        "epoll-wait" => wait(Epoll::new()?, 1, rounds, |epoll, events| epoll.wait(events, Timeout::Nowait)),
-        "epoll-wait-infinite" => {
-            wait(Epoll::new()?, 1, rounds, |epoll, events| epoll.wait(events, Timeout::Infinite))
-        }
-        "epoll-wait-64" => {
-            wait(Epoll::new()?, 64, rounds, |epoll, events| epoll.wait(events, Timeout::Nowait))
-        }
-        "poll-wait" => wait(Poll::new(), 1, rounds, |poll, events| poll.wait(events, Timeout::Nowait)),
-        "poll-wait-64" => wait(Poll::new(), 64, rounds, |poll, events| poll.wait(events, Timeout::Nowait)),
+        "epoll-wait" => wait(Epoll::new()?, 1, rounds, Timeout::Nowait),
+        "epoll-wait-infinite" => wait(Epoll::new()?, 1, rounds, Timeout::Infinite),
+        "epoll-wait-64" => wait(Epoll::new()?, 64, rounds, Timeout::Nowait),
+        "poll-wait" => wait(Poll::new(), 1, rounds, Timeout::Nowait),
+        "poll-wait-64" => wait(Poll::new(), 64, rounds, Timeout::Nowait),
         "epoll-modify" => modify(Epoll::new()?, rounds),
         "poll-modify" => modify(Poll::new(), rounds),
         "epoll-register" => register(Epoll::new()?, rounds),
         "poll-register" => register(Poll::new(), rounds),
-        "epoll-wake" => wake(Epoll::new()?, rounds, |epoll, events| epoll.wait(events, Timeout::Infinite)),
-        "poll-wake" => wake(Poll::new(), rounds, |poll, events| poll.wait(events, Timeout::Infinite)),
+        "epoll-wake" => wake(Epoll::new()?, rounds, Timeout::Infinite),
+        "poll-wake" => wake(Poll::new(), rounds, Timeout::Infinite),
         "wake-pending" => wake_pending(rounds),
         "bare-loop" => {
             bare_loop(rounds);
@@ -60,12 +56,7 @@ fn bare_epoll(rounds: u64) -> io::Result<()> {
 
 /// Waits for as many fds as `ready`, which always are.
 #[inline(always)]
-fn wait<M: Multiplexer<'static>>(
-    mut mux: M,
-    ready: usize,
-    rounds: u64,
-    once: impl Fn(&mut M, &mut Events) -> Result<usize, Error>,
-) -> io::Result<()> {
+fn wait(mut mux: impl Multiplexer<'static>, ready: usize, rounds: u64, timeout: Timeout) -> io::Result<()> {
     let (reader, mut writer) = io::pipe()?;
     writer.write_all(b"!")?;
     let readers = (0..ready).map(|_| reader.try_clone()).collect::<io::Result<Vec<_>>>()?;
@@ -74,7 +65,7 @@ fn wait<M: Multiplexer<'static>>(
     }
     let mut events = Events::with_capacity(64);
     for _ in 0..rounds {
-        let count = once(&mut mux, black_box(&mut events))?;
+        let count = mux.wait(black_box(&mut events), timeout)?;
         assert_eq!(count, ready);
     }
     Ok(())
@@ -118,16 +109,12 @@ fn register(mut mux: impl Multiplexer<'static>, rounds: u64) -> io::Result<()> {
 
 /// Wakes, and waits for it.
 #[inline(always)]
-fn wake<M: Multiplexer<'static>>(
-    mut mux: M,
-    rounds: u64,
-    once: impl Fn(&mut M, &mut Events) -> Result<usize, Error>,
-) -> io::Result<()> {
+fn wake(mut mux: impl Multiplexer<'static>, rounds: u64, timeout: Timeout) -> io::Result<()> {
     let waker = mux.waker(Token(7))?;
     let mut events = Events::with_capacity(64);
     for _ in 0..rounds {
         black_box(&waker).wake();
-        assert_eq!(once(&mut mux, black_box(&mut events))?, 1);
+        assert_eq!(mux.wait(black_box(&mut events), timeout)?, 1);
     }
     Ok(())
 }

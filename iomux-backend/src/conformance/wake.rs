@@ -3,7 +3,7 @@
 use super::rig::{LIMIT, Rig, empty_pipe, full_pipe};
 use super::{Backend, lacks};
 use crate::{Capabilities, Error, Interest, Mode, Multiplexer, Readiness, Token, Waker};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 /// A rig with a waker, or the reason why not.
@@ -53,10 +53,10 @@ pub(super) fn a_wake_is_reported_once<B: Backend>() {
 }
 
 pub(super) fn wakes_of_eight_threads_are_not_lost<B: Backend>() {
-    const ROUNDS: u64 = 10_000;
+    const ROUNDS: usize = 10_000;
     let Some((mut rig, waker)) = rig_with_a_waker::<B>("wakes_of_eight_threads_are_not_lost") else { return };
-    let asked = [const { AtomicU64::new(0) }; 8];
-    let answered = [const { AtomicU64::new(0) }; 8];
+    let asked = [const { AtomicUsize::new(0) }; 8];
+    let answered = [const { AtomicUsize::new(0) }; 8];
     let is_lost = AtomicBool::new(false);
     thread::scope(|scope| {
         for (asked, answered) in asked.iter().zip(&answered) {

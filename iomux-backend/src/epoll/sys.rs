@@ -74,7 +74,7 @@ fn found(events: &mut Events, returned: c_int) -> Result<(), c_int> {
 }
 
 /// epoll_wait(2), after what is in `events`.
-#[inline]
+#[inline(always)]
 pub(super) fn wait(epoll: BorrowedFd<'_>, events: &mut Events, ms: c_int) -> Result<(), c_int> {
     let (first, length) = room(events);
     // SAFETY: `room` is of that length, and ours alone.
