@@ -1,14 +1,15 @@
 //! The multiplexer over kqueue(2): one system call a wait, which also tells the kernel of what was modified.
 
 mod exchange;
+mod notice;
 mod registration;
 mod sys;
 mod table;
 mod wakers;
 mod watch;
 
+pub use notice::{FileChanges, Notice, Watched};
 pub(crate) use wakers::Trigger;
-pub use watch::{FileChanges, Notice, Watched};
 
 use crate::error::Error;
 use crate::event::{Events, Token};

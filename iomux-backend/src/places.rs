@@ -28,18 +28,27 @@ impl Place {
 
     /// The same, at an index, of which there are fewer than fd numbers: less than 2^30.
     #[allow(clippy::cast_possible_truncation, reason = "below 2^30, as `Places::insert` sees to")]
+    #[inline]
     pub(crate) fn at(self, index: usize) -> Self {
         Self(self.0 & !Self::INDEX | index as u32 & Self::INDEX)
     }
 
+    #[inline]
     pub(crate) fn index(self) -> usize {
         (self.0 & Self::INDEX) as usize
     }
 
+    #[inline]
+    pub(crate) fn is_level(self) -> bool {
+        self.0 & !Self::INDEX == Self::LEVEL.0
+    }
+
+    #[inline]
     pub(crate) fn is_one_shot(self) -> bool {
         self.0 & Self::ONE_SHOT.0 != 0
     }
 
+    #[inline]
     pub(crate) fn is_waker(self) -> bool {
         self.0 & Self::WAKER.0 != 0
     }
@@ -57,6 +66,7 @@ impl Places {
         Self(Vec::new())
     }
 
+    #[inline]
     pub(crate) fn get(&self, fd: RawFd) -> Option<Place> {
         let fd = usize::try_from(fd).ok()?;
         self.0.get(fd).filter(|&&place| place != NOWHERE).map(|&place| Place(place))

@@ -136,41 +136,44 @@ impl<'fd> Poll<'fd> {
         answer.map_err(from_iomux)
     }
 
-    /// Reports what is ready, beginning with what did not fit the last time.
-    fn report(&mut self, events: &mut Events) -> usize {
-        let begin = self.next;
-        self.next = 0;
-        if self.report_range(events, begin, self.fds.len()) {
-            self.report_range(events, 0, begin);
+    /// Reports the `ready` fds, beginning with what did not fit the last time.
+    fn report(&mut self, events: &mut Events, ready: usize) -> usize {
+        let begin = mem::take(&mut self.next);
+        let end = self.fds.len();
+        if self.report_range(events, begin, end, ready) {
+            self.report_range(events, 0, begin, ready);
         }
         events.len()
     }
 
-    /// Reports what is ready from `from` to `to`; `false` when the buffer was too small.
-    fn report_range(&mut self, events: &mut Events, from: usize, to: usize) -> bool {
-        let mut index = from;
-        while let Some(ready) = iomux::next_ready(&self.fds[..to.min(self.fds.len())], index) {
-            index = ready.index();
-            if events.remaining() == 0 {
+    /// Reports what is ready from `from` to `to`; `false` once the `ready` fds are reported, or do not fit.
+    fn report_range(&mut self, events: &mut Events, from: usize, to: usize, ready: usize) -> bool {
+        let mut next = from;
+        while events.len() < ready {
+            let Some(found) = iomux::next_ready(&self.fds[..to], next) else { return true };
+            let (index, fd, readiness) = (found.index(), found.fd().as_raw_fd(), found.readiness());
+            if !events.push(self.tokens[index], readiness) {
                 self.next = index;
                 return false;
             }
-            self.report_one(events, index, ready.fd().as_raw_fd(), ready.readiness());
-            index += 1;
+            let place = self.places.get(fd);
+            if readiness.is_invalid() || !place.is_some_and(Place::is_level) {
+                self.has_reported(index, fd, readiness, place);
+            }
+            next = index + 1;
         }
-        true
+        false
     }
 
-    fn report_one(&mut self, events: &mut Events, index: usize, fd: RawFd, readiness: Readiness) {
-        let place = self.places.get(fd);
+    /// Sees to what is not to be reported again as it is.
+    #[inline(never)]
+    fn has_reported(&mut self, index: usize, fd: RawFd, readiness: Readiness, place: Option<Place>) {
         // A closed fd would be reported for ever, a waker's as well.
         if readiness.is_invalid() || place.is_some_and(Place::is_one_shot) {
             self.fds[index].pause();
-        } else if place.is_some_and(Place::is_waker) {
+        } else {
             self.drain(fd);
         }
-        // There is room, and something to report.
-        let _ = events.push(self.tokens[index], readiness);
     }
 
     fn drain(&self, fd: RawFd) {
@@ -251,7 +254,7 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         }
         match self.poll(timeout)? {
             0 => Ok(0),
-            _ => Ok(self.report(events)),
+            ready => Ok(self.report(events, ready)),
         }
     }
 
@@ -264,7 +267,8 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
             return Err(Error::NoRoomForEvents);
         }
         let owed_a_report = mem::take(&mut self.owes_a_report);
-        if iomux::ppoll(&mut self.fds, timeout, Some(mask)).map_err(from_iomux)? == 0 {
+        let ready = iomux::ppoll(&mut self.fds, timeout, Some(mask)).map_err(from_iomux)?;
+        if ready == 0 {
             return Ok(0);
         }
         // With fds ready the kernel runs no handler; a look that finds none lets a pending signal through.
@@ -274,7 +278,7 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
             self.owes_a_report = look.is_err();
             look.map_err(from_iomux)?;
         }
-        Ok(self.report(events))
+        Ok(self.report(events, ready))
     }
 
     fn waker(&mut self, token: Token) -> Result<Waker, Error> {

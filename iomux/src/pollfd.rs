@@ -111,6 +111,11 @@ impl<'fd> PollFd<'fd> {
         self.0.resume();
     }
 
+    #[inline]
+    pub(crate) fn is_armed(&self) -> bool {
+        self.0.is_armed()
+    }
+
     /// Whether there is an fd here that the kernel passes over.
     #[inline]
     #[must_use]

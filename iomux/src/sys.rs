@@ -65,6 +65,12 @@ impl<'fd> Entry<'fd> {
         self.raw.fd == -1
     }
 
+    /// Whether there is an fd here that the kernel looks at.
+    #[inline]
+    pub(crate) fn is_armed(&self) -> bool {
+        self.raw.fd >= 0
+    }
+
     #[inline]
     pub(crate) fn is_paused(&self) -> bool {
         self.raw.fd < 0 && !self.is_vacant()

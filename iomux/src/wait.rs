@@ -84,8 +84,20 @@ impl Calls {
     }
 
     /// A wait that goes on after an interruption, until its time has passed.
+    #[inline]
     pub(crate) fn wait(&self, fds: &mut [PollFd<'_>], timeout: Timeout) -> Result<usize, Error> {
-        if timeout == Timeout::Infinite && fds.iter().all(|slot| slot.is_vacant() || slot.is_paused()) {
+        let ms = match timeout {
+            Timeout::Nowait => 0,
+            Timeout::Infinite if fds.iter().any(PollFd::is_armed) => -1,
+            _ => return self.wait_with_care(fds, timeout),
+        };
+        // What a refusal or an interruption means is found out with care.
+        sys::poll(fds, ms).or_else(|_| self.wait_with_care(fds, timeout))
+    }
+
+    #[cold]
+    fn wait_with_care(&self, fds: &mut [PollFd<'_>], timeout: Timeout) -> Result<usize, Error> {
+        if timeout == Timeout::Infinite && !fds.iter().any(PollFd::is_armed) {
             wipe(fds);
             return Err(Error::NothingToWaitFor);
         }

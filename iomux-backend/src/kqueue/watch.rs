@@ -1,6 +1,7 @@
 //! What kqueue can wait for beside fds that are ready: timers, signals, processes, files, the program itself.
 
 use super::Kqueue;
+use super::notice::{FileChanges, Notice, Watched};
 use super::sys::Kevent;
 use crate::error::Error;
 use crate::event::Token;
@@ -8,90 +9,11 @@ use crate::kqueue_system::{LONGEST_TIMER, TIMER};
 use iomux::Signal;
 use iomux_sys::errno::{EINVAL, ENOENT};
 use iomux_sys::kqueue::{
-    self as c, EV_ADD, EV_CLEAR, EV_DELETE, EV_ONESHOT, EVFILT_PROC, EVFILT_SIGNAL, EVFILT_TIMER,
-    EVFILT_USER, EVFILT_VNODE, NOTE_EXIT, NOTE_TRIGGER, data_t, filter_t, flags_t,
+    EV_ADD, EV_CLEAR, EV_DELETE, EV_ONESHOT, EVFILT_PROC, EVFILT_SIGNAL, EVFILT_TIMER, EVFILT_USER,
+    EVFILT_VNODE, NOTE_EXIT, NOTE_TRIGGER, data_t, filter_t, flags_t,
 };
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
-
-/// What is watched, by a name that is given once: two timers have two numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Watched {
-    /// A timer, by the number that the caller gave it.
-    Timer(usize),
-    /// A signal that is sent to this process.
-    Signal(Signal),
-    /// A process, by its number, until it exits.
-    Exit(u32),
-    /// A file, by the number of an fd of it.
-    File(RawFd),
-    /// What the program itself triggers, by the number that the caller gave it.
-    User(usize),
-}
-
-bitflags::bitflags! {
-    /// What may happen to a file: [`Kqueue::watch_file`].
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    pub struct FileChanges: u32 {
-        /// `NOTE_DELETE`: it was unlinked.
-        const DELETE = c::NOTE_DELETE;
-        /// `NOTE_WRITE`: it was written.
-        const WRITE = c::NOTE_WRITE;
-        /// `NOTE_EXTEND`: it grew.
-        const EXTEND = c::NOTE_EXTEND;
-        /// `NOTE_ATTRIB`: its attributes changed.
-        const ATTRIBUTES = c::NOTE_ATTRIB;
-        /// `NOTE_LINK`: the number of its links changed.
-        const LINK = c::NOTE_LINK;
-        /// `NOTE_RENAME`: it was renamed.
-        const RENAME = c::NOTE_RENAME;
-
-        // Whatever else a kernel reports is a bit like any other.
-        const _ = !0;
-    }
-}
-
-/// What happened to what is watched: [`Kqueue::notices`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Notice {
-    token: Token,
-    watched: Watched,
-    data: i64,
-    fflags: u32,
-}
-
-impl Notice {
-    /// The token that it is watched with.
-    #[must_use]
-    pub fn token(&self) -> Token {
-        self.token
-    }
-
-    /// What is watched.
-    #[must_use]
-    pub fn watched(&self) -> Watched {
-        self.watched
-    }
-
-    /// How often it happened since the last notice: a timer ran out, a signal was sent. Of others it is 1.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        match self.watched {
-            Watched::Timer(_) | Watched::Signal(_) => u64::try_from(self.data).unwrap_or(1).max(1),
-            _ => 1,
-        }
-    }
-
-    /// What happened to a file; of others it is nothing.
-    #[must_use]
-    pub fn changes(&self) -> FileChanges {
-        match self.watched {
-            Watched::File(_) => FileChanges::from_bits_retain(self.fflags),
-            _ => FileChanges::empty(),
-        }
-    }
-}
 
 /// One of what is watched.
 #[derive(Clone, Copy, Debug)]
