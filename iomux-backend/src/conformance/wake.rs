@@ -91,9 +91,11 @@ pub(super) fn several_wakers_have_their_own_tokens<B: Backend>() {
     assert!(rig.only(10).is_readable());
     first.wake();
     assert!(rig.only(9).is_readable());
-    first.wake();
-    second.wake();
-    assert_eq!(rig.tokens(), [9, 10]);
+    for _ in 0..3 {
+        first.wake();
+        second.wake();
+        assert_eq!(rig.tokens(), [9, 10]);
+    }
     rig.silent();
 }
 

@@ -252,6 +252,17 @@ mod tests {
     }
 
     #[test]
+    fn a_waker_with_the_number_of_a_source_that_was_closed_is_not_changed_for_it() {
+        let mut registrations = Registrations::new();
+        registrations.reserve(5).unwrap();
+        registrations.told(5, Asked::of_source(1, EPOLLIN));
+        assert!(registrations.defer(5, 2, EPOLLOUT));
+        registrations.told(5, Asked::of_waker(3, EPOLLIN));
+        assert!(!registrations.has_changes());
+        assert_eq!(registrations.count(), 1);
+    }
+
+    #[test]
     fn what_was_removed_is_not_counted() {
         let mut registrations = Registrations::new();
         for fd in 0..3 {
