@@ -48,8 +48,16 @@ pub(super) fn asked(interest: Interest) -> Option<u32> {
 }
 
 fn asked_bit_by_bit(interest: Interest) -> u32 {
-    let asked = BITS.iter().filter(|(poll, _)| interest.bits() & poll == *poll);
-    asked.fold(0, |all, (_, epoll)| all | epoll)
+    let mut left = interest.bits();
+    let mut asked = 0;
+    for (poll, epoll) in BITS {
+        // Each bit once: where POLLWRNORM is POLLOUT, EPOLLWRNORM would be asked for too.
+        if left & poll != 0 {
+            left &= !poll;
+            asked |= epoll;
+        }
+    }
+    asked
 }
 
 /// Marks poll's own bits among epoll's, where they differ: epoll reports no such bit.
