@@ -34,6 +34,14 @@ macro_rules! backends {
         native $native:ident;
         $($(#[$doc:meta])* $backend:ident { $($name:literal => $create:expr,)* })*
     ) => {
+        use crate::any::ByNameError;
+        use crate::error::Error;
+        use crate::event::{Events, Token};
+        use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
+        use crate::waker::Waker;
+        use iomux::{Interest, SigSet, Timeout};
+        use std::os::fd::BorrowedFd;
+
         /// The best multiplexer of this system.
         pub type Native<'fd> = $native<'fd>;
 

@@ -1,15 +1,8 @@
 //! The backends of Linux with libkqueue.
 
-use crate::any::ByNameError;
 use crate::epoll::Epoll;
-use crate::error::Error;
-use crate::event::{Events, Token};
 use crate::kqueue::Kqueue;
-use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 use crate::poll::Poll;
-use crate::waker::Waker;
-use iomux::{Interest, SigSet, Timeout};
-use std::os::fd::BorrowedFd;
 
 /// A multiplexer of the best kind that this system has, with nothing registered.
 ///

@@ -1,13 +1,6 @@
 //! The backends of a system that has poll(2) alone.
 
-use crate::any::ByNameError;
-use crate::error::Error;
-use crate::event::{Events, Token};
-use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 use crate::poll::Poll;
-use crate::waker::Waker;
-use iomux::{Interest, SigSet, Timeout};
-use std::os::fd::BorrowedFd;
 
 /// A multiplexer of the best kind that this system has, with nothing registered.
 ///
