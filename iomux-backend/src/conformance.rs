@@ -255,6 +255,7 @@ suite! { $
         a_masked_wait_until_a_time_ends_then
         a_masked_wait_of_no_time_lets_a_signal_through
         a_masked_wait_hears_a_wake_once
+        a_masked_wait_sees_what_was_modified
         an_endless_masked_wait_ends_when_something_is_ready
         an_endless_masked_wait_for_nothing_is_ended_by_a_signal
         in_masked_waits_signals_and_sources_starve_neither

@@ -56,9 +56,11 @@ bitflags::bitflags! {
 /// # Platform notes
 /// [epoll(7)](https://man7.org/linux/man-pages/man7/epoll.7.html). Files that are always ready (regular files,
 /// directories) are [`Error::NotPollable`]: read them without waiting, or give them to [`Poll`](crate::Poll).
-/// epoll watches the open file behind an fd: where an fd was closed while registered, which safe code can't do,
-/// and a dup(2) of it is still open, it goes on reporting, and [`deregister`](Multiplexer::deregister) is an error. A
-/// child made by fork(2) shares the set with its parent: what one of them changes, it changes for both.
+/// epoll watches the open file behind an fd: where an fd was closed while registered, or another file put under its
+/// number (dup2(2) over stdin, for one), and a dup(2) of it is still open, it goes on reporting under the old token, and
+/// nobody can take it out: [`deregister`](Multiplexer::deregister) first. A child made by fork(2) shares the set with its
+/// parent: what one of them changes, it changes for both. Whether the kernel has epoll_pwait2(2) each `Epoll` finds out
+/// for itself, by the first wait that needs it.
 ///
 /// ```
 /// use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Timeout, Token};
@@ -181,8 +183,8 @@ impl<'fd> Epoll<'fd> {
     /// ```
     ///
     /// # Errors
-    /// As [`register`](Multiplexer::register), and [`Error::Unsupported`] for `EXCLUSIVE` with another interest than to
-    /// read and write, with one-shot, or for the fd of an epoll.
+    /// As [`register`](Multiplexer::register), and [`Error::Unsupported`] for a flag without a name, and for `EXCLUSIVE`
+    /// with another interest than to read and write, with one-shot, or for the fd of an epoll.
     #[doc(alias = "epoll_ctl")]
     pub fn register_with(
         &mut self,
@@ -192,6 +194,9 @@ impl<'fd> Epoll<'fd> {
         mode: Mode,
         flags: EpollFlags,
     ) -> Result<(), Error> {
+        if !EpollFlags::all().contains(flags) {
+            return Err(Error::Unsupported { what: "a flag without a name", backend: NAME });
+        }
         let asked = asked(token, interest, mode, flags.bits())?;
         let fd = fd.as_raw_fd();
         if self.registrations.is_registered(fd) {

@@ -185,7 +185,8 @@ pub trait Multiplexer<'fd> {
     /// [`SigSet::full`] none does, but for SIGKILL: that wait never returns.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] when a handler has run: no event is reported then, and none is lost.
+    /// [`Error::Interrupted`] when a handler has run: no event is reported then, and none is lost. (Over epoll also when
+    /// the process was stopped and goes on, signal(7).)
     /// [`Error::Unsupported`] where the mechanism has no mask ([`Capabilities::MASK`]). Otherwise as
     /// [`wait`](Self::wait).
     fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {

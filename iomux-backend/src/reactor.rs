@@ -35,7 +35,8 @@ const EVENTS: usize = 1024;
 ///
 /// What is ready comes one by one from [`next_ready`](Self::next_ready); between two, anything may be
 /// inserted, changed and removed. An event of a source that has been removed meanwhile is not reported,
-/// least of all under the key of another that has taken its place.
+/// least of all under the key of another that has taken its place. That holds for as long as nobody puts another file
+/// under the number of a source that is registered, as dup2(2) over stdin does.
 ///
 /// ```
 /// use iomux_backend::{Interest, Mode, Reactor, Timeout};

@@ -1,5 +1,7 @@
 //! What only epoll has: changes that wait for the wait, files that it refuses, its flags, and nesting.
 
+mod lost;
+
 use crate::support::{full_pipe, skip};
 use iomux_backend::{
     BusyPoll, Capabilities, Epoll, EpollFlags, Error, Events, Interest, Mode, Multiplexer, Poll, Readiness,
@@ -318,65 +320,43 @@ fn a_masked_wait_reports_what_is_lost_and_what_is_ready() {
     }
 }
 
-/// An epoll with a change of an fd that was closed: the next wait finds it lost.
-fn with_a_lost_source(number: i32) -> (Epoll<'static>, RawFd) {
+#[test]
+fn a_flag_without_a_name_is_unsupported_and_registers_nothing() {
     let (reader, _writer) = full_pipe();
+    let other = reader.try_clone().unwrap();
     let mut epoll = Epoll::new().unwrap();
-    let closed = far_away(&reader, number);
-    let fd = closed.as_raw_fd();
-    register(&mut epoll, fd, 1, Interest::empty(), Mode::Level);
-    drop(closed);
-    epoll.modify(by_number(fd), Token(1), READABLE, Mode::Level).unwrap();
-    (epoll, fd)
-}
-
-#[test]
-fn what_is_lost_ends_an_endless_wait() {
+    epoll.register(other.as_fd(), Token(1), Interest::empty(), Mode::Level).unwrap();
+    epoll.modify(other.as_fd(), Token(2), READABLE, Mode::Level).unwrap();
+    let unnamed = (0..32).map(|bit| 1 << bit).filter(|bit| EpollFlags::all().bits() & bit == 0);
+    for flags in unnamed.map(EpollFlags::from_bits_retain) {
+        let answer = epoll.register_with(reader.as_fd(), Token(0), READABLE, Mode::Level, flags);
+        assert_eq!(answer, Err(Error::Unsupported { what: "a flag without a name", backend: "epoll" }));
+        assert_eq!(epoll.deregister(reader.as_fd()), Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
+    }
     let mut events = Events::with_capacity(4);
-    let (mut epoll, _) = with_a_lost_source(50);
-    assert_eq!(epoll.wait(&mut events, Timeout::Infinite), Ok(1));
-    let (mut epoll, _) = with_a_lost_source(51);
-    assert_eq!(epoll.wait_masked(&mut events, Timeout::Infinite, &SigSet::empty()), Ok(1));
+    assert_eq!(epoll.wait(&mut events, Timeout::Nowait), Ok(1));
+    assert_eq!(events.get(0).map(|event| event.token()), Some(Token(2)), "the other's change");
 }
 
 #[test]
-fn what_is_lost_is_deregistered_without_an_error_also_when_it_was_modified_since() {
-    let (mut epoll, fd) = with_a_lost_source(60);
-    assert_eq!(seen(&mut epoll, &mut Events::with_capacity(1)), [(1, Readiness::INVALID)]);
-    epoll.modify(by_number(fd), Token(2), WRITABLE, Mode::Level).unwrap();
-    assert_eq!(epoll.deregister(by_number(fd)), Ok(()));
-}
-
-#[test]
-fn an_interrupted_masked_wait_does_not_lose_what_is_lost() {
-    let (mut epoll, _) = with_a_lost_source(70);
-    signal_hook::flag::register(libc::SIGUSR1, std::sync::Arc::default()).unwrap();
-    let blocked = SigSet::from(iomux::Signal::USR1).block().unwrap();
-    // SAFETY: asks for nothing.
-    let this = unsafe { libc::pthread_self() };
-    // SAFETY: the thread is this one, and has a handler.
-    assert_eq!(unsafe { libc::pthread_kill(this, libc::SIGUSR1) }, 0);
-    let mut events = Events::with_capacity(4);
-    let answer = epoll.wait_masked(&mut events, Timeout::Infinite, &blocked.wait_mask());
-    assert_eq!((answer, events.len()), (Err(Error::Interrupted), 0));
-    assert_eq!(seen(&mut epoll, &mut events), [(1, Readiness::INVALID)]);
-}
-
-#[test]
-fn a_modify_that_fails_changes_nothing() {
+fn a_thousand_changes_wait_for_the_wait() {
     let (reader, _writer) = full_pipe();
+    let copies: Vec<_> = (0..1000).map_while(|_| reader.try_clone().ok()).collect();
     let mut epoll = Epoll::new().unwrap();
-    let closed = far_away(&reader, 80);
-    let fd = closed.as_raw_fd();
-    register(&mut epoll, fd, 1, READABLE, Mode::Level);
-    drop(closed);
-    drop(reader);
-    let answer = epoll.modify(by_number(fd), Token(2), WRITABLE, Mode::OneShot);
-    assert_eq!(answer, Err(Error::Os { call: "epoll_ctl", code: libc::EBADF }));
-    epoll.modify(by_number(fd), Token(1), READABLE, Mode::Level).unwrap();
-    assert_eq!(
-        seen(&mut epoll, &mut Events::with_capacity(1)),
-        [],
-        "as it was, so the kernel is told nothing"
-    );
+    for (token, copy) in copies.iter().enumerate() {
+        epoll.register(copy.as_fd(), Token(token), Interest::empty(), Mode::Level).unwrap();
+    }
+    for (token, copy) in copies.iter().enumerate() {
+        epoll.modify(copy.as_fd(), Token(token + 5000), READABLE, Mode::Level).unwrap();
+    }
+    for copy in copies.iter().step_by(3) {
+        epoll.deregister(copy.as_fd()).unwrap();
+    }
+    let mut events = Events::with_capacity(2000);
+    epoll.wait(&mut events, Timeout::Nowait).unwrap();
+    let mut found: Vec<usize> = events.iter().map(|event| event.token().0).collect();
+    found.sort_unstable();
+    let left: Vec<usize> =
+        (0..copies.len()).filter(|token| token % 3 != 0).map(|token| token + 5000).collect();
+    assert!(found == left, "{} of {}", found.len(), left.len());
 }

@@ -21,10 +21,10 @@ pub(crate) fn traced(name: &str, calls: &str) -> Option<String> {
     under_strace(name, &[&format!("trace={calls}")])
 }
 
-/// As [`traced`], where each of `call` fails with `error` and is not made.
+/// As [`traced`], where calls are not made, but answered as `injection` says (strace(1), `-e inject`).
 #[cfg(target_os = "linux")]
-pub(crate) fn sandboxed(name: &str, calls: &str, call: &str, error: &str) -> Option<String> {
-    under_strace(name, &[&format!("trace={calls}"), &format!("inject={call}:error={error}")])
+pub(crate) fn sandboxed(name: &str, calls: &str, injection: &str) -> Option<String> {
+    under_strace(name, &[&format!("trace={calls}"), &format!("inject={injection}")])
 }
 
 fn under_strace(name: &str, expressions: &[&str]) -> Option<String> {

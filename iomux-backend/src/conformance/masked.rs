@@ -169,6 +169,21 @@ pub(super) fn a_masked_wait_of_no_time_lets_a_signal_through<B: Backend>() {
     assert_eq!(handler.runs(), 1);
 }
 
+pub(super) fn a_masked_wait_sees_what_was_modified<B: Backend>() {
+    if lacks::<B>("a_masked_wait_sees_what_was_modified", Capabilities::MASK) {
+        return;
+    }
+    let (reader, _writer) = full_pipe();
+    let mut rig = Rig::<B>::new();
+    rig.watch(&reader, 1, Interest::empty());
+    for token in [2, 3] {
+        rig.modify(&reader, token, READABLE, Mode::Level);
+        assert_eq!(rig.masked(LIMIT, &SigSet::empty()).map(|seen| seen.len()), Ok(1));
+        rig.modify(&reader, token, Interest::empty(), Mode::Level);
+        assert_eq!(rig.masked(Timeout::Nowait, &SigSet::empty()), Ok(vec![]));
+    }
+}
+
 pub(super) fn a_masked_wait_hears_a_wake_once<B: Backend>() {
     if lacks::<B>("a_masked_wait_hears_a_wake_once", Capabilities::MASK | Capabilities::WAKER) {
         return;

@@ -2,7 +2,7 @@
 
 use super::rig::{LIMIT, Rig, empty_pipe, full_pipe};
 use super::{Backend, lacks};
-use crate::{Capabilities, Error, Interest, Mode, Multiplexer, Readiness, Token, Waker};
+use crate::{Capabilities, Error, Interest, Mode, Multiplexer, Readiness, Timeout, Token, Waker};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -49,6 +49,11 @@ pub(super) fn a_wake_is_reported_once<B: Backend>() {
         waker.wake();
         assert!(rig.only(9).is_readable());
         rig.silent();
+    }
+    for _ in 0..3 {
+        waker.wake();
+        assert_eq!(rig.wait(Timeout::Infinite).len(), 1, "a wait of another kind");
+        assert_eq!(rig.wait(Timeout::Nowait), []);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::ioctl;
 use core::ffi::c_int;
 use iomux_sys::epoll_params::{EPIOCGPARAMS, EPIOCSPARAMS, epoll_params};
-use iomux_sys::errno::{ENOSYS, ENOTTY};
+use iomux_sys::errno::{ENOSYS, ENOTTY, EOPNOTSUPP};
 use std::time::Duration;
 
 /// How an epoll polls the network cards of its sockets before it sleeps, `struct epoll_params`.
@@ -64,8 +64,22 @@ impl Epoll<'_> {
 
 fn failed(code: c_int) -> Error {
     match code {
-        // An emulator that does not know the request says ENOSYS.
-        ENOTTY | ENOSYS => Error::Unsupported { what: "busy-polling", backend: NAME },
+        // Before Linux 6.9, or built without network busy-polling; an emulator says ENOSYS.
+        ENOTTY | EOPNOTSUPP | ENOSYS => Error::Unsupported { what: "busy-polling", backend: NAME },
         code => Error::Os { call: "ioctl", code },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use iomux_sys::errno::EINVAL;
+
+    #[test]
+    fn a_kernel_without_it_is_told_from_a_refusal() {
+        for code in [ENOTTY, EOPNOTSUPP, ENOSYS] {
+            assert_eq!(failed(code), Error::Unsupported { what: "busy-polling", backend: NAME });
+        }
+        assert_eq!(failed(EINVAL), Error::Os { call: "ioctl", code: EINVAL });
     }
 }

@@ -18,7 +18,7 @@ const REGISTERED: u32 = 1 << 16;
 const WAKER: u32 = 1 << 17;
 /// The kernel has not been told of the last change.
 const DEFERRED: u32 = 1 << 18;
-/// The kernel has no such registration any more.
+/// The kernel has no registration of that file under that number any more.
 const LOST: u32 = 1 << 19;
 const FLAGS: u32 = REGISTERED | WAKER | DEFERRED | LOST;
 

@@ -9,6 +9,9 @@ use std::os::fd::{AsFd, OwnedFd};
 impl Epoll<'_> {
     /// An fd of this epoll, for another multiplexer to wait for: it is readable when something is ready here.
     ///
+    /// Deregister it there and drop it with this epoll: what is registered outlives this in it, is ready for ever, and
+    /// nobody can take its events.
+    ///
     /// What was modified so far is told to the kernel first, and what is modified from here on at once, since
     /// the other one would not see a change that waits for the next wait here.
     ///

@@ -118,7 +118,7 @@ fn where_epoll_pwait2_fails_it_is_called_once_and_no_wait_is_early() {
     }
     for error in ["ENOSYS", "EPERM", "EOPNOTSUPP"] {
         let calls = "epoll_wait,epoll_pwait,epoll_pwait2";
-        let Some(trace) = sandboxed(NAME, calls, "epoll_pwait2", error) else { return };
+        let Some(trace) = sandboxed(NAME, calls, &format!("epoll_pwait2:error={error}")) else { return };
         let count = |call: &str| trace.matches(call).count();
         assert_eq!(count("epoll_pwait2("), 1, "{error}: {trace}");
         assert_eq!(count("epoll_wait(") + count("epoll_pwait("), 4, "{error}: {trace}");
@@ -126,4 +126,41 @@ fn where_epoll_pwait2_fails_it_is_called_once_and_no_wait_is_early() {
             assert_eq!(count(ms), 1, "{error}: {trace}");
         }
     }
+}
+
+#[test]
+fn an_interruption_when_the_time_is_over_is_followed_by_a_look() {
+    const NAME: &str = "traced::epoll::an_interruption_when_the_time_is_over_is_followed_by_a_look";
+    if is_traced() {
+        let (reader, _writer) = full_pipe();
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+        let over = Timeout::Until(Instant::now());
+        assert_eq!(epoll.wait(&mut Events::with_capacity(1), over), Ok(1));
+        return;
+    }
+    let calls = "epoll_wait,epoll_pwait,epoll_pwait2";
+    // The first of each.
+    let Some(trace) = sandboxed(NAME, calls, &format!("{calls}:error=EINTR:when=1")) else { return };
+    assert!(trace.contains("INJECTED"), "{trace}");
+}
+
+#[test]
+fn a_masked_wait_that_the_kernel_ends_early_goes_on() {
+    const NAME: &str = "traced::epoll::a_masked_wait_that_the_kernel_ends_early_goes_on";
+    const TIME: Duration = Duration::from_millis(20);
+    if is_traced() {
+        let (reader, _writer) = io::pipe().unwrap();
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+        let begin = Instant::now();
+        let answer = epoll.wait_masked(&mut Events::with_capacity(1), TIME.into(), &SigSet::empty());
+        assert_eq!(answer, Ok(0));
+        assert!(begin.elapsed() >= TIME);
+        return;
+    }
+    let Some(trace) = sandboxed(NAME, "epoll_pwait,epoll_pwait2", "epoll_pwait:retval=0:when=1") else {
+        return;
+    };
+    assert_eq!(trace.matches("INJECTED").count(), 1, "{trace}");
 }
