@@ -51,14 +51,15 @@ bitflags::bitflags! {
 /// the kernel not know the fd any more then, that is an `INVALID` event. In other modes `modify` tells the
 /// kernel at once, since it arms the registration again.
 ///
-/// It takes 12 bytes for each fd number up to the highest, and 32 for each deferred change.
+/// It takes 12 bytes for each fd number up to the highest, and 32 for each deferred change (8 and 24 on 32-bit processors).
 ///
 /// # Platform notes
 /// [epoll(7)](https://man7.org/linux/man-pages/man7/epoll.7.html). Files that are always ready (regular files,
 /// directories) are [`Error::NotPollable`]: read them without waiting, or give them to [`Poll`](crate::Poll).
 /// epoll watches the open file behind an fd: where an fd was closed while registered, or another file put under its
 /// number (dup2(2) over stdin, for one), and a dup(2) of it is still open, it goes on reporting under the old token, and
-/// nobody can take it out: [`deregister`](Multiplexer::deregister) first. A child made by fork(2) shares the set with its
+/// nobody can take it out ([`deregister`](Multiplexer::deregister) is an error, unless `INVALID` was reported before):
+/// deregister first. A child made by fork(2) shares the set with its
 /// parent: what one of them changes, it changes for both. Whether the kernel has epoll_pwait2(2) each `Epoll` finds out
 /// for itself, by the first wait that needs it.
 ///

@@ -123,7 +123,7 @@ pub trait Multiplexer<'fd> {
     /// # Safety
     /// `fd` stays open until [`deregister`](Self::deregister) has returned, or this multiplexer is gone.
     ///
-    /// Where that is broken, a backend is to do no harm: at most one `INVALID` event, then nothing.
+    /// Where that is broken, a backend is to do no harm: at most one `INVALID` event, then nothing until it is modified.
     ///
     /// # Errors
     /// As [`register`](Self::register).

@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, OwnedFd};
 impl Epoll<'_> {
     /// An fd of this epoll, for another multiplexer to wait for: it is readable when something is ready here.
     ///
-    /// Deregister it there and drop it with this epoll: what is registered outlives this in it, is ready for ever, and
-    /// nobody can take its events.
+    /// Deregister it there when this epoll is dropped: what is open elsewhere, a dup(2) of a source or the fd of a
+    /// [`Waker`](crate::Waker), goes on making it readable, and nobody can take those events.
     ///
     /// What was modified so far is told to the kernel first, and what is modified from here on at once, since
     /// the other one would not see a change that waits for the next wait here.
