@@ -27,7 +27,7 @@ impl Place {
     }
 
     /// The same, at an index, of which there are fewer than fd numbers: less than 2^30.
-    #[allow(clippy::cast_possible_truncation, reason = "below 2^30, as `Places::insert` sees to")]
+    #[allow(clippy::cast_possible_truncation, reason = "below 2^30, as `Places::reserve` sees to")]
     #[inline]
     pub(crate) fn at(self, index: usize) -> Self {
         Self(self.0 & !Self::INDEX | index as u32 & Self::INDEX)
@@ -47,18 +47,13 @@ impl Place {
     pub(crate) fn is_one_shot(self) -> bool {
         self.0 & Self::ONE_SHOT.0 != 0
     }
-
-    #[inline]
-    pub(crate) fn is_waker(self) -> bool {
-        self.0 & Self::WAKER.0 != 0
-    }
 }
 
 /// The places of all registered fds, by number.
 #[derive(Debug)]
 pub(crate) struct Places(Vec<u32>);
 
-/// No place: an index that `Places::insert` never gives out.
+/// No place: an index that no registration has.
 const NOWHERE: u32 = u32::MAX;
 
 impl Places {
@@ -68,14 +63,31 @@ impl Places {
 
     #[inline]
     pub(crate) fn get(&self, fd: RawFd) -> Option<Place> {
-        let fd = usize::try_from(fd).ok()?;
-        self.0.get(fd).filter(|&&place| place != NOWHERE).map(|&place| Place(place))
+        match self.0.get(index(fd)) {
+            Some(&place) if place != NOWHERE => Some(Place(place)),
+            _ => None,
+        }
     }
 
-    pub(crate) fn insert(&mut self, fd: RawFd, place: Place) -> Result<(), Error> {
-        let Ok(number) = usize::try_from(fd) else {
-            return Err(Error::NegativeFd { fd });
-        };
+    /// The place of an fd that is the caller's own.
+    #[inline]
+    pub(crate) fn source(&self, fd: RawFd) -> Option<Place> {
+        match self.0.get(index(fd)) {
+            // No place has the bit of a waker, too.
+            Some(&place) if place & Place::WAKER.0 == 0 => Some(Place(place)),
+            _ => None,
+        }
+    }
+
+    /// Whether `set` would keep the place of `fd`, without `reserve`.
+    #[inline]
+    pub(crate) fn has_room_for(&self, fd: RawFd) -> bool {
+        index(fd) < self.0.len()
+    }
+
+    /// Makes room for the place of `fd`.
+    pub(crate) fn reserve(&mut self, fd: RawFd) -> Result<(), Error> {
+        let number = usize::try_from(fd).map_err(|_| Error::NegativeFd { fd })?;
         if number >= Place::INDEX as usize {
             return Err(Error::OutOfMemory);
         }
@@ -86,13 +98,13 @@ impl Places {
             }
             self.0.resize(number + 1, NOWHERE);
         }
-        self.0[number] = place.0;
         Ok(())
     }
 
-    /// Changes the place of a registered fd.
+    /// Sets the place of an fd that there is room for.
+    #[inline]
     pub(crate) fn set(&mut self, fd: RawFd, place: Place) {
-        if let Some(entry) = usize::try_from(fd).ok().and_then(|fd| self.0.get_mut(fd)) {
+        if let Some(entry) = self.0.get_mut(index(fd)) {
             *entry = place.0;
         }
     }
@@ -104,7 +116,15 @@ impl Places {
         }
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, fd: RawFd) {
         self.set(fd, Place(NOWHERE));
     }
+}
+
+/// Where the place of `fd` is; of a negative number, past every end.
+#[inline]
+#[allow(clippy::cast_sign_loss, reason = "as it is meant")]
+fn index(fd: RawFd) -> usize {
+    fd as usize
 }

@@ -76,14 +76,29 @@ impl Poll<'_> {
 }
 
 impl<'fd> Poll<'fd> {
-    fn insert(&mut self, slot: PollFd<'fd>, token: Token, place: Place) -> Result<(), Error> {
-        let fd = slot.fd().map_or(-1, |fd| fd.as_raw_fd());
-        grow(&mut self.fds)?;
-        grow(&mut self.tokens)?;
-        self.places.insert(fd, place.at(self.fds.len()))?;
+    #[inline]
+    fn insert(&mut self, fd: RawFd, slot: PollFd<'fd>, token: Token, place: Place) -> Result<(), Error> {
+        if !self.has_room_for(fd) {
+            self.make_room_for(fd)?;
+        }
+        self.places.set(fd, place.at(self.fds.len()));
         self.fds.push(slot);
         self.tokens.push(token);
         Ok(())
+    }
+
+    #[inline]
+    fn has_room_for(&self, fd: RawFd) -> bool {
+        self.fds.len() < self.fds.capacity()
+            && self.tokens.len() < self.tokens.capacity()
+            && self.places.has_room_for(fd)
+    }
+
+    #[cold]
+    fn make_room_for(&mut self, fd: RawFd) -> Result<(), Error> {
+        grow(&mut self.fds)?;
+        grow(&mut self.tokens)?;
+        self.places.reserve(fd)
     }
 
     /// Forgets who had this number before: a source that was closed though it was registered.
@@ -96,6 +111,7 @@ impl<'fd> Poll<'fd> {
 
     /// Takes the registration at `index` out, without a hole, and without taking its turn from one that
     /// did not fit into the last buffer.
+    #[inline]
     fn remove(&mut self, index: usize) {
         let mut hole = index;
         if hole < self.next {
@@ -110,10 +126,15 @@ impl<'fd> Poll<'fd> {
     }
 
     /// Moves the registration at `from` to `to`, which is given up.
+    #[inline]
     fn move_to(&mut self, from: usize, to: usize) {
-        if from == to {
-            return;
+        if from != to {
+            self.swap(from, to);
         }
+    }
+
+    #[inline(never)]
+    fn swap(&mut self, from: usize, to: usize) {
         self.fds.swap(from, to);
         self.tokens.swap(from, to);
         if let Some(fd) = self.fds[to].fd() {
@@ -122,9 +143,9 @@ impl<'fd> Poll<'fd> {
     }
 
     /// Where the caller's own fd is registered; wakers are not the caller's.
-    fn place(&self, fd: BorrowedFd<'_>) -> Result<Place, Error> {
-        let fd = fd.as_raw_fd();
-        self.places.get(fd).filter(|place| !place.is_waker()).ok_or(Error::NotRegistered { fd })
+    #[inline]
+    fn index(&self, fd: RawFd) -> Result<usize, Error> {
+        self.places.source(fd).map(Place::index).ok_or(Error::NotRegistered { fd })
     }
 
     fn poll(&mut self, timeout: Timeout) -> Result<usize, Error> {
@@ -217,11 +238,12 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         mode: Mode,
     ) -> Result<(), Error> {
         let place = Place::of(mode)?;
-        if self.places.get(fd.as_raw_fd()).is_some() {
-            return Err(Error::AlreadyRegistered { fd: fd.as_raw_fd() });
-        }
         let slot = PollFd::new(fd, interest).map_err(from_iomux)?;
-        self.insert(slot, token, place)
+        let fd = fd.as_raw_fd();
+        if self.places.get(fd).is_some() {
+            return Err(Error::AlreadyRegistered { fd });
+        }
+        self.insert(fd, slot, token, place)
     }
 
     fn modify(
@@ -231,18 +253,19 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        let changed = Place::of(mode)?;
-        let index = self.place(fd)?.index();
+        let (changed, fd) = (Place::of(mode)?, fd.as_raw_fd());
+        let index = self.index(fd)?;
         self.fds[index].set_interest(interest).map_err(from_iomux)?;
         self.fds[index].resume();
         self.tokens[index] = token;
-        self.places.set(fd.as_raw_fd(), changed.at(index));
+        self.places.set(fd, changed.at(index));
         Ok(())
     }
 
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
-        let index = self.place(fd)?.index();
-        self.places.remove(fd.as_raw_fd());
+        let fd = fd.as_raw_fd();
+        let index = self.index(fd)?;
+        self.places.remove(fd);
         self.remove(index);
         Ok(())
     }
@@ -285,10 +308,11 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         let source = WakerSource::new()?;
         let waker = source.waker();
         self.wakers.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
-        self.forget_the_earlier_owner(source.as_fd().as_raw_fd());
+        let fd = source.as_fd().as_raw_fd();
+        self.forget_the_earlier_owner(fd);
         // SAFETY: `wakers` keeps the source, and with it the fd, for as long as `fds` is polled.
-        let slot = unsafe { PollFd::from_raw(source.as_fd().as_raw_fd(), Interest::READABLE) };
-        self.insert(slot.map_err(from_iomux)?, token, Place::WAKER)?;
+        let slot = unsafe { PollFd::from_raw(fd, Interest::READABLE) };
+        self.insert(fd, slot.map_err(from_iomux)?, token, Place::WAKER)?;
         self.wakers.push(source);
         Ok(waker)
     }
