@@ -13,7 +13,6 @@ use iomux_backend::{
     Any, Capabilities, Error, Interest, Key, Mode, Multiplexer, NAMES, Reactor, SigSet, Signal, Timeout,
     by_name,
 };
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
@@ -201,9 +200,7 @@ struct Server {
 impl Server {
     fn start(options: Options) -> io::Result<Self> {
         // As many clients as the system allows, not the shell's default.
-        if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-        }
+        let _ = rlimit::increase_nofile_limit(u64::MAX);
         let Options { backend, idle, address } = options;
         let mut reactor = Reactor::with(backend, 1024);
         let is_to_end = Arc::default();

@@ -8,7 +8,6 @@
 
 use iomux_backend::{Any, Interest, Key, Mode, NAMES, Reactor, Timeout, by_name};
 use libc::EINPROGRESS;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
@@ -210,9 +209,7 @@ fn open(address: SocketAddr) -> io::Result<TcpStream> {
 
 fn run(backend: Any<'static>, options: &Options) -> io::Result<String> {
     // Where there is no limit the system may refuse to have it so; what there is may be enough.
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let deadline = Instant::now() + options.deadline;
     let address = options.address.to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
     let Options { connections, messages, .. } = options;

@@ -3,7 +3,7 @@
 
 use allocation_counter::measure;
 use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rlimit::Resource;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Mutex;
@@ -24,8 +24,8 @@ fn a_registered_fd_costs_epoll_at_most_16_bytes() {
 fn a_registered_fd_costs_at_most(most: f64, mut mux: impl Multiplexer<'static>) {
     const WANTED: usize = 100_000;
     let _alone = ONE_AT_A_TIME.lock();
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    let (_, hard) = Resource::NOFILE.get().unwrap();
+    Resource::NOFILE.set(hard, hard).unwrap();
     let (reader, _writer) = std::io::pipe().unwrap();
     let mut fds = Vec::new();
     while fds.len() < WANTED {

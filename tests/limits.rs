@@ -2,7 +2,7 @@
 
 use iomux::{Error, Interest, Readiness, Slots, Timeout, max_open_files};
 use iomux_backend::{Mode, Reactor};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rlimit::Resource;
 use std::io::{PipeReader, Write};
 use std::os::fd::AsFd;
 use std::sync::Mutex;
@@ -13,8 +13,8 @@ static LIMIT: Mutex<()> = Mutex::new(());
 #[test]
 fn a_table_larger_than_the_limit_is_polled_up_to_its_highest_slot_and_told_when_that_is_too_high() {
     let _alone = LIMIT.lock();
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, 64, hard).unwrap();
+    let (soft, hard) = Resource::NOFILE.get().unwrap();
+    Resource::NOFILE.set(64, hard).unwrap();
     assert_eq!(max_open_files(), Some(64));
 
     let (reader, mut writer) = std::io::pipe().unwrap();
@@ -28,7 +28,7 @@ fn a_table_larger_than_the_limit_is_polled_up_to_its_highest_slot_and_told_when_
     slots.set(80, reader.as_fd(), Interest::READABLE).unwrap();
     let answer = slots.poll(Timeout::Nowait);
     if answer == Ok(3) {
-        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+        Resource::NOFILE.set(soft, hard).unwrap();
         eprintln!("skipped: more slots than open files: this system's poll takes them");
         return;
     }
@@ -42,7 +42,7 @@ fn a_table_larger_than_the_limit_is_polled_up_to_its_highest_slot_and_told_when_
 
     slots.clear(80).unwrap();
     assert_eq!(slots.poll(Timeout::Nowait), Ok(2), "and it goes on once that is cleared");
-    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+    Resource::NOFILE.set(soft, hard).unwrap();
 }
 
 #[test]
@@ -52,12 +52,12 @@ fn a_waker_for_which_there_is_no_fd_is_not_counted() {
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(b"!").unwrap();
     let key = reactor.insert(reader, (), Interest::READABLE, Mode::Level).unwrap();
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, 0, hard).unwrap();
+    let (soft, hard) = Resource::NOFILE.get().unwrap();
+    Resource::NOFILE.set(0, hard).unwrap();
     assert!(matches!(reactor.waker(), Err(iomux_backend::Error::Os { .. })));
     assert!(matches!(reactor.handle(), Err(iomux_backend::Error::Os { .. })));
     assert_eq!((reactor.len(), reactor.keys().collect::<Vec<_>>()), (1, vec![key]));
-    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+    Resource::NOFILE.set(soft, hard).unwrap();
     let (waker_key, waker) = reactor.waker().unwrap();
     waker.wake();
     assert_eq!((reactor.wait(Timeout::Infinite), reactor.len()), (Ok(2), 1));

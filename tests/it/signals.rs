@@ -1,9 +1,7 @@
 //! Signals and waits: none is lost between a check and the wait, none stretches or cuts a wait.
 
-use crate::support::{empty_pipe, full_pipe, is_emulated, skip};
+use crate::support::{Thread, empty_pipe, full_pipe, is_emulated, skip};
 use iomux::{Error, HAS_PPOLL, Interest, SigSet, Signal, Slots, Timeout};
-use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
-use nix::sys::signal;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -16,10 +14,6 @@ fn handled(signal: Signal) -> Arc<AtomicBool> {
     flag
 }
 
-fn send(thread: Pthread, signal: Signal) {
-    pthread_kill(thread, signal::Signal::try_from(signal.as_raw()).unwrap()).unwrap();
-}
-
 #[test]
 fn a_signal_between_the_check_and_the_wait_is_never_lost() {
     if !HAS_PPOLL {
@@ -28,7 +22,7 @@ fn a_signal_between_the_check_and_the_wait_is_never_lost() {
     const ROUNDS: u32 = 10_000;
     let flag = handled(Signal::USR1);
     let blocked = SigSet::from(Signal::USR1).block().unwrap();
-    let waiter = pthread_self();
+    let waiter = Thread::this();
     let round = AtomicU32::new(0);
     let mut slots = Slots::with_capacity(1);
     let (reader, _writer) = empty_pipe();
@@ -43,7 +37,7 @@ fn a_signal_between_the_check_and_the_wait_is_never_lost() {
                 for _ in 0..sent % 512 {
                     std::hint::spin_loop();
                 }
-                send(waiter, Signal::USR1);
+                waiter.send(Signal::USR1);
             }
         });
         for number in 1..=ROUNDS {
@@ -63,7 +57,7 @@ fn ten_thousand_signals_a_second_neither_stretch_nor_cut_a_wait() {
     // A wait that starts anew after each signal lasts until the last one.
     const LAST_SIGNAL: Duration = Duration::from_secs(20);
     let _flag = handled(Signal::USR2);
-    let waiter = pthread_self();
+    let waiter = Thread::this();
     let (is_over, sent) = (AtomicBool::new(false), AtomicU32::new(0));
     let (reader, _writer) = empty_pipe();
     let mut slots = Slots::with_capacity(1);
@@ -76,7 +70,7 @@ fn ten_thousand_signals_a_second_neither_stretch_nor_cut_a_wait() {
                 while begin.elapsed() < due {
                     std::hint::spin_loop();
                 }
-                send(waiter, Signal::USR2);
+                waiter.send(Signal::USR2);
                 sent.fetch_add(1, Ordering::Release);
             }
         });
@@ -101,7 +95,7 @@ fn the_empty_mask_is_not_the_same_as_no_mask() {
     }
     let flag = handled(Signal::ALRM);
     let _blocked = SigSet::from(Signal::ALRM).block().unwrap();
-    send(pthread_self(), Signal::ALRM);
+    Thread::this().send(Signal::ALRM);
     let mut slots = Slots::with_capacity(1);
     assert_eq!(slots.ppoll(Duration::from_millis(1), None), Ok(0), "no mask: still blocked");
     assert!(!flag.load(Ordering::SeqCst));
@@ -119,12 +113,12 @@ fn a_full_mask_holds_signals_back_for_the_time_of_the_call() {
         return skip("a full mask", "qemu 7.2 does not deliver what arrived under ppoll's mask");
     }
     let flag = handled(Signal::IO);
-    let waiter = pthread_self();
+    let waiter = Thread::this();
     let (reader, _writer) = empty_pipe();
     let mut slots = Slots::with_capacity(1);
     slots.set(0, reader.as_fd(), Interest::READABLE).unwrap();
     std::thread::scope(|scope| {
-        scope.spawn(|| send(waiter, Signal::IO));
+        scope.spawn(|| waiter.send(Signal::IO));
         assert_eq!(slots.ppoll(Duration::from_millis(20), Some(&SigSet::full())), Ok(0));
     });
     assert!(flag.load(Ordering::SeqCst), "its handler ran once the mask was taken back");
@@ -140,7 +134,7 @@ fn a_pending_signal_is_let_through_by_a_look_that_finds_no_fd() {
     let (ready, _writer) = full_pipe();
     let mut slots = Slots::with_capacity(1);
     slots.set(0, ready.as_fd(), Interest::READABLE).unwrap();
-    send(pthread_self(), Signal::URG);
+    Thread::this().send(Signal::URG);
     if cfg!(target_os = "linux") {
         for _ in 0..1000 {
             assert_eq!(slots.ppoll(Timeout::Infinite, Some(&blocked.wait_mask())), Ok(1));

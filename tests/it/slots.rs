@@ -1,6 +1,6 @@
 //! The table: set and read by index, what is reported, and when it is forgotten.
 
-use crate::support::{empty_pipe, full_pipe};
+use crate::support::{Thread, empty_pipe, full_pipe};
 use iomux::{Error, Interest, PollFd, Readiness, SigSet, Signal, Slots, Timeout};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
@@ -228,13 +228,13 @@ fn a_poll_that_was_interrupted_reports_nothing_though_the_kernel_left_the_old_an
     assert_eq!(iomux::poll(&mut lone, Timeout::Nowait), Ok(1));
     reader.read_exact(&mut [0]).unwrap();
 
-    nix::sys::pthread::pthread_kill(nix::sys::pthread::pthread_self(), nix::sys::signal::SIGWINCH).unwrap();
+    Thread::this().send(Signal::WINCH);
     assert_eq!(slots.ppoll(Timeout::Infinite, Some(&blocked.wait_mask())), Err(Error::Interrupted));
     assert!(hit.load(std::sync::atomic::Ordering::SeqCst));
     assert_eq!(slots.readiness(0), Ok(Readiness::empty()));
     assert!(slots.ready().next().is_none() && slots.next_ready().is_none());
 
-    nix::sys::pthread::pthread_kill(nix::sys::pthread::pthread_self(), nix::sys::signal::SIGWINCH).unwrap();
+    Thread::this().send(Signal::WINCH);
     let answer = iomux::ppoll(&mut lone, Timeout::Infinite, Some(&blocked.wait_mask()));
     assert_eq!(answer, Err(Error::Interrupted));
     assert_eq!(lone[0].readiness(), Readiness::empty());

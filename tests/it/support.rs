@@ -1,5 +1,6 @@
 //! What the tests share.
 
+use iomux::Signal;
 use std::io::{self, PipeReader, PipeWriter, Write};
 
 /// Says that something was not tested, and why: on stderr, and in the file that `IOMUX_SKIPS` names.
@@ -28,4 +29,27 @@ pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
 /// A pipe with nothing in it.
 pub(crate) fn empty_pipe() -> (PipeReader, PipeWriter) {
     io::pipe().expect("a pipe")
+}
+
+/// A thread, to send signals to.
+#[derive(Clone, Copy)]
+pub(crate) struct Thread(libc::pthread_t);
+
+// SAFETY: a name, which any thread may use, also where it is a pointer, as in musl.
+unsafe impl Send for Thread {}
+// SAFETY: as above.
+unsafe impl Sync for Thread {}
+
+impl Thread {
+    pub(crate) fn this() -> Self {
+        // SAFETY: asks for nothing.
+        Self(unsafe { libc::pthread_self() })
+    }
+
+    #[track_caller]
+    pub(crate) fn send(self, signal: Signal) {
+        // SAFETY: a test's threads end before the one that they send to.
+        let answer = unsafe { libc::pthread_kill(self.0, signal.as_raw()) };
+        assert_eq!(answer, 0, "pthread_kill");
+    }
 }

@@ -1,8 +1,10 @@
 //! Registrations that the kernel has no more: what is said of them, and when.
 
 use super::{READABLE, WRITABLE, by_number, far_away, register, seen};
-use crate::support::full_pipe;
-use iomux_backend::{Epoll, Error, Events, Interest, Mode, Multiplexer, Readiness, SigSet, Timeout, Token};
+use crate::support::{Thread, full_pipe};
+use iomux_backend::{
+    Epoll, Error, Events, Interest, Mode, Multiplexer, Readiness, SigSet, Signal, Timeout, Token,
+};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -63,11 +65,8 @@ fn what_is_lost_is_deregistered_without_an_error_also_when_it_was_modified_since
 fn an_interrupted_masked_wait_does_not_lose_what_is_lost() {
     let (mut epoll, _) = with_a_lost_source(70);
     signal_hook::flag::register(libc::SIGUSR1, std::sync::Arc::default()).unwrap();
-    let blocked = SigSet::from(iomux::Signal::USR1).block().unwrap();
-    // SAFETY: asks for nothing.
-    let this = unsafe { libc::pthread_self() };
-    // SAFETY: the thread is this one, and has a handler.
-    assert_eq!(unsafe { libc::pthread_kill(this, libc::SIGUSR1) }, 0);
+    let blocked = SigSet::from(Signal::USR1).block().unwrap();
+    Thread::this().send(Signal::USR1);
     let mut events = Events::with_capacity(4);
     let answer = epoll.wait_masked(&mut events, Timeout::Infinite, &blocked.wait_mask());
     assert_eq!((answer, events.len()), (Err(Error::Interrupted), 0));
