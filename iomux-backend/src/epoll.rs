@@ -126,21 +126,26 @@ impl Epoll<'_> {
         self.epoll.as_fd()
     }
 
+    #[inline]
     fn ctl(&self, operation: c_int, fd: RawFd, asked: Asked) -> Result<(), c_int> {
         let event = epoll_event { events: asked.events(), data: asked.token() as u64 };
         sys::ctl(self.as_fd(), operation, fd, event)
     }
 
+    #[inline]
     fn add(&self, fd: RawFd, asked: Asked) -> Result<(), c_int> {
         match self.ctl(EPOLL_CTL_ADD, fd, asked) {
-            // Left behind by an fd of that number which was closed before `deregister`, and has come back
-            // for the same file: nobody else's.
-            Err(EEXIST) => {
-                self.ctl(EPOLL_CTL_DEL, fd, asked)?;
-                self.ctl(EPOLL_CTL_ADD, fd, asked)
-            }
+            Err(EEXIST) => self.replace(fd, asked),
             answer => answer,
         }
+    }
+
+    /// Registers in place of what was left behind by an fd of that number which was closed before `deregister`,
+    /// and has come back for the same file: nobody else's.
+    #[cold]
+    fn replace(&self, fd: RawFd, asked: Asked) -> Result<(), c_int> {
+        self.ctl(EPOLL_CTL_DEL, fd, asked)?;
+        self.ctl(EPOLL_CTL_ADD, fd, asked)
     }
 
     /// Tells the kernel of what was modified. What it refuses is reported in `events`, and stays where there
@@ -187,6 +192,7 @@ impl<'fd> Epoll<'fd> {
     /// As [`register`](Multiplexer::register), and [`Error::Unsupported`] for a flag without a name, and for `EXCLUSIVE`
     /// with another interest than to read and write, with one-shot, or for the fd of an epoll.
     #[doc(alias = "epoll_ctl")]
+    #[inline]
     pub fn register_with(
         &mut self,
         fd: BorrowedFd<'fd>,
@@ -196,7 +202,7 @@ impl<'fd> Epoll<'fd> {
         flags: EpollFlags,
     ) -> Result<(), Error> {
         if !EpollFlags::all().contains(flags) {
-            return Err(Error::Unsupported { what: "a flag without a name", backend: NAME });
+            return Err(unsupported("a flag without a name"));
         }
         let asked = asked(token, interest, mode, flags.bits())?;
         let fd = fd.as_raw_fd();
@@ -215,7 +221,7 @@ impl<'fd> Epoll<'fd> {
         let entry = self.registrations.source(fd)?;
         let wanted = asked(token, interest, mode, entry.events() & EPOLLWAKEUP)?;
         if (entry.events() | wanted.events()) & EPOLLEXCLUSIVE != 0 {
-            return Err(Error::Unsupported { what: "modifying to or from exclusive", backend: NAME });
+            return Err(unsupported("modifying to or from exclusive"));
         }
         self.ctl(EPOLL_CTL_MOD, fd, wanted).map_err(|code| refused(fd, wanted, code))?;
         self.registrations.told(fd, wanted);
@@ -226,8 +232,9 @@ impl<'fd> Epoll<'fd> {
 /// What is asked, or why it can't be: found without the kernel.
 #[inline]
 fn asked(token: Token, interest: Interest, mode: Mode, flags: u32) -> Result<Asked, Error> {
-    let unsupported = |what| Error::Unsupported { what, backend: NAME };
-    let events = bits::asked(interest).ok_or(unsupported("an interest without a name"))?;
+    let Some(events) = bits::asked(interest) else {
+        return Err(unsupported("an interest without a name"));
+    };
     let events = flags | events | events_of(mode);
     let goes_with_exclusive =
         EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET | EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP;
@@ -235,6 +242,11 @@ fn asked(token: Token, interest: Interest, mode: Mode, flags: u32) -> Result<Ask
         return Err(unsupported("exclusive with another interest than to read and write, or with one-shot,"));
     }
     Ok(Asked::of_source(token.0, events))
+}
+
+#[cold]
+fn unsupported(what: &'static str) -> Error {
+    Error::Unsupported { what, backend: NAME }
 }
 
 #[inline]
@@ -279,6 +291,7 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
             | Capabilities::ANY_FD
     }
 
+    #[inline]
     fn register(
         &mut self,
         fd: BorrowedFd<'fd>,
@@ -305,6 +318,7 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
         self.modify_now(fd.as_raw_fd(), token, interest, mode)
     }
 
+    #[inline]
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
         let fd = fd.as_raw_fd();
         let entry = self.registrations.source(fd)?;

@@ -92,11 +92,15 @@ impl Registrations {
 
     #[inline]
     fn entry(&self, fd: RawFd) -> Asked {
-        usize::try_from(fd).ok().and_then(|fd| self.table.get(fd)).copied().unwrap_or(Asked::NOTHING)
+        match self.table.get(index(fd)) {
+            Some(entry) => *entry,
+            None => Asked::NOTHING,
+        }
     }
 
+    #[inline]
     fn set_entry(&mut self, fd: RawFd, asked: Asked) {
-        if let Some(entry) = usize::try_from(fd).ok().and_then(|fd| self.table.get_mut(fd)) {
+        if let Some(entry) = self.table.get_mut(index(fd)) {
             *entry = asked;
         }
     }
@@ -117,14 +121,16 @@ impl Registrations {
         }
     }
 
-    /// Makes room for `fd`, an eighth more than is needed.
+    /// Makes room for `fd`.
+    #[inline]
     pub(super) fn reserve(&mut self, fd: RawFd) -> Result<(), Error> {
-        let Ok(number) = usize::try_from(fd) else {
-            return Err(Error::NegativeFd { fd });
-        };
-        if number < self.table.len() {
-            return Ok(());
-        }
+        if index(fd) < self.table.len() { Ok(()) } else { self.grow(fd) }
+    }
+
+    /// Makes room for `fd`, an eighth more than is needed.
+    #[cold]
+    fn grow(&mut self, fd: RawFd) -> Result<(), Error> {
+        let number = usize::try_from(fd).map_err(|_| Error::NegativeFd { fd })?;
         if number >= self.table.capacity() {
             let more = number + 1 - self.table.len();
             self.table.try_reserve_exact(more + number / 8).map_err(|_| Error::OutOfMemory)?;
@@ -134,6 +140,7 @@ impl Registrations {
     }
 
     /// Takes down what the kernel has been told of `fd`, for which there is room; a deferred change is void.
+    #[inline]
     pub(super) fn told(&mut self, fd: RawFd, asked: Asked) {
         let entry = self.entry(fd);
         self.count += usize::from(!entry.is(REGISTERED));
@@ -142,6 +149,7 @@ impl Registrations {
     }
 
     /// Forgets `fd`, and what was to be changed about it.
+    #[inline]
     pub(super) fn remove(&mut self, fd: RawFd) {
         let entry = self.entry(fd);
         self.count -= usize::from(entry.is(REGISTERED));
@@ -149,6 +157,7 @@ impl Registrations {
         self.set_entry(fd, Asked::NOTHING);
     }
 
+    #[inline]
     fn drop_change(&mut self, entry: Asked) {
         if entry.is(DEFERRED) {
             self.take_change(entry.word);
@@ -156,6 +165,7 @@ impl Registrations {
     }
 
     /// Takes a change out; the last one moves to its place.
+    #[inline(never)]
     fn take_change(&mut self, index: usize) {
         self.changes.swap_remove(index);
         if let Some(moved) = self.changes.get(index) {
@@ -169,9 +179,7 @@ impl Registrations {
     /// remembered, if `fd` is no source, exclusive, or there is no memory for it.
     #[inline]
     pub(super) fn defer(&mut self, fd: RawFd, token: usize, events: u32) -> bool {
-        // A negative number is past the end.
-        #[allow(clippy::cast_sign_loss, reason = "as it is meant")]
-        let Some(entry) = self.table.get_mut(fd as usize) else { return false };
+        let Some(entry) = self.table.get_mut(index(fd)) else { return false };
         let Asked { word, events: old } = *entry;
         if old & (REGISTERED | WAKER | EPOLLEXCLUSIVE) != REGISTERED {
             return false;
@@ -217,6 +225,13 @@ impl Registrations {
         let flag = if has_it { 0 } else { LOST };
         self.set_entry(fd, Asked { word: wanted.word, events: wanted.events | flag });
     }
+}
+
+/// Where the entry of `fd` is; of a negative number, past every end.
+#[inline]
+#[allow(clippy::cast_sign_loss, reason = "as it is meant")]
+fn index(fd: RawFd) -> usize {
+    fd as usize
 }
 
 #[cfg(test)]

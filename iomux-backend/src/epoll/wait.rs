@@ -123,8 +123,8 @@ impl Epoll<'_> {
     fn note_wakes(&self, events: &Events) {
         for (token, waker) in &self.wakers {
             // Edge-triggered, so it need not be read. A source with the same token costs the next wake a
-            // write that was not needed, and no more.
-            if events.iter().any(|event| event.token() == *token) {
+            // write that was not needed, and no more; a waker that is idle costs no look at the events.
+            if waker.is_pending() && events.iter().any(|event| event.token() == *token) {
                 waker.take_note();
             }
         }
