@@ -39,11 +39,6 @@ impl Place {
     }
 
     #[inline]
-    pub(crate) fn is_level(self) -> bool {
-        self.0 & !Self::INDEX == Self::LEVEL.0
-    }
-
-    #[inline]
     pub(crate) fn is_one_shot(self) -> bool {
         self.0 & Self::ONE_SHOT.0 != 0
     }
@@ -77,6 +72,12 @@ impl Places {
             Some(&place) if place & Place::WAKER.0 == 0 => Some(Place(place)),
             _ => None,
         }
+    }
+
+    /// Whether the fd is of a source that reports for as long as it is ready.
+    #[inline]
+    pub(crate) fn is_level(&self, fd: RawFd) -> bool {
+        self.0.get(index(fd)).is_some_and(|place| place & !Place::INDEX == Place::LEVEL.0)
     }
 
     /// Whether `set` would keep the place of `fd`, without `reserve`.

@@ -177,9 +177,8 @@ impl<'fd> Poll<'fd> {
                 self.next = index;
                 return false;
             }
-            let place = self.places.get(fd);
-            if readiness.is_invalid() || !place.is_some_and(Place::is_level) {
-                self.has_reported(index, fd, readiness, place);
+            if readiness.is_invalid() || !self.places.is_level(fd) {
+                self.has_reported(index, fd, readiness);
             }
             next = index + 1;
         }
@@ -188,9 +187,9 @@ impl<'fd> Poll<'fd> {
 
     /// Sees to what is not to be reported again as it is.
     #[inline(never)]
-    fn has_reported(&mut self, index: usize, fd: RawFd, readiness: Readiness, place: Option<Place>) {
+    fn has_reported(&mut self, index: usize, fd: RawFd, readiness: Readiness) {
         // A closed fd would be reported for ever, a waker's as well.
-        if readiness.is_invalid() || place.is_some_and(Place::is_one_shot) {
+        if readiness.is_invalid() || self.places.get(fd).is_some_and(Place::is_one_shot) {
             self.fds[index].pause();
         } else {
             self.drain(fd);
