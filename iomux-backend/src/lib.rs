@@ -1,4 +1,23 @@
 //! The third layer: a trait for multiplexers, poll, epoll and kqueue behind it, and the means to prove another.
+//!
+//! # Where to begin
+//! [`Reactor`] for connections that come and go; [`Multiplexer`] for a set of sources that stays, over [`native()`],
+//! [`Poll`] or [`by_name`]. poll(2) alone, as a table of slots, is [`iomux::Slots`].
+//!
+//! # Guide
+//! A page a subject, each with programs that are run by the tests:
+//! - [readiness](guide::readiness): what is reported of an fd, and what to do then.
+//! - [modes](guide::modes): level, edge, one-shot, exclusive.
+//! - [back-pressure](guide::back_pressure): what to ask for while a peer is slow, and when fds run out.
+//! - [wakers](guide::wakers): ending a wait from another thread or from a signal handler.
+//! - [signals](guide::signals): without races, also in a loop that is always busy.
+//! - [timeouts](guide::timeouts): time, timers, and how exact they are.
+//! - [closed fds](guide::closed_fds): what happens behind a multiplexer's back, and why it can't here.
+//! - [backends](guide::backends): writing one, and proving it.
+//! - [moving](guide::moving): from mio, polling, ocaml-iomux and C.
+//!
+//! # Features
+//! - `conformance`: the suite that proves a backend, and its macro `conformance!`. Off by default: it is for tests.
 
 #[macro_use]
 mod any;
@@ -6,6 +25,8 @@ mod any;
 pub mod conformance;
 mod error;
 mod event;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod multiplexer;
 mod places;
 mod poll;
