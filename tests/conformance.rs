@@ -3,7 +3,7 @@
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use iomux_backend::Epoll;
 use iomux_backend::conformance::Backend;
-use iomux_backend::{Any, Error, Multiplexer, Poll, by_name, native};
+use iomux_backend::{Any, Error, Multiplexer, Poll, Traced, by_name, native};
 
 /// A family of backends, and a test of each property of it.
 macro_rules! proved {
@@ -30,6 +30,7 @@ proved!(poll: Poll<'fd>, Ok(Poll::new()));
 proved!(poll_without_ppoll: Any<'fd>, Ok(by_name("poll-without-ppoll").expect("a name that there is")));
 proved!(trait_object: Box<dyn Multiplexer<'fd> + Send + 'fd>, Ok(Box::new(Poll::new())));
 proved!(native_trait_object: Box<dyn Multiplexer<'fd> + Send + 'fd>, Ok(Box::new(native()?)));
+proved!(traced: Traced<Poll<'fd>>, Ok(Traced::new(Poll::new())));
 #[cfg(any(target_os = "linux", target_os = "android"))]
 proved!(epoll: Epoll<'fd>, Epoll::new());
 #[cfg(any(target_os = "linux", target_os = "android"))]

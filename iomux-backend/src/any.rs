@@ -41,6 +41,7 @@ macro_rules! backends {
         use crate::waker::Waker;
         use iomux::{Interest, SigSet, Timeout};
         use std::os::fd::BorrowedFd;
+        use std::str::FromStr;
 
         /// The best multiplexer of this system.
         pub type Native<'fd> = $native<'fd>;
@@ -76,6 +77,23 @@ macro_rules! backends {
                 $($($name => Any::$backend($create),)*)*
                 _ => return Err(ByNameError::Unknown { name: name.to_owned() }),
             })
+        }
+
+        /// [`by_name`], for parsers of arguments.
+        ///
+        /// ```
+        /// use iomux_backend::{Any, Multiplexer};
+        ///
+        /// let backend: Any = "poll".parse()?;
+        /// assert_eq!(backend.name(), "poll");
+        /// # Ok::<(), iomux_backend::ByNameError>(())
+        /// ```
+        impl FromStr for Any<'_> {
+            type Err = ByNameError;
+
+            fn from_str(name: &str) -> Result<Self, ByNameError> {
+                by_name(name)
+            }
         }
 
         macro_rules! each {

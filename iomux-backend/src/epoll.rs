@@ -11,6 +11,7 @@ use crate::event::{Events, Token};
 use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 use crate::waker::{Waker, WakerSource};
 use core::ffi::c_int;
+use core::fmt;
 use iomux::{Interest, Readiness, SigSet, Timeout};
 use iomux_sys::epoll::{
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN,
@@ -35,6 +36,13 @@ bitflags::bitflags! {
         /// in silence for a process without `CAP_BLOCK_SUSPEND`.
         #[doc(alias = "EPOLLWAKEUP")]
         const WAKEUP = EPOLLWAKEUP;
+    }
+}
+
+/// The names of the flags, joined by ` | `.
+impl fmt::Display for EpollFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        bitflags::parser::to_writer(self, f)
     }
 }
 

@@ -31,6 +31,8 @@ mod multiplexer;
 mod places;
 mod poll;
 mod reactor;
+#[cfg(feature = "tracing")]
+mod traced;
 mod waker;
 
 // Never compiled: cargo-mutants reads these lines, and does not look into `cfg_if!`.
@@ -203,6 +205,8 @@ pub use multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 pub use native::{Any, NAMES, Native, by_name, native};
 pub use poll::Poll;
 pub use reactor::{Handle, InsertError, Key, Reactor, Ready, SubmitError};
+#[cfg(feature = "tracing")]
+pub use traced::Traced;
 pub use waker::{Waker, WakerSource};
 
 /// The README's programs, compiled.

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::event::{Events, Token};
 use crate::waker::Waker;
+use core::fmt;
 use iomux::{Interest, SigSet, Timeout};
 use std::os::fd::{BorrowedFd, RawFd};
 
@@ -60,6 +61,13 @@ bitflags::bitflags! {
         /// It goes on working in a child after fork(2), but for wakers: both processes would hear each
         /// other's, so make new ones in one of the two.
         const FORK = 1 << 12;
+    }
+}
+
+/// The names of the flags, joined by ` | `.
+impl fmt::Display for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        bitflags::parser::to_writer(self, f)
     }
 }
 

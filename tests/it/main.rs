@@ -1,5 +1,6 @@
 //! What the crates promise, tried from outside on real pipes, sockets, signals and threads.
 
+mod auto_traits;
 mod backend_errors;
 mod backend_model;
 mod bad_input;
@@ -15,4 +16,5 @@ mod storage;
 mod support;
 mod tidy;
 mod time;
+mod traced;
 mod waker;

@@ -1,6 +1,7 @@
 //! What is watched beside fds, and what a wait says of it.
 
 use crate::event::Token;
+use core::fmt;
 use iomux::Signal;
 use iomux_sys::kqueue as c;
 use std::os::fd::RawFd;
@@ -40,6 +41,13 @@ bitflags::bitflags! {
 
         // Whatever else a kernel reports is a bit like any other.
         const _ = !0;
+    }
+}
+
+/// The names of the flags, joined by ` | `.
+impl fmt::Display for FileChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        bitflags::parser::to_writer(self, f)
     }
 }
 
