@@ -4,9 +4,11 @@
 //! until its exec: a pipe that a test of another thread closes at that moment does not hang up yet.
 
 mod c_headers;
+mod dependencies;
 mod echo;
 mod nc;
 mod no_compile;
+mod public_api;
 mod readme;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
