@@ -3,7 +3,9 @@
 use crate::machine::{self, Machine};
 use crate::report::Report;
 use crate::runner::Runner;
-use crate::works::{addrm, build, call, chain, churn, echo, memory, scale, scan, slot, timeout, wake};
+use crate::works::{
+    addrm, build, call, chain, churn, echo, memory, returns, scale, scan, slot, timeout, wake,
+};
 use crate::{peers, plot};
 use clap::{Parser, Subcommand};
 use std::error::Error;
@@ -55,6 +57,8 @@ enum Command {
     Memory(memory::Options),
     /// A TCP echo server: requests a second, CPU, latencies
     Echo(echo::Options),
+    /// What a return costs after a system call
+    Returns,
     /// How long a clean build takes, and how many crates it has
     Build,
     /// All works but `build`, with the numbers that they have by themselves
@@ -82,6 +86,7 @@ fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
     match work {
         Command::Call(options) => call::run(runner, options),
         Command::Scan(options) => scan::run(runner, options),
+        Command::Returns => returns::run(runner),
         Command::Slot(options) => slot::run(runner, options),
         Command::Churn(options) => churn::run(runner, options),
         Command::Addrm(options) => addrm::run(runner, options),
@@ -99,8 +104,10 @@ fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
 
 /// As if each had been asked for, without any options of its own.
 fn measure_all(runner: &mut Runner) -> io::Result<()> {
-    const WORKS: [&str; 11] =
-        ["call", "scan", "slot", "churn", "addrm", "wake", "timeout", "chain", "scale", "memory", "echo"];
+    const WORKS: [&str; 12] = [
+        "call", "scan", "slot", "churn", "addrm", "wake", "timeout", "chain", "scale", "memory", "echo",
+        "returns",
+    ];
     WORKS.iter().try_for_each(|work| measure(&Options::parse_from(["iomux-bench", work]).command, runner))
 }
 

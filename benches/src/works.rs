@@ -8,6 +8,7 @@ pub(crate) mod churn;
 pub(crate) mod echo;
 pub(crate) mod life;
 pub(crate) mod memory;
+pub(crate) mod returns;
 pub(crate) mod scale;
 pub(crate) mod scan;
 pub(crate) mod slot;
