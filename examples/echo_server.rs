@@ -10,8 +10,7 @@
 
 use iomux::MaskGuard;
 use iomux_backend::{
-    Any, Capabilities, Error, Interest, Key, Mode, Multiplexer, NAMES, Reactor, SigSet, Signal, Timeout,
-    by_name,
+    Any, Capabilities, Error, Interest, Key, Mode, NAMES, Reactor, SigSet, Signal, Timeout, by_name,
 };
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Write};
@@ -348,7 +347,7 @@ fn handle_signals(
     is_to_end: &Arc<AtomicBool>,
 ) -> io::Result<Option<MaskGuard>> {
     let signals = [Signal::INT, Signal::TERM];
-    if reactor.backend().capabilities().contains(Capabilities::MASK) {
+    if reactor.capabilities().contains(Capabilities::MASK) {
         let blocked = SigSet::from_iter(signals).block()?;
         for signal in signals {
             signal_hook::flag::register(signal.as_raw(), Arc::clone(is_to_end))?;

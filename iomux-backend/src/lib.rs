@@ -17,7 +17,9 @@
 //! - [moving](guide::moving): from mio, polling, ocaml-iomux and C.
 //!
 //! # Features
-//! - `conformance`: the suite that proves a backend, and its macro `conformance!`. Off by default: it is for tests.
+//! Both are off by default.
+//! - `conformance`: the suite that proves a backend, and its macro `conformance!`: for tests.
+//! - `tracing`: `Traced`, a multiplexer around any other that tells the crate tracing of each call.
 
 #[macro_use]
 mod any;
@@ -200,7 +202,7 @@ cfg_if::cfg_if! {
 pub use any::ByNameError;
 pub use error::Error;
 pub use event::{Event, Events, Token};
-pub use iomux::{Interest, Readiness, SigSet, Signal, Timeout};
+pub use iomux::{Deadline, Interest, MaskGuard, Readiness, SigSet, Signal, Timeout};
 pub use multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 pub use native::{Any, NAMES, Native, by_name, native};
 pub use poll::Poll;

@@ -14,7 +14,7 @@ pub use key::{Key, Ready};
 
 use crate::error::Error;
 use crate::event::Events;
-use crate::multiplexer::{Mode, TrustedMultiplexer};
+use crate::multiplexer::{Capabilities, Mode, TrustedMultiplexer};
 use crate::waker::Waker;
 use crate::{Native, native};
 use handle::Inbox;
@@ -306,6 +306,19 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         }
         let (key, waker) = self.lent.waker()?;
         Ok(self.inbox.open(key, waker))
+    }
+
+    /// What its multiplexer can do.
+    ///
+    /// ```
+    /// use iomux_backend::{Capabilities, Poll, Reactor};
+    ///
+    /// let reactor = Reactor::<std::net::TcpStream, (), _>::with(Poll::new(), 64);
+    /// assert!(!reactor.capabilities().contains(Capabilities::EDGE), "poll(2) has no edges");
+    /// ```
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.backend().capabilities()
     }
 
     /// The multiplexer, to be looked at.
