@@ -8,8 +8,10 @@ mod dependencies;
 mod echo;
 mod nc;
 mod no_compile;
+mod proxy;
 mod public_api;
 mod readme;
+mod server;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod support;

@@ -1,0 +1,292 @@
+//! The proxy as a process between a client and a target, both played by the test.
+
+use crate::server::{
+    DEADLINE, MORE_THAN_FITS, Server, answer, expect, expect_end, noise, patient, reset, write_until_blocked,
+};
+use iomux::{Interest, PollFd};
+use nix::pty::openpty;
+use nix::sys::signal::Signal;
+use socket2::SockRef;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::process::Command;
+use std::time::Instant;
+
+/// A proxy, and the target that it forwards to.
+struct Forwarded {
+    proxy: Server,
+    target: TcpListener,
+}
+
+impl Forwarded {
+    #[track_caller]
+    fn new() -> Self {
+        let target = listen();
+        let proxy = Server::start("proxy", &["127.0.0.1:0", &address(&target).to_string()]);
+        Self { proxy, target }
+    }
+
+    /// A client, and the connection that the proxy has made for it. (The next that arrives is the right one
+    /// if no other client is under way.)
+    #[track_caller]
+    fn connect(&self) -> (TcpStream, TcpStream) {
+        let client = self.proxy.connect();
+        (client, accept(&self.target))
+    }
+}
+
+fn listen() -> TcpListener {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    listener
+}
+
+fn address(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().unwrap()
+}
+
+#[track_caller]
+fn accept(listener: &TcpListener) -> TcpStream {
+    let mut fds = [PollFd::new(listener.as_fd(), Interest::READABLE).unwrap()];
+    assert_eq!(iomux::wait(&mut fds, DEADLINE).unwrap(), 1, "nobody connects to the target");
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_nonblocking(false).unwrap();
+    patient(stream)
+}
+
+#[track_caller]
+fn goes_through(mut from: &TcpStream, to: &TcpStream, bytes: &[u8]) {
+    from.write_all(bytes).unwrap();
+    expect(to, bytes);
+}
+
+#[track_caller]
+fn expect_reset(mut source: &TcpStream) {
+    let error = source.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn what_one_side_sends_reaches_the_other() {
+    let forwarded = Forwarded::new();
+    let (client, target) = forwarded.connect();
+    goes_through(&client, &target, b"question");
+    goes_through(&target, &client, b"answer");
+    goes_through(&client, &target, b"thanks");
+}
+
+#[test]
+fn ten_megabytes_go_both_ways_at_once() {
+    let forwarded = Forwarded::new();
+    let (client, target) = forwarded.connect();
+    let (question, answer) = (noise(1, 10 << 20), noise(2, 10 << 20));
+    std::thread::scope(|scope| {
+        for (from, bytes) in [(&client, &question), (&target, &answer)] {
+            scope.spawn(move || {
+                { from }.write_all(bytes).unwrap();
+                from.shutdown(Shutdown::Write).unwrap();
+            });
+        }
+        for (to, bytes) in [(&target, &question), (&client, &answer)] {
+            scope.spawn(move || {
+                let mut got = Vec::new();
+                { to }.read_to_end(&mut got).unwrap();
+                assert!(got == *bytes, "{} bytes came, and are not what was sent", got.len());
+            });
+        }
+    });
+    let said = forwarded.proxy.end_by(Signal::SIGTERM);
+    assert_eq!(said, "1 connections, 10485760 bytes there, 10485760 bytes back\n");
+}
+
+#[test]
+fn the_end_of_either_side_is_passed_on_and_the_other_direction_goes_on() {
+    let forwarded = Forwarded::new();
+    for is_client_first in [true, false] {
+        let (client, target) = forwarded.connect();
+        let (first, second) = if is_client_first { (&client, &target) } else { (&target, &client) };
+        goes_through(first, second, b"all that I have");
+        first.shutdown(Shutdown::Write).unwrap();
+        expect_end(second);
+        goes_through(second, first, b"not all that I have");
+        goes_through(second, first, b"but this is");
+        second.shutdown(Shutdown::Write).unwrap();
+        expect_end(first);
+    }
+}
+
+#[test]
+fn what_was_sent_before_the_end_comes_before_it() {
+    let forwarded = Forwarded::new();
+    let (client, target) = forwarded.connect();
+    let sent = noise(3, 4 << 20);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            (&client).write_all(&sent).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+        });
+        expect(&target, &sent);
+        expect_end(&target);
+    });
+}
+
+#[test]
+fn who_does_not_read_stops_who_sends_to_it_and_nobody_else() {
+    let forwarded = Forwarded::new();
+    let (other, others_target) = forwarded.connect();
+    let (client, target) = forwarded.connect();
+    for sender in [&client, &target] {
+        write_until_blocked(sender, MORE_THAN_FITS, || {
+            goes_through(&other, &others_target, b"and others");
+            goes_through(&others_target, &other, b"go on");
+        });
+    }
+}
+
+#[test]
+fn an_end_behind_what_does_not_fit_waits_for_it_and_does_not_spin_the_proxy() {
+    let forwarded = Forwarded::new();
+    SockRef::from(&forwarded.target).set_recv_buffer_size(1 << 16).unwrap();
+    let connect_and_send = |most| {
+        let (client, target) = forwarded.connect();
+        SockRef::from(&client).set_send_buffer_size(1 << 16).unwrap();
+        target.shutdown(Shutdown::Write).unwrap();
+        expect_end(&client);
+        let sent = write_until_blocked(&client, most, || forwarded.proxy.falls_asleep("when it is full"));
+        client.shutdown(Shutdown::Write).unwrap();
+        (client, target, sent)
+    };
+    let first = connect_and_send(MORE_THAN_FITS);
+    let all_that_fits = first.2;
+    // With a little less, the end arrives at the proxy, and what is before it does not leave.
+    let steps = (1..6).map(|step| connect_and_send(all_that_fits - step * 75_000));
+    let stuck: Vec<_> = [first].into_iter().chain(steps).collect();
+    forwarded.proxy.falls_asleep("when both have ended and one does not read");
+    for (_client, mut target, sent) in stuck {
+        assert_eq!(target.read_to_end(&mut Vec::new()).unwrap(), sent);
+    }
+}
+
+#[test]
+fn a_target_that_refuses_is_named_and_the_proxy_lives_on() {
+    let target = listen();
+    let at = address(&target);
+    drop(target);
+    let proxy = Server::start("proxy", &["127.0.0.1:0", &at.to_string()]);
+    for _ in 0..2 {
+        let client = proxy.connect();
+        match (&client).read(&mut [0]) {
+            Ok(count) => assert_eq!(count, 0),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
+        let said = proxy.complains();
+        assert!(said.starts_with(&format!("proxy: {at}: ")) && said.contains("refused"), "{said}");
+    }
+    assert_eq!(proxy.end_by(Signal::SIGTERM), "2 connections, 0 bytes there, 0 bytes back\n");
+}
+
+#[test]
+fn a_reset_of_one_side_reaches_the_other() {
+    let forwarded = Forwarded::new();
+    for is_client_reset in [true, false] {
+        let (client, target) = forwarded.connect();
+        goes_through(&client, &target, b"hello");
+        let (gone, left) = if is_client_reset { (client, target) } else { (target, client) };
+        reset(gone);
+        expect_reset(&left);
+    }
+}
+
+#[test]
+fn a_reset_reaches_the_other_side_also_while_nothing_is_asked_of_who_was_reset() {
+    let forwarded = Forwarded::new();
+    let (client, target) = forwarded.connect();
+    client.shutdown(Shutdown::Write).unwrap();
+    expect_end(&target);
+    reset(client);
+    // A read would say no more than that the stream has ended.
+    let mut fds = [PollFd::new(target.as_fd(), Interest::empty()).unwrap()];
+    assert_eq!(iomux::wait(&mut fds, DEADLINE).unwrap(), 1, "the reset never comes");
+    assert!(target.take_error().unwrap().is_some(), "{fds:?}");
+
+    let (client, target) = forwarded.connect();
+    write_until_blocked(&client, MORE_THAN_FITS, || {});
+    reset(client);
+    expect_reset(&target);
+}
+
+#[test]
+fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
+    // An even number and an odd one: the last may be one for the client, and none for the target.
+    for fds in [24, 25] {
+        let target = listen();
+        let arguments = ["127.0.0.1:0", &address(&target).to_string()];
+        let proxy = Server::with_few_fds("proxy", fds, &arguments);
+        let mut clients: VecDeque<TcpStream> = (0..30).map(|_| proxy.connect()).collect();
+        while let Some(client) = clients.pop_front() {
+            let target = accept(&target);
+            goes_through(&client, &target, b"served");
+            goes_through(&target, &client, b"and answered");
+            proxy.falls_asleep("when others wait and there are no fds");
+            // Now both are closed, and there are fds for one that waits.
+        }
+        assert_eq!(proxy.end_by(Signal::SIGINT), "30 connections, 180 bytes there, 360 bytes back\n");
+    }
+}
+
+#[test]
+fn the_totals_are_exact_and_the_status_says_the_same() {
+    let target = listen();
+    let proxy = Server::start("proxy", &["--status", "127.0.0.1:0", &address(&target).to_string()]);
+    let client = proxy.connect();
+    let served = accept(&target);
+    goes_through(&client, &served, &noise(4, 12345));
+    goes_through(&served, &client, &noise(5, 678));
+    let totals = "1 connections, 12345 bytes there, 678 bytes back";
+    let begin = Instant::now();
+    while proxy.complains() != format!("1 open, {totals}") {
+        assert!(begin.elapsed() < DEADLINE, "the status never says so");
+    }
+    assert_eq!(proxy.end_by(Signal::SIGINT), format!("{totals}\n"));
+}
+
+#[test]
+fn on_a_terminal_the_status_is_one_line_and_elsewhere_there_is_none() {
+    let target = listen();
+    let arguments = ["127.0.0.1:0".to_owned(), address(&target).to_string()];
+    let terminal = openpty(None, None).unwrap();
+    let mut command = Command::new(crate::example("proxy"));
+    let proxy = Server::started_by(command.args(&arguments).stderr(terminal.slave));
+    drop(command); // and with it the slave
+    let mut shown = BufReader::new(File::from(terminal.master));
+    let mut line = Vec::new();
+    for _ in 0..3 {
+        shown.read_until(b'K', &mut line).unwrap();
+    }
+    proxy.end_by(Signal::SIGTERM);
+    let line = String::from_utf8(line).unwrap();
+    let expected = "\r0 open, 0 connections, 0 bytes there, 0 bytes back\x1b[K";
+    assert_eq!(line, expected.repeat(3));
+
+    let (code, said, complaint) = answer("proxy", &["--help"]);
+    assert!(code == Some(0) && said.starts_with("usage: proxy") && complaint.is_empty(), "{said}{complaint}");
+}
+
+#[test]
+fn wrong_arguments_are_told_apart_and_explained() {
+    for (arguments, reason) in [
+        (&["127.0.0.1:0"][..], "two addresses are needed, LISTEN and TARGET, and 1 given"),
+        (&["a:1", "b:2", "c:3"], "and 3 given"),
+        (&["--fast", "a:1", "b:2"], "unknown option '--fast'"),
+    ] {
+        let (code, _, said) = answer("proxy", arguments);
+        assert!(code == Some(2) && said.contains(reason) && said.contains("usage: proxy"), "{said}");
+    }
+    let (code, _, said) = answer("proxy", &["127.0.0.1:0", "127.0.0.1:nothing"]);
+    assert!(code == Some(1) && said.starts_with("proxy: 127.0.0.1:nothing: "), "{said}");
+    let (code, _, said) = answer("proxy", &["192.0.2.1:0", "127.0.0.1:80"]);
+    assert!(code == Some(1) && said.starts_with("proxy: 192.0.2.1:0: "), "{said}");
+}
