@@ -4,6 +4,7 @@
 //! until its exec: a pipe that a test of another thread closes at that moment does not hang up yet.
 
 mod c_headers;
+mod chat;
 mod dependencies;
 mod echo;
 mod nc;

@@ -67,6 +67,10 @@ impl Server {
         patient(TcpStream::connect(self.address).unwrap())
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line that it says on stderr.
     #[track_caller]
     pub(crate) fn complains(&self) -> String {
