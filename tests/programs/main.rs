@@ -13,6 +13,7 @@ mod proxy;
 mod public_api;
 mod readme;
 mod server;
+mod sharded_echo;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod support;
