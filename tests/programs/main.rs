@@ -9,11 +9,13 @@ mod dependencies;
 mod echo;
 mod nc;
 mod no_compile;
+mod process;
 mod proxy;
 mod public_api;
 mod readme;
 mod server;
 mod sharded_echo;
+mod supervise;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod support;

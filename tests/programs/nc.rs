@@ -5,10 +5,11 @@
 
 mod process;
 
+use crate::process::{DEADLINE, Task, read_to_end};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use process::{
-    DEADLINE, LARGE, Nc, Task, assert_same, content, expect, expect_at, expect_end_at, file_of, noise,
-    read_to_end, reset, write_all, write_until_blocked,
+    LARGE, Nc, assert_same, content, expect, expect_at, expect_end_at, file_of, noise, reset, write_all,
+    write_until_blocked,
 };
 use std::io::{self, ErrorKind, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};

@@ -1,45 +1,22 @@
 //! A running nc, and what its tests do at the other ends of its pipes and its connection.
 
 use crate::example;
+use crate::process::{self, DEADLINE, Task};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{setsockopt, sockopt};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Seek, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::{Duration, Instant};
-
-/// Only what is broken takes that long.
-pub(super) const DEADLINE: Duration = Duration::from_secs(60);
+use std::time::Instant;
 
 /// More than nc, its pipes and its connection can hold together while nobody reads.
 pub(super) const LARGE: usize = 8 << 20;
 
 /// The most that a pipe holds (pipe(7); macOS and the BSDs have less).
 const PIPE_SIZE: usize = 64 << 10;
-
-/// Work in a thread of its own, so that it can be waited for no longer than the deadline.
-pub(super) struct Task<T>(Receiver<T>);
-
-impl<T: Send + 'static> Task<T> {
-    pub(super) fn start(work: impl FnOnce() -> T + Send + 'static) -> Self {
-        let (sender, receiver) = channel();
-        thread::spawn(move || sender.send(work()));
-        Self(receiver)
-    }
-
-    pub(super) fn is_running(&self) -> bool {
-        matches!(self.0.try_recv(), Err(TryRecvError::Empty))
-    }
-
-    #[track_caller]
-    pub(super) fn result(self, what: &str) -> T {
-        self.0.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("{what}: {error}"))
-    }
-}
 
 /// A running nc.
 pub(super) struct Nc {
@@ -109,23 +86,13 @@ impl Nc {
         assert_eq!(self.end(), (Some(0), String::new()));
     }
 
-    /// Whether the system says that it sleeps in a system call. A poll that finds something at once never
-    /// sleeps, so a program that spins never does. The state in `stat` would not do: it is "sleeping" a moment
-    /// before a poll looks for the last time. Where there is no Linux's /proc: true.
     pub(super) fn is_asleep(&self) -> bool {
-        let Ok(call) = fs::read_to_string(format!("/proc/{}/syscall", self.child.id())) else {
-            return !Path::new("/proc/self/syscall").exists();
-        };
-        call != "running\n"
+        process::is_asleep(self.child.id())
     }
 
     #[track_caller]
     pub(super) fn falls_asleep(&self, when: &str) {
-        let deadline = Instant::now() + DEADLINE;
-        while !self.is_asleep() {
-            assert!(Instant::now() < deadline, "nc spins {when}");
-            thread::yield_now();
-        }
+        process::falls_asleep(self.child.id(), when);
     }
 }
 
@@ -148,14 +115,6 @@ pub(super) fn assert_same(got: &[u8], expected: &[u8]) {
         let difference = got.iter().zip(expected).position(|(one, other)| one != other);
         panic!("{} bytes instead of {}, the first difference at {difference:?}", got.len(), expected.len());
     }
-}
-
-pub(super) fn read_to_end(mut source: impl Read + Send + 'static) -> Task<Vec<u8>> {
-    Task::start(move || {
-        let mut bytes = Vec::new();
-        source.read_to_end(&mut bytes).unwrap();
-        bytes
-    })
 }
 
 /// Writes it all, then closes the sink.

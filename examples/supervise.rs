@@ -1,0 +1,388 @@
+//! Runs several commands at once, and shows what they say line by line, under their names.
+//!
+//! `cargo run --example supervise -- 'web=python3 -m http.server' 'clock=while date; do sleep 1; done'`
+//!
+//! What to copy from it: a wait that loses no signal. The handlers only set flags; the signals are blocked,
+//! and let through by the mask of ppoll(2) alone, so none can come between the look at the flags and the
+//! wait. Since a busy ppoll lets no signal through, each turn begins with one that has no fds. Commands are
+//! started before the signals are blocked, since a child inherits the mask. A stream is a slot of the table,
+//! by its index, and is cleared when it ends.
+//!
+//! Each command has a process group of its own, and no stdin. SIGINT, SIGTERM and SIGHUP go to the groups of
+//! all that still run. When a command has exited, what its pipes hold is shown, then how it ended; it may
+//! close its output and live on. It has ended when its own process has: what that has left in the
+//! background is shown for as long as another command runs, and not waited for. Who reads the output slowly
+//! slows the commands down; signals are forwarded meanwhile.
+
+use iomux::{Error, Interest, MaskGuard, PollFd, SigSet, Slots, Timeout};
+use iomux_backend::Signal;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::killpg;
+use nix::unistd::Pid;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const USAGE: &str = "\
+usage: supervise [NAME=]COMMAND...   run each COMMAND by `sh -c`, all at once
+       supervise --help              print this
+A line of a command's stdout is shown as 'NAME| line' on stdout, one of its stderr as 'NAME! line' on stderr.
+A NAME is letters, digits, '.', '_' and '-'; without one, a command's name is its place: 1, 2, ... A command
+that begins with an assignment needs a NAME before it.
+Ends when all have exited, with the status of the first in this order that was not 0, 128 + N for signal N;
+2 if the arguments are wrong, 1 if it could not go on: what still runs is sent SIGTERM then.
+";
+
+/// A longer line is shown in pieces of this size.
+const LONGEST_LINE: usize = 4096;
+
+/// More than a pipe holds, so that what is left in the background can't hold up the end by writing on.
+const LAST_READ: usize = 1 << 20;
+
+/// What can be written to a pipe that poll calls writable without blocking, as POSIX has it.
+const PIPE_ROOM: usize = 512;
+
+/// The streams of a command, each a slot: the command at `n` has its stdout at `2 * n`, its stderr after it.
+const STREAMS: usize = 2;
+
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let done = match parse(&words) {
+        Ok(Some(commands)) => run(&commands),
+        Ok(None) => io::stdout().write_all(USAGE.as_bytes()).map(|()| 0),
+        Err(message) => {
+            eprint!("supervise: {message}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    done.map_or_else(
+        |error| {
+            eprintln!("supervise: {error}");
+            ExitCode::FAILURE
+        },
+        ExitCode::from,
+    )
+}
+
+/// The commands with their names; `None` if it is help that is asked for.
+fn parse(words: &[String]) -> Result<Option<Vec<(String, &str)>>, String> {
+    let mut commands = Vec::new();
+    for (index, word) in words.iter().enumerate() {
+        let is_name = |text: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        };
+        let (name, command) = match word.split_once('=') {
+            _ if word == "-h" || word == "--help" => return Ok(None),
+            _ if word.starts_with('-') => return Err(format!("unknown option '{word}'")),
+            Some((name, command)) if is_name(name) => (name.to_owned(), command),
+            _ => ((index + 1).to_string(), word.as_str()),
+        };
+        if command.trim().is_empty() {
+            return Err(format!("'{word}' has no COMMAND"));
+        }
+        commands.push((name, command));
+    }
+    if commands.is_empty() { Err("a COMMAND is needed".into()) } else { Ok(Some(commands)) }
+}
+
+fn run(commands: &[(String, &str)]) -> io::Result<u8> {
+    if !iomux::has_ppoll() {
+        let message = "this system has no ppoll(2); echo_server waits for signals without it";
+        return Err(io::Error::new(ErrorKind::Unsupported, message));
+    }
+    let flags = Flags::install()?;
+    let (mut jobs, mut pipes) = (Vec::new(), Vec::new());
+    for (name, command) in commands {
+        jobs.push(Job::start(name, command, &mut pipes).map_err(in_context(name))?);
+    }
+    let mut slots = Slots::with_capacity(pipes.len());
+    for (index, pipe) in pipes.iter().enumerate() {
+        slots.set(index, pipe.as_fd(), Interest::READABLE)?;
+    }
+    let streams = jobs.iter().flat_map(|Job { name, .. }| {
+        [Stream::new(format!("{name}| "), Sink::Stdout), Stream::new(format!("{name}! "), Sink::Stderr)]
+    });
+    let streams = streams.collect();
+    Supervisor { jobs, pipes: &pipes, slots, streams, output: Output::new(flags)? }.run()
+}
+
+/// Says in the error's message what it happened to.
+fn in_context(what: impl Display) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
+/// What the handlers of the signals set.
+struct Flags {
+    child_has_ended: Arc<AtomicBool>,
+    to_forward: [(Signal, Arc<AtomicBool>); 3],
+}
+
+impl Flags {
+    fn install() -> io::Result<Self> {
+        let to_forward = [Signal::INT, Signal::TERM, Signal::HUP].map(|signal| (signal, Arc::default()));
+        let flags = Self { child_has_ended: Arc::default(), to_forward };
+        for (signal, flag) in &flags.to_forward {
+            signal_hook::flag::register(signal.as_raw(), Arc::clone(flag))?;
+        }
+        signal_hook::flag::register(Signal::CHLD.as_raw(), Arc::clone(&flags.child_has_ended))?;
+        Ok(flags)
+    }
+
+    /// Holds the signals back from now on; the flags tell of those that came before.
+    fn block(&self) -> Result<MaskGuard, Error> {
+        let forwarded = self.to_forward.iter().map(|(signal, _)| *signal);
+        SigSet::from_iter(forwarded.chain([Signal::CHLD])).block()
+    }
+
+    /// Passes on what has come, to the commands that still run.
+    fn forward(&self, jobs: &[Job]) {
+        for (signal, _) in self.to_forward.iter().filter(|(_, flag)| flag.swap(false, Ordering::AcqRel)) {
+            jobs.iter().for_each(|job| job.send(*signal));
+        }
+    }
+}
+
+/// A command that was started.
+struct Job {
+    name: String,
+    child: Child,
+    status: Option<ExitStatus>,
+}
+
+impl Job {
+    /// Starts it, and adds the pipes of its streams.
+    fn start(name: &str, command: &str, pipes: &mut Vec<File>) -> io::Result<Self> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A group of its own: a signal that is forwarded reaches what the shell has started, too.
+        let mut child = shell.process_group(0).spawn()?;
+        let streams = (child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from));
+        let job = Self { name: name.to_owned(), child, status: None };
+        for pipe in [streams.0, streams.1].into_iter().flatten() {
+            // Of this end of the pipe alone: the command's end stays as it is.
+            fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+            pipes.push(pipe.into());
+        }
+        Ok(job)
+    }
+
+    fn send(&self, signal: Signal) {
+        // Once it was waited for, its number may be another's.
+        if let (None, Ok(group)) = (self.status, i32::try_from(self.child.id())) {
+            let signal = nix::sys::signal::Signal::try_from(signal.as_raw());
+            let _ = signal.and_then(|signal| killpg(Pid::from_raw(group), signal)); // gone already
+        }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.send(Signal::TERM);
+    }
+}
+
+struct Supervisor<'a> {
+    jobs: Vec<Job>,
+    pipes: &'a [File],
+    slots: Slots<'a>,
+    streams: Vec<Stream>,
+    output: Output,
+}
+
+impl Supervisor<'_> {
+    fn run(mut self) -> io::Result<u8> {
+        loop {
+            // The one below lets no signal through for as long as it finds something ready at once.
+            unless_interrupted(iomux::ppoll(&mut [], Timeout::Nowait, Some(&self.output.mask)))?;
+            self.output.flags.forward(&self.jobs);
+            if self.output.flags.child_has_ended.swap(false, Ordering::AcqRel) {
+                self.report_exits()?;
+                if self.jobs.iter().all(|job| job.status.is_some()) {
+                    break;
+                }
+            }
+            // Also with no slot left in use: the end of a command is a signal.
+            unless_interrupted(self.slots.ppoll(Timeout::Infinite, Some(&self.output.mask)))?;
+            while let Some(ready) = self.slots.next_ready() {
+                self.read(ready.index())?;
+            }
+        }
+        // What those that ended earlier have left in the background may have said more since.
+        (0..self.jobs.len()).try_for_each(|job| self.show_rest(job))?;
+        let codes = self.jobs.iter().filter_map(|job| job.status).map(exit_code);
+        Ok(codes.into_iter().find(|&code| code != 0).unwrap_or(0))
+    }
+
+    fn report_exits(&mut self) -> io::Result<()> {
+        for index in 0..self.jobs.len() {
+            let job = &mut self.jobs[index];
+            if job.status.is_some() {
+                continue;
+            }
+            job.status = job.child.try_wait().map_err(in_context(&job.name))?;
+            if let Some(status) = job.status {
+                self.show_rest(index)?;
+                let report = format!("{}: {}\n", self.jobs[index].name, description(status));
+                self.output.write(Sink::Stderr, report.as_bytes(), &self.jobs)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows what the pipes of a command hold, and the lines that will not end any more.
+    fn show_rest(&mut self, job: usize) -> io::Result<()> {
+        for stream in STREAMS * job..STREAMS * (job + 1) {
+            let mut count = 0;
+            while count < LAST_READ {
+                match self.read(stream)? {
+                    0 => break,
+                    more => count += more,
+                }
+            }
+            self.streams[stream].end_line();
+            self.show(stream)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a stream once, and shows the lines that have ended; returns how many bytes there were.
+    fn read(&mut self, index: usize) -> io::Result<usize> {
+        let mut buffer = [0; 16 * 1024];
+        let count = match (&self.pipes[index]).read(&mut buffer) {
+            Ok(0) => {
+                self.slots.clear(index)?;
+                self.streams[index].end_line();
+                0
+            }
+            Ok(count) => count,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => 0,
+            Err(error) => return Err(in_context(&self.jobs[index / STREAMS].name)(error)),
+        };
+        self.streams[index].add(&buffer[..count]);
+        self.show(index)?;
+        Ok(count)
+    }
+
+    fn show(&mut self, index: usize) -> io::Result<()> {
+        let stream = &mut self.streams[index];
+        self.output.write(stream.sink, &stream.shown, &self.jobs)?;
+        stream.shown.clear();
+        Ok(())
+    }
+}
+
+/// What a command says on its stdout or stderr, and where it is shown.
+struct Stream {
+    prefix: String,
+    sink: Sink,
+    /// The line that has not ended yet.
+    line: Vec<u8>,
+    /// Whole lines, each with the prefix, that are to be written.
+    shown: Vec<u8>,
+}
+
+impl Stream {
+    fn new(prefix: String, sink: Sink) -> Self {
+        Self { prefix, sink, line: Vec::new(), shown: Vec::new() }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            if byte == b'\n' || self.line.len() == LONGEST_LINE {
+                self.show_line();
+            }
+            if byte != b'\n' {
+                self.line.push(byte);
+            }
+        }
+    }
+
+    /// Ends a line that has begun.
+    fn end_line(&mut self) {
+        if !self.line.is_empty() {
+            self.show_line();
+        }
+    }
+
+    fn show_line(&mut self) {
+        self.shown.extend_from_slice(self.prefix.as_bytes());
+        self.shown.append(&mut self.line);
+        self.shown.push(b'\n');
+    }
+}
+
+fn unless_interrupted(answer: Result<usize, Error>) -> Result<(), Error> {
+    match answer {
+        Err(Error::Interrupted) => Ok(()), // the handler has set a flag
+        answer => answer.map(drop),
+    }
+}
+
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}
+
+fn description(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with {code}"),
+        (None, Some(signal)) => match nix::sys::signal::Signal::try_from(signal) {
+            Ok(signal) => format!("killed by {signal}"),
+            Err(_) => format!("killed by signal {signal}"),
+        },
+        (None, None) => status.to_string(),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Sink {
+    Stdout,
+    Stderr,
+}
+
+/// The program's own stdout and stderr, and the signals that are let through while they take no more.
+struct Output {
+    stdout: File,
+    stderr: File,
+    flags: Flags,
+    mask: SigSet,
+    _blocked: MaskGuard,
+}
+
+impl Output {
+    fn new(flags: Flags) -> io::Result<Self> {
+        let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+        let blocked = flags.block()?;
+        Ok(Self { stdout, stderr, flags, mask: blocked.wait_mask(), _blocked: blocked })
+    }
+
+    /// Writes it all before anything else is written, even if both go to the same terminal.
+    fn write(&self, sink: Sink, mut bytes: &[u8], jobs: &[Job]) -> io::Result<()> {
+        let (mut file, name) = match sink {
+            Sink::Stdout => (&self.stdout, "stdout"),
+            Sink::Stderr => (&self.stderr, "stderr"),
+        };
+        while !bytes.is_empty() {
+            // A write that blocks would hold the signals back for as long.
+            let mut fds = [PollFd::new(file.as_fd(), Interest::WRITABLE)?];
+            let answer = iomux::ppoll(&mut fds, Timeout::Infinite, Some(&self.mask));
+            self.flags.forward(jobs);
+            if answer == Err(Error::Interrupted) {
+                continue;
+            }
+            answer?;
+            match file.write(&bytes[..bytes.len().min(PIPE_ROOM)]) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error) => return Err(in_context(name)(error)),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! A running example, and how to wait for what it does no longer than the deadline.
+
+use crate::example;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Only what is broken takes that long.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Work in a thread of its own, so that it can be waited for no longer than the deadline.
+pub(crate) struct Task<T>(Receiver<T>);
+
+impl<T: Send + 'static> Task<T> {
+    pub(crate) fn start(work: impl FnOnce() -> T + Send + 'static) -> Self {
+        let (sender, receiver) = channel();
+        thread::spawn(move || sender.send(work()));
+        Self(receiver)
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.0.try_recv(), Err(TryRecvError::Empty))
+    }
+
+    #[track_caller]
+    pub(crate) fn result(self, what: &str) -> T {
+        self.0.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+}
+
+pub(crate) fn read_to_end(mut source: impl Read + Send + 'static) -> Task<Vec<u8>> {
+    Task::start(move || {
+        let mut bytes = Vec::new();
+        source.read_to_end(&mut bytes).unwrap();
+        bytes
+    })
+}
+
+/// Whether the system says that the process sleeps in a system call. A poll that finds something at once
+/// never sleeps, so a program that spins never does. The state in `stat` would not do: it is "sleeping" a
+/// moment before a poll looks for the last time. Where there is no Linux's /proc: true.
+pub(crate) fn is_asleep(pid: u32) -> bool {
+    let Ok(call) = fs::read_to_string(format!("/proc/{pid}/syscall")) else {
+        return !Path::new("/proc/self/syscall").exists();
+    };
+    call != "running\n"
+}
+
+#[track_caller]
+pub(crate) fn falls_asleep(pid: u32, when: &str) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_asleep(pid) {
+        assert!(Instant::now() < deadline, "it spins {when}");
+        thread::yield_now();
+    }
+}
+
+/// An example that runs; it is killed when its test is over.
+pub(crate) struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Program {
+    #[track_caller]
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.spawn().expect("it starts"))
+    }
+
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    #[track_caller]
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Waits until it has ended; its exit code, 128 + N if signal N has killed it, as a shell has it.
+    #[track_caller]
+    pub(crate) fn end(&mut self) -> i32 {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status.code().or(status.signal().map(|signal| 128 + signal)).unwrap();
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            iomux::wait(&mut [], Duration::from_millis(1)).unwrap();
+        }
+    }
+}
+
+/// What a program that has ended has left.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs an example to its end, without a stdin.
+#[track_caller]
+pub(crate) fn outcome(name: &str, arguments: &[&str]) -> Outcome {
+    let mut command = Command::new(example(name));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = Program::start(&mut command);
+    let stdout = read_to_end(program.child().stdout.take().unwrap());
+    let stderr = read_to_end(program.child().stderr.take().unwrap());
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    let (stdout, stderr) = (text(stdout.result("stdout ends")), text(stderr.result("stderr ends")));
+    Outcome { code: program.end(), stdout, stderr }
+}
+
+/// `--help` is answered on stdout, and each of the `wrong` arguments on stderr with what is said beside them.
+#[track_caller]
+pub(crate) fn explains_itself(name: &str, wrong: &[(&[&str], &str)]) {
+    let usage = format!("usage: {name} ");
+    for help in ["-h", "--help"] {
+        let Outcome { code, stdout, stderr } = outcome(name, &[help]);
+        assert!(code == 0 && stdout.starts_with(&usage) && stderr.is_empty(), "{stdout}{stderr}");
+    }
+    for (arguments, message) in wrong {
+        let Outcome { code, stdout, stderr } = outcome(name, arguments);
+        assert!(code == 2 && stdout.is_empty(), "{arguments:?}: {code}, {stdout}");
+        assert!(stderr.starts_with(&format!("{name}: {message}")) && stderr.contains(&usage), "{stderr}");
+    }
+}

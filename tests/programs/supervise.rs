@@ -1,0 +1,312 @@
+//! `examples/supervise.rs` as a process: whole lines, every exit told, no signal lost, and an end in any case.
+
+use crate::example;
+use crate::process::{DEADLINE, Outcome, Program, Task, explains_itself, falls_asleep, outcome, read_to_end};
+use crate::support::skip;
+use iomux::{Interest, PollFd};
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, PipeReader, Read, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What a shell waits for that is to live on: a child of its own that says nothing.
+const LIVE_ON: &str = "tail -f /dev/null";
+
+/// Whether it can run here at all.
+fn can_run() -> bool {
+    if !iomux::has_ppoll() {
+        skip("supervise", "this system has no ppoll(2)");
+    }
+    iomux::has_ppoll()
+}
+
+#[track_caller]
+fn supervise(commands: &[&str]) -> Outcome {
+    outcome("supervise", commands)
+}
+
+/// One that runs, with stdout and stderr in one pipe.
+#[track_caller]
+fn started(commands: &[&str]) -> (Program, BufReader<PipeReader>) {
+    let (reader, writer) = io::pipe().unwrap();
+    let mut command = Command::new(example("supervise"));
+    command.args(commands).stdin(Stdio::null());
+    command.stdout(writer.try_clone().unwrap()).stderr(writer);
+    (Program::start(&mut command), BufReader::new(reader))
+}
+
+#[track_caller]
+fn says(output: &mut BufReader<PipeReader>, expected: &str) {
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, format!("{expected}\n"));
+}
+
+/// A FIFO that a command can read from: it waits there until something is written, or until it's dropped.
+fn fifo(folder: &Path) -> (String, File) {
+    let path = folder.join("fifo");
+    mkfifo(&path, Mode::S_IRWXU).unwrap();
+    let path = path.display().to_string();
+    // For both, which doesn't wait for the other end.
+    let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    (path, file)
+}
+
+#[test]
+fn lines_are_whole_though_two_commands_write_fragments_at_full_speed() {
+    if !can_run() {
+        return;
+    }
+    let command = |name: &str, redirection: &str| {
+        format!(
+            "{name}=i=0; while [ $i -lt 10000 ]; do printf '{name}%s' $i; printf ' of '; printf '10000\\n'; \
+             i=$((i+1)); done {redirection}"
+        )
+    };
+    let (mut program, output) = started(&[&command("a", ""), &command("b", "1>&2")]);
+    let said = String::from_utf8(read_to_end(output).result("its output ends")).unwrap();
+    assert_eq!(program.end(), 0);
+    for (name, mark) in [("a", '|'), ("b", '!')] {
+        let prefix = format!("{name}{mark} ");
+        let lines: Vec<_> = said.lines().filter_map(|line| line.strip_prefix(&prefix)).collect();
+        let expected: Vec<_> = (0..10000).map(|number| format!("{name}{number} of 10000")).collect();
+        assert!(lines == expected, "{} lines of {name}", lines.len());
+        assert!(said.contains(&format!("\n{name}: exited with 0\n")), "its exit is told");
+    }
+    assert_eq!(said.lines().count(), 20002, "and nothing else");
+}
+
+#[test]
+fn the_status_is_that_of_the_first_command_in_order_that_failed() {
+    if !can_run() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _file) = fifo(folder.path());
+    // The first to exit is the last in order.
+    let slow = format!("slow=read line < {path}; exit 3");
+    let quick = format!("quick=echo > {path}; exit 4");
+    let Outcome { code, stderr, .. } = supervise(&["true", &slow, &quick]);
+    assert_eq!(code, 3, "{stderr}");
+    let has = |line| stderr.lines().any(|said| said == line);
+    assert!(has("1: exited with 0") && has("slow: exited with 3") && has("quick: exited with 4"), "{stderr}");
+    assert_eq!(supervise(&["true", "exit 0"]).code, 0);
+    let Outcome { code, stderr, .. } = supervise(&["true", "kill -KILL $$"]);
+    assert!(code == 137 && stderr.contains("2: killed by SIGKILL\n"), "{code}: {stderr}");
+}
+
+#[test]
+fn stderr_is_marked_and_stays_stderr() {
+    if !can_run() {
+        return;
+    }
+    let Outcome { stdout, stderr, .. } = supervise(&["both=echo one; echo two >&2"]);
+    assert_eq!((stdout.as_str(), stderr.as_str()), ("both| one\n", "both! two\nboth: exited with 0\n"));
+}
+
+#[test]
+fn signals_reach_each_command_and_what_it_has_started() {
+    if !can_run() {
+        return;
+    }
+    for (signal, name, code) in [(Signal::SIGTERM, "TERM", 143), (Signal::SIGINT, "INT", 130)] {
+        let kind = format!("kind=trap 'echo bye; exit 5' {name}; {LIVE_ON} & echo ready; wait");
+        // Its shell waits for a child that alone could let it end.
+        let tree = format!("tree=echo ready; {LIVE_ON}; echo unreachable");
+        let (mut program, mut output) = started(&[&tree]);
+        says(&mut output, "tree| ready");
+        program.signal(signal);
+        says(&mut output, &format!("tree: killed by SIG{name}"));
+        assert_eq!(program.end(), code);
+
+        // What a shell has in the background ignores SIGINT, and a shell that is about to wait for it may miss it.
+        if signal == Signal::SIGINT {
+            continue;
+        }
+        let (mut program, mut output) = started(&[&kind]);
+        says(&mut output, "kind| ready");
+        program.signal(signal);
+        says(&mut output, "kind| bye");
+        says(&mut output, "kind: exited with 5");
+        assert_eq!(program.end(), 5);
+    }
+}
+
+#[test]
+fn a_signal_is_forwarded_though_the_commands_keep_it_busy() {
+    if !can_run() {
+        return;
+    }
+    // Nothing that it writes to /dev/null makes it wait.
+    let mut command = Command::new(example("supervise"));
+    command.args(["yes", "yes", "echo ready >&2; yes"]).stdout(File::create("/dev/null").unwrap());
+    let mut program = Program::start(command.stdin(Stdio::null()).stderr(Stdio::piped()));
+    let mut stderr = BufReader::new(program.child().stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert_eq!(line, "3! ready\n");
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.end(), 143);
+    let said = String::from_utf8(read_to_end(stderr).result("it has ended")).unwrap();
+    let mut lines: Vec<_> = said.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["1: killed by SIGTERM", "2: killed by SIGTERM", "3: killed by SIGTERM"]);
+}
+
+#[test]
+fn a_signal_is_forwarded_though_nobody_reads_what_it_says() {
+    if !can_run() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, file) = fifo(folder.path());
+    let command = format!("trap 'echo caught > {path}; exit 6' TERM; {LIVE_ON} & echo > {path}; yes & wait");
+    let (reader, writer) = io::pipe().unwrap();
+    let mut program = Program::start(
+        Command::new(example("supervise"))
+            .arg(command)
+            .stdout(writer.try_clone().unwrap())
+            .stderr(Stdio::null()),
+    );
+    let is_full = || {
+        let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE).unwrap()];
+        iomux::poll(&mut fds, Duration::from_millis(1)).unwrap() == 0
+    };
+    let begin = Instant::now();
+    while !is_full() {
+        assert!(begin.elapsed() < DEADLINE, "the pipe is never full");
+    }
+    program.signal(Signal::SIGTERM);
+    let caught = Task::start(|| BufReader::new(file).lines().take(2).map(Result::unwrap).collect::<Vec<_>>());
+    assert_eq!(caught.result("the signal is forwarded"), ["", "caught"]);
+    drop(writer);
+    read_to_end(reader).result("it ends");
+    assert_eq!(program.end(), 6);
+}
+
+#[test]
+fn a_command_that_closes_its_output_lives_on() {
+    if !can_run() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, mut file) = fifo(folder.path());
+    let command = format!("quiet=echo last; exec >&- 2>&-; echo > {path}; read line < {path}.2; exit 7");
+    mkfifo(Path::new(&format!("{path}.2")), Mode::S_IRWXU).unwrap();
+    let mut release = OpenOptions::new().read(true).write(true).open(format!("{path}.2")).unwrap();
+    let (mut program, mut output) = started(&[&command]);
+    says(&mut output, "quiet| last");
+    file.read_exact(&mut [0]).unwrap();
+    falls_asleep(program.id(), "when a command has closed its output");
+    assert!(program.child().try_wait().unwrap().is_none(), "it waits for the command itself");
+    release.write_all(b"\n").unwrap();
+    says(&mut output, "quiet: exited with 7");
+    assert_eq!(program.end(), 7);
+}
+
+#[test]
+fn what_a_command_leaves_in_the_background_is_not_waited_for() {
+    if !can_run() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _file) = fifo(folder.path());
+    let quiet = format!("a=echo before; read line < {path} & exit 3");
+    let Outcome { code, stdout, stderr } = supervise(&[&quiet]);
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (3, "a| before\n", "a: exited with 3\n"));
+    // Neither if it writes on and on: it ends by the pipe that nobody reads any more.
+    let Outcome { code, stdout, .. } = supervise(&["b=yes & yes & yes & exit 4"]);
+    assert!(code == 4 && stdout.lines().all(|line| line == "b| y"));
+}
+
+#[test]
+fn the_last_line_is_shown_without_its_end_too_and_before_the_exit() {
+    if !can_run() {
+        return;
+    }
+    let (mut program, mut output) = started(&["printf 'first\\nlast words'; exit 1"]);
+    for line in ["1| first", "1| last words", "1: exited with 1"] {
+        says(&mut output, line);
+    }
+    assert_eq!(program.end(), 1);
+}
+
+#[test]
+fn a_line_without_end_is_shown_in_pieces() {
+    if !can_run() {
+        return;
+    }
+    let Outcome { stdout, .. } = supervise(&["x=head -c 100000 /dev/zero | tr '\\0' z; echo; echo next"]);
+    let lines: Vec<_> = stdout.lines().map(|line| line.strip_prefix("x| ").expect("the prefix")).collect();
+    let (last, pieces) = lines.split_last().unwrap();
+    assert_eq!(*last, "next");
+    assert!(pieces.len() > 1 && pieces.iter().all(|piece| (1..=4096).contains(&piece.len())));
+    assert_eq!(pieces.concat(), "z".repeat(100_000));
+}
+
+#[test]
+fn a_command_that_is_not_found_is_reported() {
+    if !can_run() {
+        return;
+    }
+    let Outcome { code, stderr, .. } = supervise(&["good=true", "bad=/no/such/program"]);
+    assert!(code == 127 && stderr.contains("bad: exited with 127\n"), "{code}: {stderr}");
+    assert!(stderr.lines().any(|line| line.starts_with("bad! ") && line.contains("no/such/program")));
+}
+
+#[test]
+fn of_a_thousand_quick_exits_none_is_lost() {
+    if !can_run() {
+        return;
+    }
+    let commands: Vec<_> = (0..50).map(|number| format!("n{number}=exit {}", 10 + number)).collect();
+    let commands: Vec<_> = commands.iter().map(String::as_str).collect();
+    for _ in 0..20 {
+        let Outcome { code, stderr, .. } = supervise(&commands);
+        let mut lines: Vec<_> = stderr.lines().collect();
+        let mut expected: Vec<_> =
+            (0..50).map(|number| format!("n{number}: exited with {}", 10 + number)).collect();
+        lines.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!((code, lines), (10, expected.iter().map(String::as_str).collect()));
+    }
+}
+
+#[test]
+fn when_nobody_reads_its_stdout_any_more_it_ends_and_ends_the_commands() {
+    if !can_run() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, file) = fifo(folder.path());
+    let quiet = format!("quiet=trap 'echo bye > {path}; exit 0' TERM; {LIVE_ON} & echo > {path}; wait");
+    let (reader, writer) = io::pipe().unwrap();
+    let mut command = Command::new(example("supervise"));
+    command.args([&quiet, &format!("read line < {path}; yes")]).stdout(writer).stderr(Stdio::piped());
+    let mut program = Program::start(&mut command);
+    drop(command);
+    drop(reader);
+    let stderr = read_to_end(program.child().stderr.take().unwrap());
+    assert_eq!(program.end(), 1);
+    let mut line = String::new();
+    BufReader::new(file).read_line(&mut line).unwrap();
+    assert_eq!(line, "bye\n");
+    let stderr = String::from_utf8(stderr.result("it has ended")).unwrap();
+    assert!(stderr.contains("supervise: stdout: Broken pipe"), "{stderr}");
+}
+
+#[test]
+fn it_explains_itself() {
+    let wrong: [(&[&str], &str); 4] = [
+        (&[], "a COMMAND is needed"),
+        (&["true", ""], "'' has no COMMAND"),
+        (&["name="], "'name=' has no COMMAND"),
+        (&["--quiet", "true"], "unknown option '--quiet'"),
+    ];
+    explains_itself("supervise", &wrong);
+}
