@@ -20,6 +20,7 @@ mod supervise;
 #[allow(dead_code, reason = "a part of it is used here")]
 mod support;
 mod traced;
+mod watch;
 
 use std::path::PathBuf;
 

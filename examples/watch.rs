@@ -1,0 +1,332 @@
+//! Shows which of several inputs are ready, and how much has come from each: a line each, kept up to date.
+//!
+//! `mkfifo left right; cargo run --example watch -- left right`, and in another terminal `date > left`.
+//!
+//! What to copy from it: slots are addressed by an index that means something to the program, here the line
+//! on the screen. What is reported of a slot goes to its line, and the table needs no lookup. Each input is
+//! read once whenever it is ready, so that none starves the others; one that has ended, failed or hung up is
+//! cleared, since it would be ready for ever. What is shown is written only while stdout has room, and at
+//! most 20 times a second. A signal is one more slot: its handler writes to a socket.
+//!
+//! The terminal's settings are put back when the program ends, by SIGINT, SIGTERM and SIGHUP too.
+
+use iomux::{HAS_READ_CLOSED, Interest, PollFd, Readiness, Slots, Timeout};
+use iomux_backend::Signal;
+use nix::fcntl::OFlag;
+use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
+use std::fmt::{self, Display};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const USAGE: &str = "\
+usage: watch PATH...   show when each is readable, and how much has come: FIFOs, terminals, serial ports,
+                       sockets (connected to), files; '-' is stdin
+       watch --help    print this
+Ends when every input has ended, by Ctrl-C, or by 'q' if stdin is a terminal and no input. Where stdout is no
+terminal, each change is a line of its own.
+";
+
+// The slots that are no line come after those that are.
+const STDOUT: usize = 0;
+const SIGNALS: usize = 1;
+const KEYS: usize = 2;
+
+/// How long a frame is shown at least.
+const FRAME: Duration = Duration::from_millis(50);
+
+/// What can be written to a pipe that poll calls writable without blocking, as POSIX has it.
+const PIPE_ROOM: usize = 512;
+
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let done = match parse(&words) {
+        Ok(Some(paths)) => watch(paths),
+        Ok(None) => io::stdout().write_all(USAGE.as_bytes()),
+        Err(message) => {
+            eprint!("watch: {message}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    done.map_or_else(
+        |error| {
+            eprintln!("watch: {error}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn parse(words: &[String]) -> Result<Option<&[String]>, String> {
+    if words.iter().any(|word| word == "-h" || word == "--help") {
+        return Ok(None);
+    }
+    match words.iter().find(|word| word.starts_with('-') && *word != "-") {
+        Some(option) => Err(format!("unknown option '{option}'; a PATH like that is './{option}'")),
+        None if words.is_empty() => Err("a PATH is needed, or '-' for stdin".into()),
+        None => Ok(Some(words)),
+    }
+}
+
+/// Says in the error's message what it happened to.
+fn in_context(what: impl Display) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
+fn watch(paths: &[String]) -> io::Result<()> {
+    // Opened before the terminal is changed, so that an error is shown as errors are.
+    let inputs: io::Result<Vec<_>> = paths.iter().map(|path| open(path).map_err(in_context(path))).collect();
+    let inputs = inputs?;
+    let (stdin, stdout) = (io::stdin(), File::from(io::stdout().as_fd().try_clone_to_owned()?));
+    let signals = signals()?;
+    let has_keys = stdin.is_terminal() && !paths.iter().any(|path| path == "-");
+    let _settings = if has_keys { Some(Settings::without_line_editing(&stdin)?) } else { None };
+    let keys = File::from(stdin.as_fd().try_clone_to_owned()?); // not through `Stdin`, which reads ahead
+
+    let mut slots = Slots::with_capacity(inputs.len() + 3);
+    let asked = if HAS_READ_CLOSED { Interest::READABLE | Interest::READ_CLOSED } else { Interest::READABLE };
+    for (index, input) in inputs.iter().enumerate() {
+        slots.set(index, input.as_fd(), asked)?;
+    }
+    slots.set(inputs.len() + STDOUT, stdout.as_fd(), Interest::WRITABLE)?;
+    slots.set(inputs.len() + SIGNALS, signals.as_fd(), Interest::READABLE)?;
+    if has_keys {
+        slots.set(inputs.len() + KEYS, keys.as_fd(), Interest::READABLE)?;
+    }
+
+    let lines = paths.iter().zip(&inputs).map(|(path, input)| Line::new(path, input));
+    let mut screen = Screen::new(&stdout, lines.collect());
+    loop {
+        let timeout = screen.refresh();
+        if screen.is_blocked() {
+            slots.resume(inputs.len() + STDOUT)?;
+        } else if screen.is_complete() {
+            return Ok(());
+        } else {
+            slots.pause(inputs.len() + STDOUT)?; // one that nobody reads any more is reported for ever
+        }
+        slots.wait(timeout)?;
+        while let Some(ready) = slots.next_ready() {
+            if let Some(line) = screen.lines.get_mut(ready.index()) {
+                line.take(&inputs[ready.index()], ready.readiness());
+                if line.end.is_some() {
+                    slots.clear(ready.index())?;
+                }
+                continue;
+            }
+            match ready.index() - inputs.len() {
+                STDOUT => screen.write()?,
+                KEYS if !is_to_quit(&keys) => {}
+                _ => return screen.leave(),
+            }
+        }
+    }
+}
+
+/// Opens an input without waiting for anything.
+fn open(path: &str) -> io::Result<File> {
+    if path == "-" {
+        // Not made non-blocking: that would be shared with the shell, and outlive us.
+        return io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    }
+    if fs::metadata(path)?.file_type().is_socket() {
+        let socket = UnixStream::connect(path)?;
+        socket.set_nonblocking(true)?;
+        return Ok(OwnedFd::from(socket).into());
+    }
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    File::options().read(true).custom_flags(flags.bits()).open(path)
+}
+
+/// A socket that becomes readable when the program is to end.
+fn signals() -> io::Result<UnixStream> {
+    let (reader, writer) = UnixStream::pair()?;
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        signal_hook::low_level::pipe::register(signal.as_raw(), writer.try_clone()?)?;
+    }
+    Ok(reader)
+}
+
+/// Whether `q` was pressed, or the terminal is gone.
+fn is_to_quit(mut keys: &File) -> bool {
+    let mut pressed = [0; 64];
+    match keys.read(&mut pressed) {
+        Ok(0) => true,
+        Ok(count) => pressed[..count].contains(&b'q'),
+        Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+    }
+}
+
+/// The terminal's settings as they were, which come back when this is dropped.
+struct Settings<'a> {
+    terminal: &'a io::Stdin,
+    before: Termios,
+}
+
+impl<'a> Settings<'a> {
+    /// Has each key arrive at once and unseen. Ctrl-C stays a signal.
+    fn without_line_editing(terminal: &'a io::Stdin) -> io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut settings = before.clone();
+        settings.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
+        settings.control_chars[SpecialCharacterIndices::VMIN as usize] = 1;
+        settings.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
+        tcsetattr(terminal, SetArg::TCSANOW, &settings)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Settings<'_> {
+    fn drop(&mut self) {
+        let _ = tcsetattr(self.terminal, SetArg::TCSANOW, &self.before); // or the terminal is gone
+    }
+}
+
+/// An input, as its line shows it.
+struct Line {
+    name: String,
+    fd: i32,
+    is_regular: bool,
+    /// What was reported since the line was shown last.
+    reported: Readiness,
+    /// What the line shows.
+    shown: Readiness,
+    bytes: u64,
+    end: Option<String>,
+    has_changed: bool,
+}
+
+impl Line {
+    fn new(path: &str, input: &File) -> Self {
+        let is_regular = input.metadata().is_ok_and(|metadata| metadata.is_file());
+        // A control character would move the cursor.
+        let name = path.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+        let (reported, shown) = (Readiness::empty(), Readiness::empty());
+        let fd = input.as_raw_fd();
+        Self { name, fd, is_regular, reported, shown, bytes: 0, end: None, has_changed: true }
+    }
+
+    /// Reads once; finds out whether that was all.
+    fn take(&mut self, mut input: &File, readiness: Readiness) {
+        self.reported |= readiness;
+        self.has_changed = true;
+        let mut buffer = [0; 64 * 1024];
+        match input.read(&mut buffer) {
+            Ok(0) => self.end = Some("ended".into()),
+            Ok(count) => self.bytes += count as u64,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                // Nothing to read, and there will be nothing more.
+                if readiness.intersects(Readiness::HANGUP | Readiness::ERROR | Readiness::INVALID) {
+                    self.end = Some("gone".into());
+                }
+            }
+            Err(error) => self.end = Some(error.to_string()),
+        }
+    }
+
+    fn show(&mut self) {
+        self.has_changed = false;
+        if !self.reported.is_empty() {
+            self.shown = std::mem::replace(&mut self.reported, Readiness::empty());
+        }
+    }
+}
+
+impl Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.shown.iter_names().map(|(name, _)| name).collect();
+        let names = if names.is_empty() { "-".into() } else { names.join("|") };
+        write!(f, "{}  fd {}  {names}  {} bytes", self.name, self.fd, self.bytes)?;
+        if self.is_regular {
+            f.write_str("  regular file, always ready")?;
+        }
+        self.end.as_ref().map_or(Ok(()), |end| write!(f, "  {end}"))
+    }
+}
+
+/// Where the lines are shown.
+struct Screen<'a> {
+    stdout: &'a File,
+    lines: Vec<Line>,
+    /// Whether lines are written over, not one below the other.
+    is_terminal: bool,
+    has_lines: bool,
+    /// What is to be written still.
+    pending: Vec<u8>,
+    /// When the next frame may be shown.
+    next: Instant,
+}
+
+impl<'a> Screen<'a> {
+    fn new(stdout: &'a File, lines: Vec<Line>) -> Self {
+        let (is_terminal, next) = (stdout.is_terminal(), Instant::now());
+        Self { stdout, lines, is_terminal, has_lines: false, pending: Vec::new(), next }
+    }
+
+    /// Makes a frame if there is something new and it is time, and says how long to wait for the next one.
+    fn refresh(&mut self) -> Timeout {
+        if self.is_blocked() || !self.lines.iter().any(|line| line.has_changed) {
+            return Timeout::Infinite;
+        }
+        if Instant::now() < self.next && !self.is_complete() {
+            return Timeout::Until(self.next);
+        }
+        self.next = Instant::now() + FRAME;
+        let mut frame = String::new();
+        if self.is_terminal {
+            if self.has_lines {
+                frame += &format!("\x1b[{}A", self.lines.len());
+            }
+            // A line that went on below would put the others out of place.
+            frame += "\x1b[?7l";
+        }
+        for line in &mut self.lines {
+            if self.is_terminal {
+                line.show();
+                frame += &format!("\r\x1b[K{line}\n");
+            } else if line.has_changed {
+                line.show();
+                frame += &format!("{line}\n");
+            }
+        }
+        if self.is_terminal {
+            frame += "\x1b[?7h";
+        }
+        self.has_lines = true;
+        self.pending = frame.into();
+        Timeout::Infinite
+    }
+
+    /// Whether there is nothing more to come.
+    fn is_complete(&self) -> bool {
+        self.lines.iter().all(|line| line.end.is_some())
+    }
+
+    fn is_blocked(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Writes once, which does not block where stdout is writable.
+    fn write(&mut self) -> io::Result<()> {
+        match self.stdout.write(&self.pending[..self.pending.len().min(PIPE_ROOM)]) {
+            Ok(count) => drop(self.pending.drain(..count)),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) => return Err(in_context("stdout")(error)),
+        }
+        Ok(())
+    }
+
+    /// Writes what is left of a frame, if the terminal takes it now.
+    fn leave(&mut self) -> io::Result<()> {
+        let mut stdout = [PollFd::new(self.stdout.as_fd(), Interest::WRITABLE)?];
+        while self.is_blocked() && iomux::poll(&mut stdout, Timeout::Nowait)? == 1 {
+            self.write()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,294 @@
+//! `examples/watch.rs` as a process, on pipes and on a terminal of its own.
+
+use crate::example;
+use crate::process::{DEADLINE, Outcome, Program, explains_itself, falls_asleep, outcome};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::pty::{OpenptyResult, openpty};
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
+use nix::unistd::{mkfifo, setsid};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use tempfile::TempDir;
+
+/// What it prints, line by line.
+struct Lines(Receiver<String>);
+
+impl Lines {
+    fn of(output: impl Read + Send + 'static) -> Self {
+        let (sender, receiver) = channel();
+        // A terminal that nobody has open any more is an error, not an end.
+        let lines = BufReader::new(output).lines().map_while(Result::ok);
+        thread::spawn(move || lines.into_iter().try_for_each(|line| sender.send(line)));
+        Self(receiver)
+    }
+
+    #[track_caller]
+    fn next(&self) -> String {
+        self.0.recv_timeout(DEADLINE).expect("another line")
+    }
+
+    /// The next line that has all of these words.
+    #[track_caller]
+    fn find(&self, words: &[&str]) -> String {
+        let mut seen = Vec::new();
+        loop {
+            match self.0.recv_timeout(DEADLINE) {
+                Ok(line) if words.iter().all(|word| line.contains(word)) => return line,
+                Ok(line) => seen.push(line),
+                Err(error) => panic!("{error}: {words:?} not in {seen:?}"),
+            }
+        }
+    }
+}
+
+/// FIFOs in a folder of their own.
+struct Fifos {
+    folder: TempDir,
+}
+
+impl Fifos {
+    fn new(names: &[&str]) -> Self {
+        let fifos = Self { folder: tempfile::tempdir().unwrap() };
+        for name in names {
+            mkfifo(fifos.path(name).as_str(), Mode::S_IRWXU).unwrap();
+        }
+        fifos
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Its other end, which waits for watch to open it.
+    fn writer(&self, name: &str) -> File {
+        OpenOptions::new().write(true).open(self.path(name)).unwrap()
+    }
+}
+
+/// One that writes to a pipe.
+#[track_caller]
+fn piped(paths: &[&str]) -> (Program, Lines) {
+    let mut command = Command::new(example("watch"));
+    let mut program =
+        Program::start(command.args(paths).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()));
+    let lines = Lines::of(program.child().stdout.take().unwrap());
+    (program, lines)
+}
+
+/// One in a session of its own, on a terminal whose other end the test has.
+struct OnTerminal {
+    program: Program,
+    lines: Lines,
+    master: File,
+    slave: OwnedFd,
+    before: Termios,
+}
+
+impl OnTerminal {
+    #[track_caller]
+    fn start(paths: &[&str]) -> Self {
+        let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+        let before = tcgetattr(&slave).unwrap();
+        let mut command = Command::new(example("watch"));
+        command.args(paths).stdin(slave.try_clone().unwrap());
+        command.stdout(slave.try_clone().unwrap()).stderr(Stdio::null());
+        let take_terminal = || {
+            setsid()?;
+            // SAFETY: with this request ioctl(2) takes a number, and touches no memory of ours.
+            let answer = unsafe { libc::ioctl(0, libc::TIOCSCTTY as _, 0) };
+            if answer == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        };
+        // SAFETY: it makes two system calls and allocates nothing, as it must between fork and exec.
+        unsafe { command.pre_exec(take_terminal) };
+        let program = Program::start(&mut command);
+        let master = File::from(master);
+        let lines = Lines::of(master.try_clone().unwrap());
+        Self { program, lines, master, slave, before }
+    }
+
+    fn settings(&self) -> Termios {
+        tcgetattr(&self.slave).unwrap()
+    }
+
+    /// That it has ended well, and the terminal is as it was.
+    #[track_caller]
+    fn has_left(mut self) {
+        assert_eq!(self.program.end(), 0);
+        assert!(self.settings() == self.before, "{:?} is not {:?}", self.settings(), self.before);
+    }
+}
+
+#[test]
+fn what_is_written_to_a_fifo_is_counted() {
+    let fifos = Fifos::new(&["one"]);
+    let path = fifos.path("one");
+    let (mut program, lines) = piped(&[&path]);
+    let first = lines.next();
+    assert!(
+        first.starts_with(&path) && first.contains("  fd ") && first.ends_with("  -  0 bytes"),
+        "{first}"
+    );
+    let mut writer = fifos.writer("one");
+    writer.write_all(b"hello").unwrap();
+    lines.find(&["READABLE", "  5 bytes"]);
+    writer.write_all(b", world").unwrap();
+    lines.find(&["READABLE", "  12 bytes"]);
+    drop(writer);
+    lines.find(&["HANGUP", "  12 bytes  ended"]);
+    assert_eq!(program.end(), 0, "its only input has ended");
+}
+
+#[test]
+fn an_input_that_has_hung_up_is_shown_once_and_the_others_go_on() {
+    let fifos = Fifos::new(&["gone", "here"]);
+    let (gone, here) = (fifos.path("gone"), fifos.path("here"));
+    let (mut program, lines) = piped(&[&gone, &here]);
+    let (writer, mut other) = (fifos.writer("gone"), fifos.writer("here"));
+    drop(writer);
+    lines.find(&[&gone, "HANGUP", "ended"]);
+    falls_asleep(program.id(), "when an input has hung up");
+    for count in 1..=3 {
+        other.write_all(b"!").unwrap();
+        let next = lines.next();
+        assert!(next.starts_with(&here) && next.ends_with(&format!("{count} bytes")), "{next}");
+        falls_asleep(program.id(), "when an input has hung up");
+    }
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.end(), 0);
+    assert!(lines.0.recv().is_err(), "and nothing more was shown");
+}
+
+#[test]
+fn a_regular_file_is_read_to_its_end() {
+    let fifos = Fifos::new(&[]);
+    let path = fifos.path("file");
+    fs::write(&path, vec![7; 1_000_000]).unwrap();
+    let Outcome { code, stdout, .. } = outcome("watch", &[&path]);
+    let last = stdout.lines().last().unwrap();
+    assert!(last.contains("READABLE") && last.contains("1000000 bytes  regular file"), "{stdout}");
+    assert!(code == 0 && last.ends_with("ended"), "{stdout}");
+}
+
+#[test]
+fn stdin_is_an_input_and_stays_blocking() {
+    let (stdin, mut input) = io::pipe().unwrap();
+    let mut command = Command::new(example("watch"));
+    command.arg("-").stdin(stdin.try_clone().unwrap()).stdout(Stdio::piped());
+    let mut program = Program::start(&mut command);
+    drop(command);
+    let lines = Lines::of(program.child().stdout.take().unwrap());
+    input.write_all(b"quit").unwrap();
+    lines.find(&["-  fd ", "READABLE", "  4 bytes"]);
+    let flags = OFlag::from_bits_retain(fcntl(&stdin, FcntlArg::F_GETFL).unwrap());
+    assert!(!flags.contains(OFlag::O_NONBLOCK));
+    drop(input);
+    lines.find(&["ended"]);
+    assert_eq!(program.end(), 0);
+}
+
+#[test]
+fn a_socket_is_connected_to() {
+    let fifos = Fifos::new(&[]);
+    let path = fifos.path("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    let (mut program, lines) = piped(&[&path]);
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.write_all(b"hello").unwrap();
+    lines.find(&["READABLE", "  5 bytes"]);
+    drop(peer);
+    lines.find(&["ended"]);
+    assert_eq!(program.end(), 0);
+}
+
+#[test]
+fn lines_of_a_terminal_are_written_over() {
+    let fifos = Fifos::new(&["one", "two"]);
+    let (one, two) = (fifos.path("one"), fifos.path("two"));
+    let watch = OnTerminal::start(&[&one, &two]);
+    watch.lines.find(&[&one, "  0 bytes"]);
+    let second = watch.lines.find(&[&two, "  0 bytes"]);
+    assert!(second.starts_with("\r\x1b[K"), "{second:?}");
+    let (mut first_writer, mut second_writer) = (fifos.writer("one"), fifos.writer("two"));
+    second_writer.write_all(b"abc").unwrap();
+    watch.lines.find(&["\x1b[2A", &one, "  0 bytes"]);
+    watch.lines.find(&[&two, "READABLE", "  3 bytes"]);
+    first_writer.write_all(b"x").unwrap();
+    watch.lines.find(&["\x1b[2A", &one, "READABLE", "  1 bytes"]);
+    watch.lines.find(&[&two, "  3 bytes"]);
+    drop(first_writer);
+    watch.lines.find(&[&one, "HANGUP", "ended"]);
+    falls_asleep(watch.program.id(), "when an input has hung up");
+    (&watch.master).write_all(b"q").unwrap();
+    watch.has_left();
+}
+
+#[test]
+fn a_key_is_seen_at_once_and_the_settings_come_back() {
+    let fifos = Fifos::new(&["one"]);
+    for key in ["q", "\x03"] {
+        let watch = OnTerminal::start(&[&fifos.path("one")]);
+        watch.lines.find(&["  0 bytes"]);
+        let changed = watch.settings().local_flags;
+        assert!(!changed.intersects(LocalFlags::ICANON | LocalFlags::ECHO), "{changed:?}");
+        (&watch.master).write_all(b"other keys").unwrap();
+        (&watch.master).write_all(key.as_bytes()).unwrap();
+        watch.has_left();
+    }
+}
+
+#[test]
+fn the_settings_come_back_whatever_ends_it() {
+    let fifos = Fifos::new(&["one"]);
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        let watch = OnTerminal::start(&[&fifos.path("one")]);
+        watch.lines.find(&["  0 bytes"]);
+        watch.program.signal(signal);
+        watch.has_left();
+    }
+    let watch = OnTerminal::start(&[&fifos.path("one")]);
+    watch.lines.find(&["  0 bytes"]);
+    drop(fifos.writer("one"));
+    watch.lines.find(&["ended"]);
+    watch.has_left();
+}
+
+#[test]
+fn a_signal_ends_it_though_nobody_reads_what_it_shows() {
+    let fifos = Fifos::new(&["one"]);
+    let (_reader, mut writer) = io::pipe().unwrap();
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    while writer.write(&[0; 512]).is_ok() {}
+    assert_eq!(writer.write(&[0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+    let mut command = Command::new(example("watch"));
+    let mut program = Program::start(command.arg(fifos.path("one")).stdout(writer).stdin(Stdio::null()));
+    let mut input = fifos.writer("one");
+    // More than a FIFO holds, so it reads, whatever becomes of what it shows.
+    input.write_all(&[0; 300_000]).unwrap();
+    falls_asleep(program.id(), "when nobody reads its stdout");
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.end(), 0);
+}
+
+#[test]
+fn an_input_that_cannot_be_opened_or_read_is_named() {
+    let Outcome { code, stderr, .. } = outcome("watch", &["/no/such/input"]);
+    assert!(code == 1 && stderr.starts_with("watch: /no/such/input: "), "{code}: {stderr}");
+    let Outcome { code, stdout, .. } = outcome("watch", &["/"]);
+    assert!(code == 0 && stdout.contains("Is a directory"), "{code}: {stdout}");
+}
+
+#[test]
+fn it_explains_itself() {
+    let wrong: [(&[&str], &str); 2] =
+        [(&[], "a PATH is needed, or '-' for stdin"), (&["-", "-x"], "unknown option '-x'")];
+    explains_itself("watch", &wrong);
+}
