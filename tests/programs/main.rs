@@ -7,6 +7,7 @@ mod c_headers;
 mod chat;
 mod dependencies;
 mod echo;
+mod executor;
 mod nc;
 mod no_compile;
 mod process;

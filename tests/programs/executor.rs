@@ -1,0 +1,205 @@
+//! `examples/executor` as a process: tasks, sockets and timers, and a wake from another thread.
+
+use crate::example;
+use crate::process::{DEADLINE, Outcome, Program, explains_itself, falls_asleep, is_asleep, outcome};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::{ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// One that serves until its stdin is closed.
+struct Server {
+    program: Program,
+    stdin: ChildStdin,
+    address: SocketAddr,
+}
+
+impl Server {
+    #[track_caller]
+    fn start() -> Self {
+        Self::started_by(Command::new(example("executor")).args(["--serve", "localhost:0"]))
+    }
+
+    #[track_caller]
+    fn started_by(command: &mut Command) -> Self {
+        let mut program = Program::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
+        let stdin = program.child().stdin.take().unwrap();
+        let mut line = String::new();
+        BufReader::new(program.child().stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ").expect("its first line").parse().unwrap();
+        Self { program, stdin, address }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let client = TcpStream::connect(self.address).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        client.set_write_timeout(Some(DEADLINE)).unwrap();
+        client
+    }
+
+    #[track_caller]
+    fn falls_asleep(&self, when: &str) {
+        falls_asleep(self.program.id(), when);
+    }
+
+    /// Ends it by what only another of its threads sees.
+    #[track_caller]
+    fn ends_well(mut self) {
+        drop(self.stdin);
+        assert_eq!(self.program.end(), 0);
+    }
+}
+
+#[track_caller]
+fn comes_back(mut client: &TcpStream, bytes: &[u8]) {
+    client.write_all(bytes).unwrap();
+    let mut back = vec![0; bytes.len()];
+    client.read_exact(&mut back).unwrap();
+    assert_eq!(back, bytes);
+}
+
+/// That it has run `clients` with `messages` each, and said so.
+#[track_caller]
+fn has_run(Outcome { code, stdout, stderr }: &Outcome, clients: u32, messages: u32) {
+    let sizes =
+        (0..clients).flat_map(|client| (0..messages).map(move |index| (31 * index + client) % 1000 + 1));
+    let (bytes, all) = (sizes.map(u64::from).sum::<u64>(), clients * messages);
+    let lines: Vec<_> = stdout.lines().collect();
+    assert!(*code == 0 && lines.len() == 3 && stderr.is_empty(), "{code}: {stdout}{stderr}");
+    assert!(lines[0].starts_with("listening on 127.0.0.1:"), "{stdout}");
+    let summary = format!("{clients} clients, {all} messages, {bytes} bytes, all as sent, in ");
+    assert!(lines[1].starts_with(&summary), "{stdout}");
+    assert_eq!(lines[2], format!("{all} timers, none early"));
+}
+
+#[test]
+fn a_hundred_clients_get_back_what_they_have_sent() {
+    has_run(&outcome("executor", &["--clients", "100", "--messages", "20"]), 100, 20);
+    has_run(&outcome("executor", &[]), 10, 10);
+    has_run(&outcome("executor", &["--clients", "0"]), 0, 10);
+}
+
+#[test]
+fn timers_and_sockets_go_together_and_no_timer_is_early() {
+    let begin = Instant::now();
+    let outcome = outcome("executor", &["--clients", "3", "--messages", "6", "--pause", "50"]);
+    let took = begin.elapsed();
+    has_run(&outcome, 3, 6);
+    assert!(took >= Duration::from_millis(250), "the sixth is due five pauses after the first: {took:?}");
+}
+
+#[test]
+fn it_sleeps_until_another_thread_wakes_a_task() {
+    let server = Server::start();
+    let client = server.connect();
+    comes_back(&client, b"hello");
+    server.falls_asleep("when a client is silent");
+    server.ends_well();
+    assert_eq!((&client).read(&mut [0]).unwrap(), 0, "the connection is closed");
+}
+
+#[test]
+fn what_was_sent_before_the_end_of_the_stream_comes_back() {
+    let server = Server::start();
+    let client = server.connect();
+    let sent: Vec<u8> = (0..1_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            (&client).write_all(&sent).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+        });
+        let mut back = Vec::new();
+        (&client).read_to_end(&mut back).unwrap();
+        assert!(back == sent, "{} bytes of {}", back.len(), sent.len());
+    });
+    server.ends_well();
+}
+
+#[test]
+fn a_client_that_keeps_it_busy_starves_no_other() {
+    let server = Server::start();
+    let (busy, other) = (server.connect(), server.connect());
+    thread::scope(|scope| {
+        scope.spawn(|| while (&busy).write_all(&[7; 60_000]).is_ok() {});
+        scope.spawn(|| while (&busy).read(&mut [0; 60_000]).is_ok_and(|count| count > 0) {});
+        for _ in 0..100 {
+            comes_back(&other, b"served");
+        }
+        server.ends_well();
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_stops_itself_and_nobody_else() {
+    let server = Server::start();
+    let slow = server.connect();
+    slow.set_nonblocking(true).unwrap();
+    let begin = Instant::now();
+    let mut blocked = 0;
+    while blocked < 20 {
+        assert!(begin.elapsed() < DEADLINE, "the server takes whatever it is sent");
+        match (&slow).write(&[1; 65536]) {
+            Ok(count) => {
+                assert_ne!(count, 0);
+                blocked = 0;
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                blocked += 1;
+                comes_back(&server.connect(), b"and others are served");
+            }
+        }
+    }
+    server.falls_asleep("when a client does not read");
+    drop(slow); // which resets the connection, with a task waiting to write
+    comes_back(&server.connect(), b"still");
+    server.falls_asleep("when all clients have gone");
+    server.ends_well();
+}
+
+#[test]
+fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
+    let script = format!("ulimit -n 24; exec '{}' --serve localhost:0", example("executor").display());
+    let server = Server::started_by(Command::new("sh").args(["-c", &script]));
+    // So that it waits for its listener before the others come.
+    let first = server.connect();
+    comes_back(&first, b"the first");
+    server.falls_asleep("when a client is silent");
+    let mut clients: Vec<TcpStream> = (0..40).map(|_| server.connect()).collect();
+    // Again and again: it may have slept before it was out of them.
+    let (begin, mut in_a_row) = (Instant::now(), 0);
+    while in_a_row < 20 {
+        assert!(begin.elapsed() < DEADLINE, "it spins when it is out of fds");
+        iomux::wait(&mut [], Duration::from_millis(1)).unwrap();
+        in_a_row = if is_asleep(server.program.id()) { in_a_row + 1 } else { 0 };
+    }
+    // Those that wait in the queue are served once others have gone.
+    drop(clients.drain(..30));
+    for client in &clients {
+        comes_back(client, b"served");
+    }
+    server.ends_well();
+}
+
+#[test]
+fn where_it_cannot_listen_is_named() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    for place in [&taken, "localhost", "localhost:-1"] {
+        let Outcome { code, stdout, stderr } = outcome("executor", &["--serve", place]);
+        assert!(code == 1 && stdout.is_empty(), "{place}: {code}: {stdout}");
+        assert!(stderr.starts_with(&format!("executor: {place}: ")), "{stderr}");
+    }
+}
+
+#[test]
+fn it_explains_itself() {
+    let wrong: [(&[&str], &str); 4] = [
+        (&["--clients"], "--clients needs a value"),
+        (&["--clients", "many"], "--clients: 'many': invalid digit"),
+        (&["--pause", "-1"], "--pause: '-1': invalid digit"),
+        (&["--fast"], "unknown argument '--fast'"),
+    ];
+    explains_itself("executor", &wrong);
+}
