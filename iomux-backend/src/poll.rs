@@ -229,6 +229,7 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         all
     }
 
+    #[inline]
     fn register(
         &mut self,
         fd: BorrowedFd<'fd>,
@@ -245,6 +246,7 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         self.insert(fd, slot, token, place)
     }
 
+    #[inline]
     fn modify(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -261,6 +263,7 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         Ok(())
     }
 
+    #[inline]
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
         let fd = fd.as_raw_fd();
         let index = self.index(fd)?;
@@ -328,6 +331,7 @@ fn grow<T>(list: &mut Vec<T>) -> Result<(), Error> {
     list.try_reserve_exact(list.len() / 8 + 16).map_err(|_| Error::OutOfMemory)
 }
 
+#[cold]
 fn from_iomux(error: iomux::Error) -> Error {
     match error {
         iomux::Error::NegativeFd { fd } => Error::NegativeFd { fd },

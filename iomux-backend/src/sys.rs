@@ -2,8 +2,9 @@
 
 use core::ffi::c_int;
 use iomux_sys::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK};
+use iomux_sys::unistd::write;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// eventfd(2): a counter of 0, close-on-exec, non-blocking.
 pub(crate) fn eventfd() -> Result<OwnedFd, c_int> {
@@ -14,4 +15,12 @@ pub(crate) fn eventfd() -> Result<OwnedFd, c_int> {
     }
     // SAFETY: the kernel has just opened it, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Adds one to the counter of an eventfd(2). It can't fail: there is room for 2^64 - 2.
+#[inline]
+pub(crate) fn add_one(eventfd: BorrowedFd<'_>) {
+    let one = 1_u64;
+    // SAFETY: as many bytes as `one` has, which are ours.
+    let _ = unsafe { write(eventfd.as_raw_fd(), (&raw const one).cast(), size_of_val(&one)) };
 }
