@@ -8,6 +8,8 @@ mod debug;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod model;
+#[cfg(target_os = "linux")]
+mod pictures;
 mod reactor;
 mod readiness;
 mod signals;

@@ -3,12 +3,12 @@
 use crate::support::{empty_pipe, full_pipe, is_emulated};
 use iomux::{Error, Interest, Readiness, Slots, Timeout};
 use proptest::prelude::*;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 const CAPACITY: usize = 37;
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Set(usize, usize, Interest),
     SetInterest(usize, Interest),
     Clear(usize),
@@ -19,7 +19,7 @@ enum Step {
     NextReady,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> + use<> {
     let index = 0..CAPACITY + 2;
     let interest = prop::sample::select(vec![
         Interest::empty(),
@@ -174,6 +174,23 @@ impl Model {
     }
 }
 
+/// Takes the steps on a table, and compares it with the model after each.
+pub(crate) fn holds(steps: &[Step]) -> Result<(), TestCaseError> {
+    let (with_data, _w1) = full_pipe();
+    let (without, _w2) = empty_pipe();
+    let (_r3, with_room) = empty_pipe();
+    let (hung_up, w4) = empty_pipe();
+    drop(w4);
+    let fds = [with_data.as_fd(), without.as_fd(), with_room.as_fd(), hung_up.as_fd()];
+    let mut slots = Slots::with_capacity(CAPACITY);
+    let mut model = Model { slots: [None; CAPACITY], cursor: 0 };
+    for step in steps {
+        model.apply(step, &mut slots, &fds)?;
+        model.check(&slots, &fds)?;
+    }
+    Ok(())
+}
+
 /// An emulator takes a hundred times as long.
 fn cases() -> u32 {
     if is_emulated() { 25 } else { 500 }
@@ -184,18 +201,6 @@ proptest! {
 
     #[test]
     fn any_sequence_of_calls_gives_what_the_model_gives(steps in steps()) {
-        use std::os::fd::AsFd;
-        let (with_data, _w1) = full_pipe();
-        let (without, _w2) = empty_pipe();
-        let (_r3, with_room) = empty_pipe();
-        let (hung_up, w4) = empty_pipe();
-        drop(w4);
-        let fds = [with_data.as_fd(), without.as_fd(), with_room.as_fd(), hung_up.as_fd()];
-        let mut slots = Slots::with_capacity(CAPACITY);
-        let mut model = Model { slots: [None; CAPACITY], cursor: 0 };
-        for step in &steps {
-            model.apply(step, &mut slots, &fds)?;
-            model.check(&slots, &fds)?;
-        }
+        holds(&steps)?;
     }
 }

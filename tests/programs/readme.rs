@@ -18,3 +18,12 @@ fn the_readme_program_prints_what_the_models_does_with_the_fds_that_the_kernel_g
     let writer = fd_of(written, " (from index 7) can be written without blocking");
     assert!(reader >= 3 && writer > reader, "the fds of a pipe, past the standard three: {text}");
 }
+
+#[test]
+fn the_first_program_of_the_readme_is_the_example() {
+    let readme = include_str!("../../README.md");
+    let example = include_str!("../../examples/readme.rs");
+    let shown = readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next());
+    let program = example.lines().skip_while(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n");
+    assert_eq!(shown.unwrap().trim(), program.trim());
+}
