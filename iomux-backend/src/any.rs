@@ -5,6 +5,15 @@ use crate::error::Error;
 use std::io;
 
 /// Why there is no backend of that name.
+///
+/// ```
+/// use iomux_backend::{ByNameError, by_name};
+/// use std::io;
+///
+/// let error = by_name("Poll").unwrap_err();
+/// assert_eq!(error, ByNameError::Unknown { name: "Poll".to_owned() }, "names are in lower case");
+/// assert_eq!(io::Error::from(error).kind(), io::ErrorKind::NotFound);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ByNameError {
@@ -44,12 +53,47 @@ macro_rules! backends {
         use std::str::FromStr;
 
         /// The best multiplexer of this system.
+        ///
+        /// ```
+        /// use iomux_backend::{Events, Multiplexer, NAMES, Native, native};
+        ///
+        /// struct Loop<'fd> {
+        ///     multiplexer: Native<'fd>,
+        ///     events: Events,
+        /// }
+        ///
+        /// let idle = Loop { multiplexer: native()?, events: Events::with_capacity(64) };
+        /// assert_eq!((idle.multiplexer.name(), idle.events.len()), (NAMES[0], 0));
+        /// # Ok::<(), iomux_backend::Error>(())
+        /// ```
         pub type Native<'fd> = $native<'fd>;
 
         /// The names that [`by_name`] knows here; the first is [`Native`]'s.
+        ///
+        /// ```
+        /// use iomux_backend::{NAMES, by_name};
+        ///
+        /// for name in NAMES {
+        ///     assert!(by_name(name).is_ok(), "{name}");
+        /// }
+        /// assert!(NAMES.contains(&"poll"), "it is everywhere");
+        /// ```
         pub const NAMES: &[&str] = &[$($($name,)*)*];
 
         /// One of the backends that this system has: [`by_name`].
+        ///
+        /// ```
+        /// use iomux_backend::{Any, Events, Interest, Mode, Multiplexer, NAMES, Timeout, Token, by_name};
+        /// use std::os::fd::AsFd;
+        ///
+        /// let (_reader, writer) = std::io::pipe()?;
+        /// for name in NAMES {
+        ///     let mut mux: Any = by_name(name)?;
+        ///     mux.register(writer.as_fd(), Token(0), Interest::WRITABLE, Mode::Level)?;
+        ///     assert_eq!(mux.wait(&mut Events::with_capacity(1), Timeout::Infinite)?, 1, "{name}");
+        /// }
+        /// # std::io::Result::Ok(())
+        /// ```
         #[derive(Debug)]
         #[non_exhaustive]
         pub enum Any<'fd> {

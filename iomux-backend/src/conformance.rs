@@ -32,6 +32,7 @@
 //! A property that needs what a backend lacks prints `skipped: PROPERTY: NAME has no CAPABILITY` on stderr, and
 //! appends it to the file that the environment variable `IOMUX_SKIPS` names, if there is one.
 
+mod backend;
 mod closed;
 mod fairness;
 mod interests;
@@ -47,32 +48,14 @@ mod time;
 mod turns;
 mod wake;
 
-use crate::{Capabilities, Error, Multiplexer};
+pub use backend::Backend;
+
+use crate::{Capabilities, Multiplexer};
 use std::io::Write;
 use std::panic::resume_unwind;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
-
-/// A family of multiplexers: one for each lifetime of the sources.
-pub trait Backend {
-    /// The multiplexer, for sources that live for `'fd`.
-    type Mux<'fd>: Multiplexer<'fd>;
-
-    /// A new one, with nothing registered.
-    ///
-    /// # Errors
-    /// Whatever keeps it from being made; a property fails then.
-    fn create<'fd>() -> Result<Self::Mux<'fd>, Error>;
-
-    /// Why the system behind the multiplexer, not the multiplexer, is known not to have `property`: it is
-    /// skipped then, and said.
-    #[must_use]
-    fn excuse(property: &str) -> Option<&'static str> {
-        let _ = property;
-        None
-    }
-}
 
 /// Whether `B` lacks what `property` needs, which is then skipped, and said.
 fn lacks<B: Backend>(property: &str, needed: Capabilities) -> bool {
@@ -119,9 +102,40 @@ fn with_patience(property: &str, tried: fn()) {
 macro_rules! suite {
     ($dollar:tt $($module:ident { $($name:ident)* })*) => {
         /// The names of all properties.
+        ///
+        /// ```
+        /// use iomux_backend::conformance::{Backend, PROPERTIES, run};
+        /// # use iomux_backend::{Error, Poll};
+        /// # struct OverPoll;
+        /// # impl Backend for OverPoll {
+        /// #     type Mux<'fd> = Poll<'fd>;
+        /// #     fn create<'fd>() -> Result<Poll<'fd>, Error> { Ok(Poll::new()) }
+        /// # }
+        ///
+        /// // In a test program without `#[test]`.
+        /// let of_wakes = PROPERTIES.iter().filter(|property| property.starts_with("a_wake_"));
+        /// assert!(of_wakes.map(|property| run::<OverPoll>(property)).count() > 2);
+        /// ```
         pub const PROPERTIES: &[&str] = &[$($(stringify!($name),)*)*];
 
         /// Tries one property on `B`.
+        ///
+        /// ```
+        /// use iomux_backend::conformance::{Backend, run};
+        /// use iomux_backend::{Error, Poll};
+        ///
+        /// struct OverPoll;
+        ///
+        /// impl Backend for OverPoll {
+        ///     type Mux<'fd> = Poll<'fd>;
+        ///
+        ///     fn create<'fd>() -> Result<Poll<'fd>, Error> {
+        ///         Ok(Poll::new())
+        ///     }
+        /// }
+        ///
+        /// run::<OverPoll>("a_thousand_wakes_are_one_event"); // alone, as under a debugger
+        /// ```
         ///
         /// # Panics
         /// If `B` does not have the property, or there is none of that name.
@@ -138,6 +152,26 @@ macro_rules! suite {
 
         /// Makes a `#[test]` of each property of the conformance suite, for a
         /// [`Backend`](crate::conformance::Backend).
+        ///
+        /// ```
+        /// mod over_poll {
+        ///     use iomux_backend::conformance::Backend;
+        ///     use iomux_backend::{Error, Poll};
+        ///
+        ///     struct OverPoll;
+        ///
+        ///     impl Backend for OverPoll {
+        ///         type Mux<'fd> = Poll<'fd>;
+        ///
+        ///         fn create<'fd>() -> Result<Poll<'fd>, Error> {
+        ///             Ok(Poll::new())
+        ///         }
+        ///     }
+        ///
+        ///     // A module for each backend, since a test has the name of its property.
+        ///     iomux_backend::conformance!(OverPoll);
+        /// }
+        /// ```
         #[macro_export]
         macro_rules! conformance {
             ($dollar backend:ty) => {

@@ -1,17 +1,19 @@
 //! The multiplexer over epoll(7): fewer system calls than by hand, and one for each wait.
 
 pub(crate) mod bits;
+mod flags;
 mod registrations;
 mod share;
 mod sys;
 mod wait;
+
+pub use flags::EpollFlags;
 
 use crate::error::Error;
 use crate::event::{Events, Token};
 use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 use crate::waker::{Waker, WakerSource};
 use core::ffi::c_int;
-use core::fmt;
 use iomux::{Interest, Readiness, SigSet, Timeout};
 use iomux_sys::epoll::{
     EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN,
@@ -23,28 +25,6 @@ use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 pub(crate) const NAME: &str = "epoll";
-
-bitflags::bitflags! {
-    /// What only epoll has, beyond a [`Mode`]: for [`Epoll::register_with`].
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    pub struct EpollFlags: u32 {
-        /// `EPOLLEXCLUSIVE`: of several epolls that wait for the same file, not all are woken. It goes
-        /// with [`Interest::READABLE`] and [`Interest::WRITABLE`] only, and can't be modified.
-        #[doc(alias = "EPOLLEXCLUSIVE")]
-        const EXCLUSIVE = EPOLLEXCLUSIVE;
-        /// `EPOLLWAKEUP`: the system is not suspended from the event on until the next wait. Linux drops it
-        /// in silence for a process without `CAP_BLOCK_SUSPEND`.
-        #[doc(alias = "EPOLLWAKEUP")]
-        const WAKEUP = EPOLLWAKEUP;
-    }
-}
-
-/// The names of the flags, joined by ` | `.
-impl fmt::Display for EpollFlags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        bitflags::parser::to_writer(self, f)
-    }
-}
 
 /// A multiplexer over epoll(7), on Linux and Android: for as many fds as there are, at a cost that depends
 /// on those that are ready.
@@ -102,6 +82,17 @@ pub struct Epoll<'fd> {
 impl Epoll<'_> {
     /// A multiplexer with nothing registered, epoll_create1(2).
     ///
+    /// ```
+    /// use iomux_backend::{Epoll, Error, Interest, Mode, Multiplexer, Token};
+    /// use std::os::fd::{AsFd, AsRawFd};
+    ///
+    /// let program = std::fs::File::open(std::env::current_exe()?)?;
+    /// let mut epoll = Epoll::new()?;
+    /// let refused = epoll.register(program.as_fd(), Token(0), Interest::READABLE, Mode::Level);
+    /// assert_eq!(refused, Err(Error::NotPollable { fd: program.as_raw_fd(), backend: "epoll" }));
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Os`], for want of an fd.
     #[doc(alias = "epoll_create1")]
@@ -111,6 +102,17 @@ impl Epoll<'_> {
 
     /// The same, as on a kernel without epoll_pwait2(2): times are rounded up to ms. For tests of a program
     /// that is to run on such a kernel, too.
+    ///
+    /// ```
+    /// use iomux_backend::{Epoll, Events, Multiplexer, Timeout};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let mut epoll = Epoll::without_pwait2()?;
+    /// let (begin, time) = (Instant::now(), Duration::from_micros(1500));
+    /// assert_eq!(epoll.wait(&mut Events::with_capacity(1), Timeout::After(time))?, 0);
+    /// assert!(begin.elapsed() >= time, "rounded up, never down");
+    /// # Ok::<(), iomux_backend::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -181,48 +183,6 @@ impl Epoll<'_> {
 }
 
 impl<'fd> Epoll<'fd> {
-    /// As [`register`](Multiplexer::register), with flags that only epoll has.
-    ///
-    /// [`modify`](Multiplexer::modify) keeps [`EpollFlags::WAKEUP`]; what is [`EXCLUSIVE`](EpollFlags::EXCLUSIVE) can't be
-    /// modified, and is deregistered instead.
-    ///
-    /// ```
-    /// use iomux_backend::{Epoll, EpollFlags, Interest, Mode, Token};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
-    /// let mut epoll = Epoll::new()?;
-    /// epoll.register_with(listener.as_fd(), Token(1), Interest::READABLE, Mode::Edge, EpollFlags::EXCLUSIVE)?;
-    /// # std::io::Result::Ok(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`register`](Multiplexer::register), and [`Error::Unsupported`] for a flag without a name, and for `EXCLUSIVE`
-    /// with another interest than to read and write, with one-shot, or for the fd of an epoll.
-    #[doc(alias = "epoll_ctl")]
-    #[inline]
-    pub fn register_with(
-        &mut self,
-        fd: BorrowedFd<'fd>,
-        token: Token,
-        interest: Interest,
-        mode: Mode,
-        flags: EpollFlags,
-    ) -> Result<(), Error> {
-        if !EpollFlags::all().contains(flags) {
-            return Err(unsupported("a flag without a name"));
-        }
-        let asked = asked(token, interest, mode, flags.bits())?;
-        let fd = fd.as_raw_fd();
-        if self.registrations.is_registered(fd) {
-            return Err(Error::AlreadyRegistered { fd });
-        }
-        self.registrations.reserve(fd)?;
-        self.add(fd, asked).map_err(|code| refused(fd, asked, code))?;
-        self.registrations.told(fd, asked);
-        Ok(())
-    }
-
     /// Tells the kernel at once, or says why it can't be done.
     #[cold]
     fn modify_now(&mut self, fd: RawFd, token: Token, interest: Interest, mode: Mode) -> Result<(), Error> {

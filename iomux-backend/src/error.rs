@@ -110,6 +110,19 @@ pub enum Error {
 
 impl Error {
     /// What the kernel left in `errno`, if it was asked at all.
+    ///
+    /// ```
+    /// use iomux_backend::{Error, Interest, Mode, Multiplexer, Poll, Token};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let mut poll = Poll::new();
+    /// poll.register(reader.as_fd(), Token(0), Interest::READABLE, Mode::Level)?;
+    /// let again = poll.register(reader.as_fd(), Token(0), Interest::READABLE, Mode::Level).unwrap_err();
+    /// assert_eq!(again.raw_os_error(), None, "not EEXIST: the kernel was not asked");
+    /// assert!(Error::Interrupted.raw_os_error().is_some(), "EINTR");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match self {

@@ -1,77 +1,31 @@
 //! The contract: what every multiplexer does, method by method.
 
+mod capabilities;
+
+pub use capabilities::{Capabilities, Mode};
+
 use crate::error::Error;
 use crate::event::{Events, Token};
 use crate::waker::Waker;
-use core::fmt;
 use iomux::{Interest, SigSet, Timeout};
 use std::os::fd::{BorrowedFd, RawFd};
 
-/// How often a registration reports.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Mode {
-    /// At every wait for as long as the fd is ready. Every backend has it.
-    #[default]
-    Level,
-    /// Once for each change to ready: read or write until it would block.
-    Edge,
-    /// Once, then not until it is modified; the registration stays.
-    OneShot,
-    /// Once for the next change to ready, then not until it is modified.
-    EdgeOneShot,
-    /// As `Level`, but of several multiplexers that wait for the same file, not all are woken.
-    Exclusive,
-}
-
-bitflags::bitflags! {
-    /// What a backend can do, and how it naturally differs from others.
-    ///
-    /// A caller need not ask: what is not there is an [`Error`], before anything is changed. It is how
-    /// the conformance suite knows which properties to hold a backend to.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    pub struct Capabilities: u32 {
-        /// [`Mode::Edge`].
-        const EDGE = 1;
-        /// [`Mode::OneShot`].
-        const ONE_SHOT = 1 << 1;
-        /// [`Mode::EdgeOneShot`].
-        const EDGE_ONE_SHOT = 1 << 2;
-        /// [`Mode::Exclusive`].
-        const EXCLUSIVE = 1 << 3;
-        /// [`Multiplexer::wait_masked`].
-        const MASK = 1 << 4;
-        /// [`Multiplexer::waker`].
-        const WAKER = 1 << 5;
-        /// [`Interest::PRIORITY`](iomux::Interest::PRIORITY) is reported.
-        const PRIORITY = 1 << 6;
-        /// [`Interest::READ_CLOSED`](iomux::Interest::READ_CLOSED) is reported.
-        const READ_CLOSED = 1 << 7;
-        /// Hangups and errors are told apart from data: `HANGUP` and `ERROR` are reported as such, and
-        /// also where nothing is asked.
-        const HANGUP = 1 << 8;
-        /// Regular files, directories and `/dev/null` are taken, and are always ready; where this is
-        /// missing files and directories are [`Error::NotPollable`], and `/dev/null` may be.
-        const FILES = 1 << 9;
-        /// An fd that is closed while registered is reported `INVALID` at the next wait. Where this is
-        /// missing it may never be noticed.
-        const REPORTS_CLOSED = 1 << 10;
-        /// fds of any number are taken; where this is missing, those below `FD_SETSIZE` only.
-        const ANY_FD = 1 << 11;
-        /// It goes on working in a child after fork(2), but for wakers: both processes would hear each
-        /// other's, so make new ones in one of the two.
-        const FORK = 1 << 12;
-    }
-}
-
-/// The names of the flags, joined by ` | `.
-impl fmt::Display for Capabilities {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        bitflags::parser::to_writer(self, f)
-    }
-}
-
 /// A set of fds, each with a token and what is asked of it, and a wait for the next of them to be ready.
+///
+/// ```
+/// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token, native};
+/// use std::os::fd::AsFd;
+///
+/// let (_reader, writer) = std::io::pipe()?;
+/// let all: [Box<dyn Multiplexer>; 2] = [Box::new(Poll::new()), Box::new(native()?)];
+/// for mut one in all {
+///     one.register(writer.as_fd(), Token(7), Interest::WRITABLE, Mode::Level)?;
+///     let mut events = Events::with_capacity(8);
+///     assert_eq!(one.wait(&mut events, Timeout::Infinite)?, 1);
+///     assert_eq!(events.get(0).map(|event| event.token()), Some(Token(7)));
+/// }
+/// # std::io::Result::Ok(())
+/// ```
 ///
 /// # Lifetimes
 /// `'fd` is how long every fd lives that is registered: a source outlives the multiplexer, which the
@@ -104,15 +58,50 @@ impl fmt::Display for Capabilities {
 /// compile. (A field without `'fd` may, such as an `OwnedFd`.)
 pub trait Multiplexer<'fd> {
     /// The mechanism's name, in lower case: `poll`, `epoll`, `kqueue`, `select`. It is in error messages.
+    ///
+    /// ```
+    /// use iomux_backend::{Multiplexer, Poll, by_name};
+    ///
+    /// assert_eq!(Poll::new().name(), "poll");
+    /// assert_eq!(by_name("poll-without-ppoll")?.name(), "poll", "the mechanism's, not that of `NAMES`");
+    /// # Ok::<(), iomux_backend::ByNameError>(())
+    /// ```
     fn name(&self) -> &'static str;
 
     /// What it can do. The same for as long as it lives.
+    ///
+    /// ```
+    /// use iomux_backend::{Capabilities, Interest, Mode, Multiplexer, Token, native};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let mut mux = native()?;
+    /// let has_edges = mux.capabilities().contains(Capabilities::EDGE);
+    /// let mode = if has_edges { Mode::Edge } else { Mode::Level };
+    /// assert_eq!(mux.register(reader.as_fd(), Token(0), Interest::READABLE, mode), Ok(()));
+    /// # std::io::Result::Ok(())
+    /// ```
     fn capabilities(&self) -> Capabilities;
 
     /// Begins to ask `fd` for `interest`, to be reported with `token`.
     ///
     /// Several fds may have the same token. Asking for nothing is allowed, and still reports hangups and
     /// errors.
+    ///
+    /// ```
+    /// use iomux_backend::{Error, Events, Interest, Mode, Multiplexer, Timeout, Token, native};
+    /// use std::os::fd::{AsFd, AsRawFd};
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let copy = writer.try_clone()?;
+    /// let mut mux = native()?;
+    /// mux.register(writer.as_fd(), Token(1), Interest::WRITABLE, Mode::Level)?;
+    /// let again = mux.register(writer.as_fd(), Token(2), Interest::WRITABLE, Mode::Level);
+    /// assert_eq!(again, Err(Error::AlreadyRegistered { fd: writer.as_raw_fd() }));
+    /// mux.register(copy.as_fd(), Token(1), Interest::WRITABLE, Mode::Level)?; // another fd, the same token
+    /// assert_eq!(mux.wait(&mut Events::with_capacity(8), Timeout::Infinite)?, 2);
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::AlreadyRegistered`]; [`Error::NegativeFd`]; [`Error::NotPollable`]; [`Error::UnsupportedMode`];
@@ -127,6 +116,22 @@ pub trait Multiplexer<'fd> {
     ) -> Result<(), Error>;
 
     /// As [`register`](Self::register), from an fd's number: for whoever builds another owner of sources.
+    ///
+    /// ```
+    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Timeout, Token, native};
+    /// use std::os::fd::{AsFd, AsRawFd};
+    ///
+    /// let (reader, writer) = std::io::pipe()?;
+    /// let mut mux = native()?;
+    /// // SAFETY: `reader` is closed after it was deregistered.
+    /// unsafe { mux.register_raw(reader.as_raw_fd(), Token(1), Interest::READABLE, Mode::Level)? };
+    /// drop(writer);
+    /// assert_eq!(mux.wait(&mut Events::with_capacity(1), Timeout::Infinite)?, 1);
+    /// mux.deregister(reader.as_fd())?;
+    /// drop(reader); // which `register` would not let us do while there is `mux`
+    /// assert_eq!(mux.wait(&mut Events::with_capacity(1), Timeout::Nowait)?, 0);
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Safety
     /// `fd` stays open until [`deregister`](Self::deregister) has returned, or this multiplexer is gone.
@@ -155,6 +160,22 @@ pub trait Multiplexer<'fd> {
     /// A registration that one-shot has disarmed is armed again, and an edge mode reports anew what is ready:
     /// by every modify, also one that changes nothing.
     ///
+    /// ```
+    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut poll = Poll::new();
+    /// poll.register(writer.as_fd(), Token(1), Interest::WRITABLE, Mode::OneShot)?;
+    /// let mut events = Events::with_capacity(1);
+    /// assert_eq!(poll.wait(&mut events, Timeout::Nowait)?, 1);
+    /// assert_eq!(poll.wait(&mut events, Timeout::Nowait)?, 0);
+    /// poll.modify(writer.as_fd(), Token(2), Interest::WRITABLE, Mode::OneShot)?;
+    /// assert_eq!(poll.wait(&mut events, Timeout::Nowait)?, 1, "armed again");
+    /// assert_eq!(events.get(0).map(|event| event.token()), Some(Token(2)));
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotRegistered`]; [`Error::Unsupported`] for a change to or from [`Mode::Exclusive`], where the
     /// mechanism has none; otherwise as [`register`](Self::register). The registration is as it was.
@@ -168,6 +189,20 @@ pub trait Multiplexer<'fd> {
 
     /// Ends a registration. Nothing is reported of the fd from here on; it may be registered again.
     ///
+    /// ```
+    /// use iomux_backend::{Error, Events, Interest, Mode, Multiplexer, Timeout, Token, native};
+    /// use std::os::fd::{AsFd, AsRawFd};
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut mux = native()?;
+    /// mux.register(writer.as_fd(), Token(0), Interest::WRITABLE, Mode::Level)?;
+    /// mux.deregister(writer.as_fd())?;
+    /// assert_eq!(mux.wait(&mut Events::with_capacity(1), Timeout::Nowait)?, 0, "ready, and not reported");
+    /// let fd = writer.as_raw_fd();
+    /// assert_eq!(mux.deregister(writer.as_fd()), Err(Error::NotRegistered { fd }), "once is enough");
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotRegistered`]; [`Error::Os`], and the registration is forgotten even so.
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error>;
@@ -176,6 +211,22 @@ pub trait Multiplexer<'fd> {
     ///
     /// It returns 0 only when the time has passed, and not before. A signal handler that runs meanwhile
     /// (EINTR) neither ends, stretches nor cuts the wait.
+    ///
+    /// ```
+    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Timeout, Token, native};
+    /// use std::os::fd::AsFd;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (reader, writer) = std::io::pipe()?;
+    /// let mut mux = native()?;
+    /// mux.register(reader.as_fd(), Token(0), Interest::READABLE, Mode::Level)?;
+    /// let (mut events, begin, time) = (Events::with_capacity(8), Instant::now(), Duration::from_micros(1500));
+    /// assert_eq!(mux.wait(&mut events, Timeout::After(time))?, 0);
+    /// assert!(begin.elapsed() >= time, "no signal and no rounding ends it before");
+    /// drop(writer);
+    /// assert_eq!(mux.wait(&mut events, Timeout::Infinite)?, 1);
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NoRoomForEvents`] for a buffer of no capacity; [`Error::NothingToWaitFor`] when the timeout is
@@ -192,6 +243,25 @@ pub trait Multiplexer<'fd> {
     /// An infinite wait with nothing armed is no error here, since a signal may end it. With
     /// [`SigSet::full`] none does, but for SIGKILL: that wait never returns.
     ///
+    /// ```
+    /// use iomux_backend::{Capabilities, Error, Events, Interest, Mode, Multiplexer, SigSet, Signal};
+    /// use iomux_backend::{Timeout, Token, native};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut mux = native()?;
+    /// # if !mux.capabilities().contains(Capabilities::MASK) { return Ok(()) }
+    /// mux.register(writer.as_fd(), Token(0), Interest::WRITABLE, Mode::Level)?; // always ready
+    /// let blocked = SigSet::from(Signal::USR1).block()?;
+    /// # let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    /// # signal_hook::flag::register(Signal::USR1.as_raw(), flag)?; // so that it ends nothing
+    /// signal_hook::low_level::raise(Signal::USR1.as_raw())?;
+    /// let (mut events, mask) = (Events::with_capacity(1), blocked.wait_mask());
+    /// assert_eq!(mux.wait_masked(&mut events, Timeout::Infinite, &mask), Err(Error::Interrupted));
+    /// assert_eq!(mux.wait_masked(&mut events, Timeout::Infinite, &mask)?, 1, "no event is lost by it");
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Interrupted`] when a handler has run: no event is reported then, and none is lost. (Over epoll also when
     /// the process was stopped and goes on, signal(7).)
@@ -206,12 +276,42 @@ pub trait Multiplexer<'fd> {
     /// `token`, as `READABLE`. Several are allowed, and a source with the same token does no harm. A waker
     /// takes its turn like any source.
     ///
+    /// ```
+    /// use iomux_backend::{Events, Multiplexer, Timeout, Token, native};
+    ///
+    /// let mut mux = native()?;
+    /// let (_quit, work) = (mux.waker(Token(1))?, mux.waker(Token(2))?);
+    /// work.wake();
+    /// work.wake(); // before the wait, and twice: it ends one wait
+    /// let mut events = Events::with_capacity(8);
+    /// assert_eq!(mux.wait(&mut events, Timeout::Infinite)?, 1);
+    /// assert_eq!(events.get(0).map(|event| event.token()), Some(Token(2)));
+    /// assert_eq!(mux.wait(&mut events, Timeout::Nowait)?, 0);
+    /// # Ok::<(), iomux_backend::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Unsupported`] where there is none ([`Capabilities::WAKER`]); [`Error::Os`], for want of an fd.
     fn waker(&mut self, token: Token) -> Result<Waker, Error>;
 }
 
 /// A multiplexer that may be trusted with fds that are only lent to it.
+///
+/// ```
+/// use iomux_backend::{Interest, Mode, Poll, Reactor, Timeout, TrustedMultiplexer, native};
+/// use std::io::PipeWriter;
+///
+/// fn ready<M: TrustedMultiplexer<'static>>(mux: M, source: PipeWriter) -> std::io::Result<usize> {
+///     let mut reactor = Reactor::with(mux, 8); // a bare `Multiplexer` does not compile here
+///     reactor.insert(source, (), Interest::WRITABLE, Mode::Level)?;
+///     Ok(reactor.wait(Timeout::Infinite)?)
+/// }
+///
+/// let (_reader, writer) = std::io::pipe()?;
+/// assert_eq!(ready(Poll::new(), writer.try_clone()?)?, 1);
+/// assert_eq!(ready(native()?, writer)?, 1);
+/// # std::io::Result::Ok(())
+/// ```
 ///
 /// # Safety
 /// The implementor promises that a registered fd is used only inside calls on the multiplexer itself, is

@@ -50,6 +50,14 @@ pub struct Poll<'fd> {
 
 impl Poll<'_> {
     /// A multiplexer with nothing registered.
+    ///
+    /// ```
+    /// use iomux_backend::{Error, Events, Multiplexer, Poll, Timeout};
+    ///
+    /// let mut poll = Poll::new(); // it is no fd, so it can't fail
+    /// let answer = poll.wait(&mut Events::with_capacity(1), Timeout::Infinite);
+    /// assert_eq!(answer, Err(Error::NothingToWaitFor));
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::with(HAS_PPOLL)
@@ -57,6 +65,14 @@ impl Poll<'_> {
 
     /// The same, as on a system without ppoll(2): times are rounded up to ms, and there is no masked
     /// wait. For tests of a program that is to run on such a system, too.
+    ///
+    /// ```
+    /// use iomux_backend::{Error, Events, Multiplexer, Poll, SigSet, Timeout};
+    ///
+    /// let mut poll = Poll::without_ppoll();
+    /// let answer = poll.wait_masked(&mut Events::with_capacity(1), Timeout::Nowait, &SigSet::empty());
+    /// assert!(matches!(answer, Err(Error::Unsupported { .. })));
+    /// ```
     #[must_use]
     pub fn without_ppoll() -> Self {
         Self::with(false)

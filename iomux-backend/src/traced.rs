@@ -28,17 +28,44 @@ pub struct Traced<M>(M);
 
 impl<M> Traced<M> {
     /// Begins to tell of `multiplexer`.
+    ///
+    /// ```
+    /// use iomux_backend::{Multiplexer, Poll, Traced};
+    ///
+    /// let traced = Traced::new(Poll::new());
+    /// assert_eq!(traced.name(), "poll", "it takes its place, in error messages too");
+    /// ```
     pub fn new(multiplexer: M) -> Self {
         Self(multiplexer)
     }
 
     /// The multiplexer that is told of.
+    ///
+    /// ```
+    /// use iomux_backend::{Any, Traced, by_name};
+    ///
+    /// let traced = Traced::new(by_name("poll")?);
+    /// assert!(matches!(traced.get_ref(), Any::Poll(_)), "what only it has is still in reach");
+    /// # Ok::<(), iomux_backend::ByNameError>(())
+    /// ```
     #[must_use]
     pub fn get_ref(&self) -> &M {
         &self.0
     }
 
     /// The multiplexer, no longer told of.
+    ///
+    /// ```
+    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token, Traced};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut traced = Traced::new(Poll::new());
+    /// traced.register(writer.as_fd(), Token(0), Interest::WRITABLE, Mode::Level)?;
+    /// let mut poll = traced.into_inner(); // with what is registered
+    /// assert_eq!(poll.wait(&mut Events::with_capacity(1), Timeout::Infinite)?, 1);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> M {
         self.0

@@ -102,6 +102,17 @@ pub struct WakerSource(Arc<Shared>);
 impl WakerSource {
     /// An eventfd(2) where the system has one, otherwise a pair of sockets.
     ///
+    /// ```
+    /// use iomux_backend::WakerSource;
+    ///
+    /// let source = WakerSource::new()?;
+    /// let (one, other) = (source.waker(), source.waker()); // they share its fd
+    /// drop(source); // a wake is nobody's from here on, and no error
+    /// one.wake();
+    /// other.wake();
+    /// # Ok::<(), iomux_backend::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Os`], for want of an fd.
     pub fn new() -> Result<Self, Error> {
@@ -113,6 +124,19 @@ impl WakerSource {
     }
 
     /// A waker that makes this readable.
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd, Timeout};
+    /// use iomux_backend::WakerSource;
+    /// use std::os::fd::AsFd;
+    ///
+    /// let source = WakerSource::new()?;
+    /// let waker = source.waker();
+    /// std::thread::spawn(move || waker.wake());
+    /// let mut fds = [PollFd::new(source.as_fd(), Interest::READABLE)?];
+    /// assert_eq!(iomux::poll(&mut fds, Timeout::Infinite)?, 1);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn waker(&self) -> Waker {
         Waker(Arc::clone(&self.0))
@@ -120,6 +144,21 @@ impl WakerSource {
 
     /// Takes note of the wakes so far. To be called when the fd was reported readable, and before what
     /// the wakes were about is looked at.
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd, Timeout};
+    /// use iomux_backend::WakerSource;
+    /// use std::os::fd::AsFd;
+    /// use std::sync::mpsc;
+    ///
+    /// let (source, (sender, work)) = (WakerSource::new()?, mpsc::channel());
+    /// let waker = source.waker();
+    /// std::thread::spawn(move || sender.send("work").map(|()| waker.wake()));
+    /// iomux::poll(&mut [PollFd::new(source.as_fd(), Interest::READABLE)?], Timeout::Infinite)?;
+    /// source.drain(); // then the work: what is sent after the look at it wakes again
+    /// assert_eq!(work.try_iter().collect::<Vec<_>>(), ["work"]);
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn drain(&self) {
         // The fd first: were the flag taken back before, a wake in between would be read away here
         // while the flag stays up, and no later wake would write again.

@@ -136,6 +136,17 @@ pub mod without_ppoll {
 
     /// [`iomux::poll`](crate::poll()) without ppoll(2).
     ///
+    /// ```
+    /// use iomux::{PollFd, without_ppoll};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let mut fds = [PollFd::VACANT];
+    /// let begin = Instant::now();
+    /// without_ppoll::poll(&mut fds, Duration::from_micros(1500))?;
+    /// assert!(begin.elapsed() >= Duration::from_micros(1500), "2 ms, not 1");
+    /// # Ok::<(), iomux::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As there.
     pub fn poll(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
@@ -143,6 +154,18 @@ pub mod without_ppoll {
     }
 
     /// [`iomux::ppoll`](crate::ppoll()) without ppoll(2).
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd, SigSet, Timeout, without_ppoll};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE)?];
+    /// assert_eq!(without_ppoll::ppoll(&mut fds, Timeout::Nowait, None)?, 1, "without a mask it is `poll`");
+    /// assert!(without_ppoll::ppoll(&mut fds, Timeout::Nowait, Some(&SigSet::empty())).is_err());
+    /// assert!(fds[0].readiness().is_empty(), "nothing stale after an error");
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// As there.
@@ -155,6 +178,18 @@ pub mod without_ppoll {
     }
 
     /// [`iomux::wait`](crate::wait()) without ppoll(2).
+    ///
+    /// ```
+    /// use iomux::{Error, Interest, PollFd, Timeout, without_ppoll};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE)?];
+    /// assert_eq!(without_ppoll::wait(&mut fds, Timeout::Infinite)?, 1);
+    /// fds[0].pause();
+    /// assert_eq!(without_ppoll::wait(&mut fds, Timeout::Infinite), Err(Error::NothingToWaitFor));
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// As there.

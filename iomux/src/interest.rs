@@ -106,6 +106,18 @@ bitflags::bitflags! {
     /// assert!(gone.is_readable(), "a read returns 0 at once");
     /// assert!(gone.is_closed());
     /// ```
+    ///
+    /// ```
+    /// use iomux::Readiness;
+    ///
+    /// let is_half_closed = Readiness::READABLE | Readiness::READ_CLOSED; // the peer will send no more
+    /// assert!(is_half_closed.is_read_closed() && !is_half_closed.is_closed(), "it may still be written to");
+    /// let is_reset = Readiness::READABLE | Readiness::ERROR | Readiness::HANGUP;
+    /// assert!(is_reset.is_error() && is_reset.is_closed() && is_reset.is_read_closed());
+    /// assert!(is_reset.is_writable(), "a write fails at once");
+    /// assert!(Readiness::INVALID.is_invalid() && Readiness::INVALID.is_readable(), "so does a read");
+    /// assert!(Readiness::PRIORITY.is_priority() && !Readiness::PRIORITY.is_readable(), "it is out of band");
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Readiness: i16 {
         /// There is data to read, a connection to accept, or the end of the stream.

@@ -33,9 +33,29 @@ const _: () = assert!(size_of::<PollFd<'_>>() == 8);
 
 impl<'fd> PollFd<'fd> {
     /// A slot without an fd: `fd` -1, which the kernel passes over.
+    ///
+    /// ```
+    /// use iomux::{PollFd, Timeout};
+    ///
+    /// let mut fds = [PollFd::VACANT; 100]; // a constant, so that no `Copy` is needed
+    /// assert_eq!(iomux::poll(&mut fds, Timeout::Nowait), Ok(0));
+    /// ```
     pub const VACANT: Self = Self(Entry::VACANT);
 
     /// Asks `fd` for `interest`. No system call is made; nothing is reported yet.
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd, Timeout};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let slot = PollFd::new(writer.as_fd(), Interest::WRITABLE)?;
+    /// assert!(slot.readiness().is_empty(), "it would be ready, but nobody has looked");
+    /// let mut fds = [slot];
+    /// iomux::poll(&mut fds, Timeout::Nowait)?;
+    /// assert!(fds[0].readiness().is_writable());
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NegativeFd`] for a number that poll(2) would pass over, such as `AT_FDCWD`;
@@ -47,6 +67,18 @@ impl<'fd> PollFd<'fd> {
     }
 
     /// The fd, if there is one.
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd};
+    /// use std::os::fd::{AsFd, AsRawFd};
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let slot = PollFd::new(reader.as_fd(), Interest::READABLE)?;
+    /// let fd = slot.fd().unwrap();
+    /// drop(slot); // `fd` is borrowed from the pipe, not from the slot
+    /// assert_eq!(fd.as_raw_fd(), reader.as_raw_fd());
+    /// # std::io::Result::Ok(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'fd>> {
@@ -54,6 +86,17 @@ impl<'fd> PollFd<'fd> {
     }
 
     /// Whether there is no fd here.
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE)?, PollFd::VACANT];
+    /// fds[0].pause();
+    /// assert_eq!(fds.iter().position(PollFd::is_vacant), Some(1), "a paused one is taken");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn is_vacant(&self) -> bool {
@@ -61,6 +104,18 @@ impl<'fd> PollFd<'fd> {
     }
 
     /// What is asked.
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let mut slot = PollFd::new(reader.as_fd(), Interest::READABLE)?;
+    /// slot.pause();
+    /// assert_eq!(slot.interest(), Interest::READABLE);
+    /// assert_eq!(PollFd::VACANT.interest(), Interest::empty());
+    /// # std::io::Result::Ok(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn interest(&self) -> Interest {
@@ -68,6 +123,20 @@ impl<'fd> PollFd<'fd> {
     }
 
     /// Asks for something else; what was reported stays. A vacant slot asks for nothing.
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (ours, _theirs) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut slots = [PollFd::new(ours.as_fd(), Interest::READABLE)?, PollFd::VACANT];
+    /// for slot in &mut slots {
+    ///     slot.set_interest(Interest::WRITABLE)?;
+    /// }
+    /// assert_eq!(slots[0].interest(), Interest::WRITABLE, "instead of, not besides");
+    /// assert_eq!(slots[1].interest(), Interest::empty(), "it is vacant, which is no error");
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Unsupported`], as [`new`](Self::new).
@@ -106,6 +175,20 @@ impl<'fd> PollFd<'fd> {
     }
 
     /// Has the kernel look at the fd again; nothing changes unless it was [paused](Self::pause).
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd, Timeout};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE)?];
+    /// iomux::poll(&mut fds, Timeout::Nowait)?;
+    /// fds[0].pause();
+    /// fds[0].resume();
+    /// assert!(fds[0].readiness().is_empty(), "forgotten by the pause; the next poll says it again");
+    /// assert_eq!(iomux::poll(&mut fds, Timeout::Nowait)?, 1);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[inline]
     pub fn resume(&mut self) {
         self.0.resume();
@@ -117,6 +200,18 @@ impl<'fd> PollFd<'fd> {
     }
 
     /// Whether there is an fd here that the kernel passes over.
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let mut slots = [PollFd::new(reader.as_fd(), Interest::READABLE)?, PollFd::VACANT];
+    /// slots.iter_mut().for_each(PollFd::pause);
+    /// assert!(slots[0].is_paused());
+    /// assert!(!slots[1].is_paused(), "vacant it was, and is");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn is_paused(&self) -> bool {
@@ -125,6 +220,19 @@ impl<'fd> PollFd<'fd> {
 
     /// What the last call reported ([`poll`](crate::poll()), [`ppoll`](crate::ppoll()), [`wait`](crate::wait()));
     /// nothing if that failed.
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd, Timeout};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (reader, writer) = std::io::pipe()?;
+    /// let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE)?];
+    /// drop(writer);
+    /// iomux::poll(&mut fds, Timeout::Infinite)?;
+    /// assert!(fds[0].readiness().is_closed());
+    /// assert!(fds[0].readiness().is_readable(), "a read would not block: it returns 0");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn readiness(&self) -> Readiness {

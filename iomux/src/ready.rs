@@ -10,6 +10,23 @@ use std::os::fd::BorrowedFd;
 /// [`Slots::next_ready`](crate::Slots::next_ready).
 ///
 /// It borrows the fd, not the table.
+///
+/// ```
+/// use iomux::{Interest, Slots, Timeout};
+/// use std::os::fd::{AsFd, AsRawFd};
+///
+/// let (reader, writer) = std::io::pipe()?;
+/// let mut slots = Slots::with_capacity(8);
+/// slots.set(5, reader.as_fd(), Interest::READABLE)?;
+/// drop(writer);
+/// slots.poll(Timeout::Infinite)?;
+/// let ready = slots.ready().next().unwrap();
+/// slots.clear(ready.index())?; // `ready` is what was found then
+/// assert_eq!((ready.index(), ready.fd().as_raw_fd()), (5, reader.as_raw_fd()));
+/// assert_eq!(ready.interest(), Interest::READABLE);
+/// assert!(ready.readiness().is_closed(), "which nobody had to ask for");
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Ready<'fd> {
     index: usize,
@@ -89,6 +106,21 @@ fn past_idle_chunks(polled: &[PollFd<'_>], from: usize) -> usize {
 }
 
 /// The ready slots of a table: [`Slots::ready`](crate::Slots::ready).
+///
+/// ```
+/// use iomux::{Interest, Slots, Timeout};
+/// use std::os::fd::AsFd;
+///
+/// let (_reader, writer) = std::io::pipe()?;
+/// let mut slots = Slots::with_capacity(4);
+/// slots.set(1, writer.as_fd(), Interest::WRITABLE)?;
+/// slots.set(3, writer.as_fd(), Interest::WRITABLE)?;
+/// slots.poll(Timeout::Nowait)?;
+/// let mut ready = slots.ready();
+/// assert_eq!(ready.next().map(|ready| ready.index()), Some(1));
+/// assert_eq!(ready.clone().count(), 1, "a copy goes on from here");
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Clone)]
 pub struct ReadySlots<'a, 'fd> {
     /// The slots that were polled.
@@ -136,6 +168,20 @@ impl fmt::Debug for ReadySlots<'_, '_> {
 }
 
 /// A slot in use: [`Slots::iter`](crate::Slots::iter).
+///
+/// ```
+/// use iomux::{Interest, Slots};
+/// use std::os::fd::{AsFd, AsRawFd};
+///
+/// let (reader, _writer) = std::io::pipe()?;
+/// let mut slots = Slots::with_capacity(8);
+/// slots.set(5, reader.as_fd(), Interest::READABLE)?;
+/// let slot = slots.iter().next().unwrap();
+/// assert_eq!((slot.index(), slot.fd().as_raw_fd()), (5, reader.as_raw_fd()));
+/// assert_eq!(slot.interest(), Interest::READABLE);
+/// assert!(slot.readiness().is_empty(), "not polled yet");
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Slot<'a, 'fd> {
     index: usize,
@@ -177,6 +223,20 @@ impl fmt::Debug for Slot<'_, '_> {
 }
 
 /// The slots in use of a table: [`Slots::iter`](crate::Slots::iter).
+///
+/// ```
+/// use iomux::{Interest, Slots};
+/// use std::os::fd::{AsFd, AsRawFd};
+///
+/// let (reader, writer) = std::io::pipe()?;
+/// let mut slots = Slots::with_capacity(8);
+/// slots.set(1, reader.as_fd(), Interest::READABLE)?;
+/// slots.set(6, writer.as_fd(), Interest::WRITABLE)?;
+/// let is_writer = |fd: std::os::fd::BorrowedFd| fd.as_raw_fd() == writer.as_raw_fd();
+/// let found = slots.iter().find(|slot| is_writer(slot.fd()));
+/// assert_eq!(found.map(|slot| slot.index()), Some(6), "a table finds no fd by itself");
+/// # std::io::Result::Ok(())
+/// ```
 #[derive(Clone)]
 pub struct Iter<'a, 'fd> {
     slots: &'a [PollFd<'fd>],

@@ -1,8 +1,9 @@
 //! Signals, sets of them, and the calling thread's mask: what a race-free ppoll(2) needs.
 
+mod set;
+
 use crate::error::Error;
-use crate::sys::{SignalSet, change_mask};
-use core::ffi::c_void;
+use crate::sys::SignalSet;
 use core::fmt;
 use core::marker::PhantomData;
 use iomux_sys::signal as c;
@@ -80,6 +81,14 @@ signals! {
 impl Signal {
     /// The signal of that number.
     ///
+    /// ```
+    /// use iomux::{Error, Signal};
+    ///
+    /// assert_eq!(Signal::new(15)?, Signal::TERM, "POSIX has it as 15");
+    /// assert_eq!(Signal::new(0), Err(Error::NoSuchSignal { number: 0 }), "kill(2) takes it, but sends nothing");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NoSuchSignal`] if this system has none, or libc keeps it for itself.
     pub fn new(number: i32) -> Result<Self, Error> {
@@ -114,6 +123,18 @@ impl Signal {
     }
 
     /// Its number.
+    ///
+    /// ```
+    /// use iomux::Signal;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// let has_come = Arc::new(AtomicBool::new(false));
+    /// signal_hook::flag::register(Signal::USR2.as_raw(), Arc::clone(&has_come))?; // other crates take numbers
+    /// signal_hook::low_level::raise(Signal::USR2.as_raw())?;
+    /// assert!(has_come.load(Ordering::Acquire));
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub const fn as_raw(self) -> i32 {
         self.0
@@ -159,151 +180,6 @@ impl fmt::Debug for Signal {
 #[derive(Clone, Copy)]
 pub struct SigSet(SignalSet);
 
-/// No system has a signal past this.
-const HIGHEST_SIGNAL: i32 = 255;
-
-impl SigSet {
-    /// No signal: as a mask, it lets every one through. Not the same as no mask.
-    #[must_use]
-    pub fn empty() -> Self {
-        Self(SignalSet::empty())
-    }
-
-    /// Every signal: as a mask, it holds them all back, but for those that can't be (SIGKILL, SIGSTOP).
-    #[must_use]
-    pub fn full() -> Self {
-        Self(SignalSet::full())
-    }
-
-    /// The mask of the calling thread, `pthread_sigmask(3)`.
-    ///
-    /// # Errors
-    /// [`Error::Os`], which no system is known to answer.
-    pub fn current() -> Result<Self, Error> {
-        Self::change(c::SIG_BLOCK, None)
-    }
-
-    /// Adds a signal.
-    pub fn insert(&mut self, signal: Signal) {
-        self.0.insert(signal.0);
-    }
-
-    /// Takes a signal out.
-    pub fn remove(&mut self, signal: Signal) {
-        self.0.remove(signal.0);
-    }
-
-    /// Whether the signal is in the set.
-    #[must_use]
-    pub fn contains(&self, signal: Signal) -> bool {
-        self.0.contains(signal.0)
-    }
-
-    /// Whether there is no signal in the set.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
-    }
-
-    /// The signals of the set, in the order of their numbers.
-    pub fn iter(&self) -> impl Iterator<Item = Signal> + '_ {
-        (1..=HIGHEST_SIGNAL).filter(|&number| self.0.contains(number)).map(Signal)
-    }
-
-    /// Holds these signals back from the calling thread, besides those that already are, until the
-    /// guard is dropped, `pthread_sigmask(SIG_BLOCK)`.
-    ///
-    /// Signals that arrive meanwhile stay pending. A signal that was blocked before stays so when the guard
-    /// is dropped.
-    ///
-    /// # Errors
-    /// [`Error::Os`], which no system is known to answer.
-    ///
-    /// ```
-    /// use iomux::{SigSet, Signal};
-    ///
-    /// let blocked = SigSet::from(Signal::USR1).block()?;
-    /// assert!(SigSet::current()?.contains(Signal::USR1));
-    /// drop(blocked);
-    /// assert!(!SigSet::current()?.contains(Signal::USR1));
-    /// # Ok::<(), iomux::Error>(())
-    /// ```
-    #[doc(alias = "pthread_sigmask")]
-    pub fn block(&self) -> Result<MaskGuard, Error> {
-        MaskGuard::change(c::SIG_BLOCK, self)
-    }
-
-    /// Lets these signals through to the calling thread until the guard is dropped,
-    /// `pthread_sigmask(SIG_UNBLOCK)`.
-    ///
-    /// # Errors
-    /// [`Error::Os`], which no system is known to answer.
-    #[doc(alias = "pthread_sigmask")]
-    pub fn unblock(&self) -> Result<MaskGuard, Error> {
-        MaskGuard::change(c::SIG_UNBLOCK, self)
-    }
-
-    fn change(how: i32, set: Option<&Self>) -> Result<Self, Error> {
-        change_mask(how, set.map(Self::as_c))
-            .map(Self)
-            .map_err(|code| Error::Os { call: "pthread_sigmask", code })
-    }
-
-    /// The set as C has it, a pointer to a `sigset_t`: for a call of one's own that takes a mask.
-    #[must_use]
-    #[inline]
-    pub fn as_ptr(&self) -> *const c_void {
-        (&raw const self.0).cast()
-    }
-
-    pub(crate) fn as_c(&self) -> &SignalSet {
-        &self.0
-    }
-}
-
-/// The default is [`SigSet::empty`].
-impl Default for SigSet {
-    fn default() -> Self {
-        Self::empty()
-    }
-}
-
-impl From<Signal> for SigSet {
-    fn from(signal: Signal) -> Self {
-        Self::from_iter([signal])
-    }
-}
-
-impl FromIterator<Signal> for SigSet {
-    fn from_iter<I: IntoIterator<Item = Signal>>(signals: I) -> Self {
-        let mut set = Self::empty();
-        set.extend(signals);
-        set
-    }
-}
-
-impl Extend<Signal> for SigSet {
-    fn extend<I: IntoIterator<Item = Signal>>(&mut self, signals: I) {
-        for signal in signals {
-            self.insert(signal);
-        }
-    }
-}
-
-impl PartialEq for SigSet {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
-    }
-}
-
-impl Eq for SigSet {}
-
-impl fmt::Debug for SigSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
-    }
-}
-
 /// Undoes its change of the calling thread's signal mask when dropped: made by [`SigSet::block`] and
 /// [`SigSet::unblock`].
 ///
@@ -311,6 +187,19 @@ impl fmt::Debug for SigSet {
 /// two for the same signal, the first one made is the one that changes it, and undoes it.
 ///
 /// It is not `Send`: the mask is its own thread's.
+///
+/// ```
+/// use iomux::{SigSet, Signal};
+///
+/// let first = SigSet::from(Signal::USR1).block()?;
+/// let second = SigSet::from(Signal::USR2).block()?;
+/// drop(first);
+/// let mask = SigSet::current()?;
+/// assert!(!mask.contains(Signal::USR1), "what it was before the first");
+/// assert!(mask.contains(Signal::USR2), "the second is still there");
+/// # drop(second);
+/// # Ok::<(), iomux::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "the mask is restored when this is dropped, so at once if it is not kept"]
 pub struct MaskGuard {
@@ -320,46 +209,4 @@ pub struct MaskGuard {
     changed: SigSet,
     undo: i32,
     of_this_thread: PhantomData<*const ()>,
-}
-
-impl MaskGuard {
-    fn change(how: i32, set: &SigSet) -> Result<Self, Error> {
-        let before = SigSet::change(how, Some(set))?;
-        let is_block = how == c::SIG_BLOCK;
-        let changed = set.iter().filter(|&signal| before.contains(signal) != is_block).collect();
-        let undo = if is_block { c::SIG_UNBLOCK } else { c::SIG_BLOCK };
-        Ok(Self { before, asked: *set, changed, undo, of_this_thread: PhantomData })
-    }
-
-    /// The mask before the change.
-    #[must_use]
-    pub fn before(&self) -> &SigSet {
-        &self.before
-    }
-
-    /// The mask to give to [`ppoll`](crate::ppoll()): that of before, with the guard's own signals let
-    /// through, so that what is blocked comes through there, and there only.
-    ///
-    /// ```
-    /// use iomux::{SigSet, Signal};
-    ///
-    /// let outer = SigSet::from(Signal::TERM).block()?;
-    /// let inner = SigSet::from(Signal::TERM).block()?;
-    /// assert!(inner.before().contains(Signal::TERM), "blocked already");
-    /// assert!(!inner.wait_mask().contains(Signal::TERM), "and still let through by the wait");
-    /// # Ok::<(), iomux::Error>(())
-    /// ```
-    #[must_use]
-    pub fn wait_mask(&self) -> SigSet {
-        let mut mask = self.before;
-        self.asked.iter().for_each(|signal| mask.remove(signal));
-        mask
-    }
-}
-
-impl Drop for MaskGuard {
-    fn drop(&mut self) {
-        // A valid set is never refused, and there is nobody to tell.
-        let _ = SigSet::change(self.undo, Some(&self.changed));
-    }
 }

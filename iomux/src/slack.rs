@@ -9,6 +9,17 @@ const UNSUPPORTED: Error = Error::Unsupported { what: "a timer slack" };
 
 /// How late a wait of the calling thread may end, `prctl(PR_GET_TIMERSLACK)`: 50 µs unless it was changed.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// let finest = Duration::from_nanos(1);
+/// if iomux::set_timer_slack(finest).is_ok() {
+///     let of_a_new_thread = std::thread::spawn(iomux::timer_slack).join().unwrap()?;
+///     assert_eq!(of_a_new_thread, finest, "it has that of who started it");
+/// }
+/// # Ok::<(), iomux::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Unsupported`] but on Linux and Android.
 ///

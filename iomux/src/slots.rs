@@ -1,14 +1,11 @@
 //! The table of fd slots: set and read by index, handed to poll(2) as it is.
 
+mod waits;
+
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::interest::{Interest, Readiness};
 use crate::pollfd::{PollFd, strace};
-use crate::ready::{Iter, Ready, ReadySlots, first_ready};
-use crate::signal::SigSet;
-use crate::sys;
-use crate::timeout::Timeout;
-use crate::wait::{Calls, failed};
 use core::fmt;
 use core::marker::PhantomData;
 use std::os::fd::BorrowedFd;
@@ -64,6 +61,18 @@ where
     S: AsRef<[PollFd<'fd>]> + AsMut<[PollFd<'fd>]>,
 {
     /// The number of slots.
+    ///
+    /// ```
+    /// use iomux::{Error, Interest, Slots};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(4);
+    /// assert_eq!(slots.capacity(), 4);
+    /// let past = slots.set(4, reader.as_fd(), Interest::READABLE);
+    /// assert_eq!(past, Err(Error::IndexOutOfRange { index: 4, capacity: 4 }), "a table grows when it is told to");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "maxfds")]
     #[inline]
     #[must_use]
@@ -73,6 +82,20 @@ where
 
     /// The number of slots that [`poll`](Self::poll) hands to the kernel: the index of the highest one
     /// in use, plus 1.
+    ///
+    /// ```
+    /// use iomux::{Interest, Slots};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (reader, writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(100);
+    /// slots.set(2, reader.as_fd(), Interest::READABLE)?;
+    /// slots.set(60, writer.as_fd(), Interest::WRITABLE)?;
+    /// assert_eq!(slots.used(), 61, "not 2: the kernel walks over the vacant ones, too");
+    /// slots.clear(60)?;
+    /// assert_eq!(slots.used(), 3);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[doc(alias = "nfds")]
     #[must_use]
     pub fn used(&self) -> usize {
@@ -84,6 +107,19 @@ where
     ///
     /// Errors and hangups are reported whatever is asked, nothing included, and for as long as they
     /// last: a loop that wants to hear nothing of an fd for now [pauses](Self::pause) its slot.
+    ///
+    /// ```
+    /// use iomux::{Interest, Slots, Timeout};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (reader, writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(1);
+    /// slots.set(0, writer.as_fd(), Interest::WRITABLE)?;
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1);
+    /// slots.set(0, reader.as_fd(), Interest::READABLE)?;
+    /// assert!(slots.readiness(0)?.is_empty(), "that was the writer's");
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::IndexOutOfRange`]; [`Error::NegativeFd`] for a number that poll(2) would pass over, such
@@ -114,6 +150,22 @@ where
 
     /// Asks the fd in slot `index` for something else. What was reported of it stays.
     ///
+    /// ```
+    /// use iomux::{Interest, Slots, Timeout};
+    /// use std::os::fd::AsFd;
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// let (ours, _theirs) = UnixStream::pair()?;
+    /// let mut slots = Slots::with_capacity(1);
+    /// slots.set(0, ours.as_fd(), Interest::READABLE)?;
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 0);
+    /// slots.set_interest(0, Interest::READABLE | Interest::WRITABLE)?; // there is something to send
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1);
+    /// slots.set_interest(0, Interest::READABLE)?; // all is sent
+    /// assert!(slots.readiness(0)?.is_writable(), "until the next poll");
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::IndexOutOfRange`]; [`Error::Vacant`]; [`Error::Unsupported`] as [`set`](Self::set).
     #[inline]
@@ -124,6 +176,20 @@ where
     /// Lets the kernel pass over slot `index`, which keeps its fd and what is asked of it, until it is
     /// [resumed](Self::resume) or set. What was reported of it is forgotten.
     ///
+    /// ```
+    /// use iomux::{Interest, Slots, Timeout};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (reader, writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(1);
+    /// slots.set(0, reader.as_fd(), Interest::READABLE)?;
+    /// drop(writer);
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1, "the end, at every poll from here on");
+    /// slots.pause(0)?;
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 0);
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::IndexOutOfRange`]; [`Error::Vacant`].
     #[inline]
@@ -132,6 +198,20 @@ where
     }
 
     /// Has the kernel look at slot `index` again; nothing changes unless it was [paused](Self::pause).
+    ///
+    /// ```
+    /// use iomux::{Interest, Slots, Timeout};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(1);
+    /// slots.set(0, writer.as_fd(), Interest::WRITABLE)?;
+    /// slots.pause(0)?;
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 0);
+    /// slots.resume(0)?;
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1, "asked for what it was asked for before");
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::IndexOutOfRange`]; [`Error::Vacant`].
@@ -144,6 +224,20 @@ where
     ///
     /// Clearing the highest slot in use looks for the next one below: where they are far apart, that is a
     /// walk over the vacant ones between.
+    ///
+    /// ```
+    /// use iomux::{Interest, Slots, Timeout};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(1);
+    /// slots.set(0, writer.as_fd(), Interest::WRITABLE)?;
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1);
+    /// slots.clear(0)?;
+    /// assert_eq!(slots.ready().count(), 0, "what was reported of it is gone, too");
+    /// slots.clear(0)?; // no error: that it is vacant is what was wanted
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::IndexOutOfRange`].
@@ -161,6 +255,19 @@ where
 
     /// The fd in slot `index`, `None` if it is vacant.
     ///
+    /// ```
+    /// use iomux::{Interest, Slots};
+    /// use std::os::fd::{AsFd, AsRawFd};
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(2);
+    /// slots.set(0, reader.as_fd(), Interest::READABLE)?;
+    /// slots.pause(0)?;
+    /// assert_eq!(slots.fd(0)?.map(|fd| fd.as_raw_fd()), Some(reader.as_raw_fd()), "paused, not vacant");
+    /// assert!(slots.fd(1)?.is_none());
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::IndexOutOfRange`].
     #[doc(alias = "get_fd")]
@@ -171,180 +278,24 @@ where
 
     /// What is asked of the fd in slot `index`; nothing if it is vacant.
     ///
+    /// ```
+    /// use iomux::{Interest, Slots};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(2);
+    /// slots.set(0, writer.as_fd(), Interest::WRITABLE)?;
+    /// slots.pause(0)?;
+    /// assert_eq!(slots.interest(0)?, Interest::WRITABLE, "kept for when it is resumed");
+    /// assert_eq!(slots.interest(1)?, Interest::empty());
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::IndexOutOfRange`].
     #[inline]
     pub fn interest(&self, index: usize) -> Result<Interest, Error> {
         self.slot(index).map(PollFd::interest)
-    }
-
-    /// What the last poll reported of slot `index`.
-    ///
-    /// It is empty if that poll failed, if it did not reach the slot, and since the slot was last
-    /// [`set`](Self::set) or [`clear`](Self::clear)ed: never of an fd that was here before.
-    ///
-    /// # Errors
-    /// [`Error::IndexOutOfRange`].
-    #[doc(alias = "get_revents")]
-    #[inline]
-    pub fn readiness(&self, index: usize) -> Result<Readiness, Error> {
-        let slot = self.slot(index)?;
-        Ok(if index < self.answer.reported() { slot.readiness() } else { Readiness::empty() })
-    }
-
-    /// The slots in use, in the order of their indices.
-    pub fn iter(&self) -> Iter<'_, 'fd> {
-        let slots = self.storage.as_ref();
-        Iter::new(&slots[..self.used.min(slots.len())], self.answer.reported())
-    }
-
-    /// Waits until an fd is ready, poll(2), and returns how many are: 0 once the time has passed.
-    ///
-    /// The kernel is given the slots up to the highest one in use. [`ready`](Self::ready) and
-    /// [`next_ready`](Self::next_ready) say which are. Each call takes the cheapest system call that can
-    /// express the time: poll(2) for none, for ever and whole ms, ppoll(2) for a finer one. Times are
-    /// rounded up, never down; one that is too long for a system is waited for in pieces.
-    ///
-    /// # Errors
-    /// [`Error::Interrupted`] when a signal handler ran first ([`wait`](Self::wait) goes on);
-    /// [`Error::TooManySlots`] when the highest slot in use is past the open-files limit;
-    /// [`Error::Os`] for what else poll(2) answers. Nothing is reported then.
-    ///
-    /// # Platform notes
-    /// Those of [`iomux::poll`](crate::poll()).
-    // Always, so that a timeout that is known when compiling costs nothing.
-    #[inline(always)]
-    pub fn poll(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
-        let timeout = timeout.into();
-        let Some(ms) = Calls::NATIVE.poll_ms(timeout) else {
-            return self.poll_otherwise(timeout);
-        };
-        let slots = self.in_use();
-        let count = slots.len();
-        match sys::poll(slots, ms) {
-            Ok(ready) => Ok(self.answer.note(count, ready)),
-            Err(code) => Err(self.poll_failed(code)),
-        }
-    }
-
-    /// As [`poll`](Self::poll), with the first `count` slots instead of those up to the highest in use.
-    ///
-    /// # Errors
-    /// As [`poll`](Self::poll), and [`Error::CountOutOfRange`] past the capacity: nothing is polled, and
-    /// what was reported before stays.
-    pub fn poll_first(&mut self, count: usize, timeout: impl Into<Timeout>) -> Result<usize, Error> {
-        let slots = self.storage.as_mut();
-        let capacity = slots.len();
-        let asked = slots.get_mut(..count).ok_or(Error::CountOutOfRange { count, capacity })?;
-        let answer = Calls::NATIVE.poll(asked, timeout.into());
-        self.answer.note_either(count, answer)
-    }
-
-    /// As [`poll`](Self::poll), with the calling thread's signal mask replaced by `mask` during the
-    /// call, ppoll(2). `None` leaves the mask alone; the empty set lets every signal through.
-    ///
-    /// It is the kernel's call, and shares its catch: when an fd is ready at once, it returns without
-    /// running the handler of a signal that is pending. A loop that is always busy would never see
-    /// SIGTERM; it lets pending signals through with a look that can't find an fd,
-    /// `iomux::ppoll(&mut [], Timeout::Nowait, Some(mask))`, which is `Err(Interrupted)` when a
-    /// handler has run.
-    ///
-    /// # Errors
-    /// As [`poll`](Self::poll), and [`Error::Unsupported`] for a mask where there is no ppoll(2)
-    /// ([`HAS_PPOLL`](crate::HAS_PPOLL)): it is never dropped.
-    ///
-    /// # Platform notes
-    /// Those of [`iomux::ppoll`](crate::ppoll()). [`SigSet`] shows how to lose no signal.
-    #[doc(alias = "ppoll_or_poll")]
-    pub fn ppoll(&mut self, timeout: impl Into<Timeout>, mask: Option<&SigSet>) -> Result<usize, Error> {
-        let slots = self.in_use();
-        let (count, answer) = (slots.len(), Calls::NATIVE.ppoll(slots, timeout.into(), mask));
-        self.answer.note_either(count, answer)
-    }
-
-    /// As [`poll`](Self::poll), but goes on when a signal handler has run (EINTR), to the same end:
-    /// however many signals arrive, the time is neither stretched nor cut.
-    ///
-    /// # Errors
-    /// As [`poll`](Self::poll), without [`Error::Interrupted`]; [`Error::NothingToWaitFor`] when every
-    /// slot is vacant or paused and the timeout is infinite, since nothing could ever end that wait.
-    pub fn wait(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
-        let slots = self.in_use();
-        let (count, answer) = (slots.len(), Calls::NATIVE.wait(slots, timeout.into()));
-        self.answer.note_either(count, answer)
-    }
-
-    /// The slots that the last poll found ready, in the order of their indices.
-    ///
-    /// It ends at the last slot polled, or when as many have been found as poll said. While it walks,
-    /// the table can't be changed: see [`next_ready`](Self::next_ready).
-    #[doc(alias = "iter_ready")]
-    pub fn ready(&self) -> ReadySlots<'_, 'fd> {
-        let slots = self.storage.as_ref();
-        let polled = slots.len().min(self.answer.reported());
-        ReadySlots::new(&slots[..polled], self.answer.ready as usize)
-    }
-
-    /// The next slot that the last poll found ready: a cursor, with which slots may be set and cleared
-    /// between two. Each poll takes it back to the first slot.
-    ///
-    /// It sees the table as it is: a slot that was set or cleared meanwhile is not ready.
-    ///
-    /// ```
-    /// use iomux::{Interest, Slots, Timeout};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (_reader, writer) = std::io::pipe()?;
-    /// let mut slots = Slots::with_capacity(3);
-    /// for index in 0..3 {
-    ///     slots.set(index, writer.as_fd(), Interest::WRITABLE)?;
-    /// }
-    /// slots.poll(Timeout::Nowait)?;
-    /// let mut seen = Vec::new();
-    /// while let Some(ready) = slots.next_ready() {
-    ///     seen.push(ready.index());
-    ///     slots.clear(1)?;
-    /// }
-    /// assert_eq!(seen, [0, 2]);
-    /// # std::io::Result::Ok(())
-    /// ```
-    pub fn next_ready(&mut self) -> Option<Ready<'fd>> {
-        let answer = &mut self.answer;
-        if answer.found == answer.ready {
-            return None;
-        }
-        let slots = self.storage.as_ref();
-        let polled = slots.len().min(answer.reported());
-        let Some(ready) = first_ready(&slots[..polled], answer.next as usize) else {
-            answer.found = answer.ready;
-            return None;
-        };
-        #[allow(clippy::cast_possible_truncation, reason = "below `answer.slots`, which is a u32")]
-        let next = ready.index() as u32 + 1;
-        answer.next = next;
-        answer.found += 1;
-        Some(ready)
-    }
-
-    /// A poll whose time ms can't express.
-    fn poll_otherwise(&mut self, timeout: Timeout) -> Result<usize, Error> {
-        let slots = self.in_use();
-        let (count, answer) = (slots.len(), Calls::NATIVE.poll(slots, timeout));
-        self.answer.note_either(count, answer)
-    }
-
-    #[cold]
-    fn poll_failed(&mut self, code: i32) -> Error {
-        self.answer = Answer::NONE;
-        failed("poll", code, self.in_use())
-    }
-
-    /// The slots up to the highest one in use, to be polled.
-    #[inline]
-    fn in_use(&mut self) -> &mut [PollFd<'fd>] {
-        let slots = self.storage.as_mut();
-        let count = self.used.min(slots.len());
-        &mut slots[..count]
     }
 
     #[inline]

@@ -10,6 +10,17 @@ use core::marker::PhantomData;
 impl Slots<'_> {
     /// A table of `capacity` vacant slots on the heap.
     ///
+    /// ```
+    /// use iomux::{Interest, Slots};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(64);
+    /// assert_eq!((slots.capacity(), slots.used()), (64, 0));
+    /// slots.set(63, reader.as_fd(), Interest::READABLE)?; // unlike a `Vec`'s, its places are all there
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Panics
     /// As [`Vec::with_capacity`], past `isize::MAX` bytes, at 8 bytes a slot.
     #[doc(alias = "create")]
@@ -113,6 +124,20 @@ where
     }
 
     /// The storage, with the fds that are in it, and nothing reported.
+    ///
+    /// ```
+    /// use iomux::{Interest, PollFd, Slots, Timeout};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(4);
+    /// slots.set(0, writer.as_fd(), Interest::WRITABLE)?;
+    /// slots.poll(Timeout::Nowait)?;
+    /// let fds: Vec<PollFd> = slots.into_inner();
+    /// assert!(fds[0].fd().is_some() && fds[0].readiness().is_empty());
+    /// assert_eq!(Slots::over(fds).poll(Timeout::Nowait)?, 1, "a table again");
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn into_inner(mut self) -> S {
         wipe(self.storage.as_mut());

@@ -126,6 +126,20 @@ impl<'fd> Entry<'fd> {
 impl PollFd<'_> {
     /// As [`new`](Self::new), from the number of an fd.
     ///
+    /// ```
+    /// use iomux::{Error, Interest, PollFd};
+    /// use std::os::fd::AsRawFd;
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// // SAFETY: `reader` is open until the end, after the last use of `slot`.
+    /// let slot = unsafe { PollFd::from_raw(reader.as_raw_fd(), Interest::READABLE)? };
+    /// assert!(!slot.is_vacant());
+    /// // SAFETY: an fd that is refused need not be open.
+    /// let nobody = unsafe { PollFd::from_raw(-1, Interest::READABLE) };
+    /// assert_eq!(nobody.unwrap_err(), Error::NegativeFd { fd: -1 }, "in C a slot to be passed over");
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Safety
     /// `fd` stays open for as long as this value or a copy of it is used, or anything that was taken from
     /// them: a `BorrowedFd` of [`fd`](Self::fd), a [`Ready`](crate::Ready).

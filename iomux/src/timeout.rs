@@ -69,6 +69,15 @@ impl Timeout {
     }
 
     /// The time from now on as poll(2) and epoll_wait(2) take it: [`Deadline::poll_ms`], for one call.
+    ///
+    /// ```
+    /// use iomux::Timeout;
+    /// use std::time::Duration;
+    ///
+    /// assert_eq!(Timeout::After(Duration::from_nanos(1)).poll_ms(), 1, "0 would be a loop at full speed");
+    /// assert_eq!(Timeout::After(Duration::from_micros(1500)).poll_ms(), 2);
+    /// assert_eq!((Timeout::Nowait.poll_ms(), Timeout::Infinite.poll_ms()), (0, -1));
+    /// ```
     #[must_use]
     pub fn poll_ms(self) -> i32 {
         to_ms(self.remaining())
@@ -76,6 +85,17 @@ impl Timeout {
 
     /// The time from now on as ppoll(2), kevent(2) and epoll_pwait2(2) take it: [`Deadline::timespec`], for
     /// one call.
+    ///
+    /// ```
+    /// use iomux::{Timeout, Timespec};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let exact = Timespec { tv_sec: 0, tv_nsec: 1_500_000 };
+    /// assert_eq!(Timeout::After(Duration::from_micros(1500)).timespec(), Some(exact));
+    /// let passed = Timeout::Until(Instant::now()).timespec();
+    /// assert_eq!(passed, Some(Timespec { tv_sec: 0, tv_nsec: 0 }), "never negative");
+    /// assert_eq!(Timeout::Infinite.timespec(), None, "a null pointer for the kernel");
+    /// ```
     #[must_use]
     pub fn timespec(self) -> Option<Timespec> {
         to_timespec(self.remaining())
@@ -118,6 +138,15 @@ pub(crate) fn to_timespec(remaining: Option<Duration>) -> Option<Timespec> {
 }
 
 /// A time span as the kernel's 64-bit `struct __kernel_timespec` has it, on every processor.
+///
+/// ```
+/// use iomux::{Timeout, Timespec};
+/// use std::time::Duration;
+///
+/// let time = Timeout::After(Duration::from_millis(2500)).timespec();
+/// assert_eq!(time, Some(Timespec { tv_sec: 2, tv_nsec: 500_000_000 }));
+/// assert_eq!(size_of::<Timespec>(), 16, "where C's own `timespec` may have 8");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Timespec {
@@ -156,6 +185,17 @@ enum End {
 
 impl Deadline {
     /// The end of a wait that begins now. A time past what [`Instant`] can hold never comes.
+    ///
+    /// ```
+    /// use iomux::{Deadline, Timeout};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let minute = Duration::from_secs(60);
+    /// let deadline = Deadline::new(Timeout::After(minute)); // the time runs from here on
+    /// assert!(deadline.remaining().is_some_and(|left| left <= minute));
+    /// assert!(Deadline::new(Timeout::Until(Instant::now())).is_over());
+    /// assert_eq!(Deadline::new(Timeout::After(Duration::MAX)), Deadline::new(Timeout::Infinite));
+    /// ```
     #[must_use]
     pub fn new(timeout: Timeout) -> Self {
         Self(match timeout {
@@ -167,6 +207,20 @@ impl Deadline {
     }
 
     /// The time left, `None` for ever.
+    ///
+    /// ```
+    /// use iomux::{Deadline, Timeout};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let begin = Instant::now();
+    /// let deadline = Deadline::new(Timeout::After(Duration::from_millis(2)));
+    /// while !deadline.is_over() {
+    ///     // What has passed is not waited for again, however often this is interrupted.
+    ///     iomux::poll(&mut [], deadline.remaining())?;
+    /// }
+    /// assert!(begin.elapsed() >= Duration::from_millis(2));
+    /// # Ok::<(), iomux::Error>(())
+    /// ```
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         match self.0 {
@@ -177,6 +231,13 @@ impl Deadline {
     }
 
     /// Whether the time has passed.
+    ///
+    /// ```
+    /// use iomux::{Deadline, Timeout};
+    ///
+    /// assert!(Deadline::new(Timeout::Nowait).is_over(), "from the beginning: so look first, and ask then");
+    /// assert!(!Deadline::new(Timeout::Infinite).is_over());
+    /// ```
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.remaining().is_some_and(|left| left.is_zero())
@@ -185,6 +246,16 @@ impl Deadline {
     /// The time left as poll(2) and epoll_wait(2) take it, in ms: -1 for ever, otherwise rounded up.
     ///
     /// A long time comes in pieces of half an hour: ask again until it [`is_over`](Self::is_over).
+    ///
+    /// ```
+    /// use iomux::{Deadline, Timeout};
+    /// use std::time::Duration;
+    ///
+    /// let day = Deadline::new(Timeout::After(Duration::from_secs(24 * 60 * 60)));
+    /// let piece = day.poll_ms();
+    /// assert!(piece > 0 && piece <= 30 * 60 * 1000);
+    /// assert!(!day.is_over(), "nothing ready after a piece is not yet an answer");
+    /// ```
     #[must_use]
     pub fn poll_ms(&self) -> i32 {
         to_ms(self.remaining())
@@ -193,6 +264,15 @@ impl Deadline {
     /// The time left as ppoll(2), kevent(2) and epoll_pwait2(2) take it: `None` for ever.
     ///
     /// A long time comes in pieces of half an hour: ask again until it [`is_over`](Self::is_over).
+    ///
+    /// ```
+    /// use iomux::{Deadline, Timeout};
+    /// use std::time::Duration;
+    ///
+    /// let day = Deadline::new(Timeout::After(Duration::from_secs(24 * 60 * 60)));
+    /// assert!(day.timespec().is_some_and(|piece| piece.tv_sec > 0 && piece.tv_sec <= 30 * 60));
+    /// assert_eq!(Deadline::new(Timeout::Infinite).timespec(), None, "a null pointer for the kernel");
+    /// ```
     #[must_use]
     pub fn timespec(&self) -> Option<Timespec> {
         to_timespec(self.remaining())

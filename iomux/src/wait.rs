@@ -13,10 +13,30 @@ use iomux_sys::poll::PPOLL;
 ///
 /// Where it has none, timeouts go through poll(2), rounded up to ms, and a signal mask is
 /// [`Error::Unsupported`].
+///
+/// ```
+/// use iomux::HAS_PPOLL;
+/// use std::time::{Duration, Instant};
+///
+/// const FINEST: Duration = if HAS_PPOLL { Duration::from_nanos(1) } else { Duration::from_millis(1) };
+/// let begin = Instant::now();
+/// assert_eq!(iomux::poll(&mut [], FINEST)?, 0);
+/// assert!(begin.elapsed() >= FINEST);
+/// # Ok::<(), iomux::Error>(())
+/// ```
 #[doc(alias = "has_ppoll")]
 pub const HAS_PPOLL: bool = PPOLL.is_some();
 
 /// [`HAS_PPOLL`] as a function: whether this system has ppoll(2).
+///
+/// ```
+/// use iomux::{PollFd, Timeout};
+///
+/// let mut no_fds: [PollFd; 0] = [];
+/// let mask = iomux::SigSet::full();
+/// let answer = iomux::ppoll(&mut no_fds, Timeout::Nowait, Some(&mask));
+/// assert_eq!(answer.is_ok(), iomux::has_ppoll());
+/// ```
 #[must_use]
 pub const fn has_ppoll() -> bool {
     HAS_PPOLL

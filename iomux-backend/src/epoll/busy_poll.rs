@@ -9,6 +9,19 @@ use iomux_sys::errno::{ENOSYS, ENOTTY, EOPNOTSUPP};
 use std::time::Duration;
 
 /// How an epoll polls the network cards of its sockets before it sleeps, `struct epoll_params`.
+///
+/// ```
+/// use iomux_backend::{BusyPoll, Epoll, Error};
+/// use std::time::Duration;
+///
+/// let mut epoll = Epoll::new()?;
+/// let asked = BusyPoll { time: Duration::from_nanos(49_001), budget: 8, is_preferred: false };
+/// match epoll.set_busy_poll(asked) {
+///     Ok(()) => assert_eq!(epoll.busy_poll()?.time, Duration::from_micros(50)),
+///     Err(error) => assert!(matches!(error, Error::Unsupported { .. })),
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct BusyPoll {
     /// How long to busy-poll, in whole µs, rounded up, at most `i32::MAX`; zero is not at all.
@@ -47,6 +60,16 @@ impl Epoll<'_> {
     }
 
     /// How the network is busy-polled, `EPIOCGPARAMS`.
+    ///
+    /// ```
+    /// use iomux_backend::{Epoll, Error};
+    ///
+    /// match Epoll::new()?.busy_poll() {
+    ///     Ok(busy_poll) => assert!(busy_poll.time.is_zero(), "not at all, unless it was set"),
+    ///     Err(error) => assert!(matches!(error, Error::Unsupported { .. })),
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Unsupported`] as for [`set_busy_poll`](Self::set_busy_poll).

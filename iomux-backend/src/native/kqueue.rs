@@ -5,6 +5,13 @@ use crate::poll::Poll;
 
 /// A multiplexer of the best kind that this system has, with nothing registered.
 ///
+/// ```
+/// use iomux_backend::{Multiplexer, NAMES, native};
+///
+/// assert_eq!(native()?.name(), NAMES[0], "what `by_name` gives for the first name");
+/// # Ok::<(), iomux_backend::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Os`], where it is an fd, as it is here, and there is none left.
 pub fn native<'fd>() -> Result<Native<'fd>, Error> {
