@@ -1,5 +1,6 @@
 //! What the crates promise, tried from outside on real pipes, sockets, signals and threads.
 
+mod attacks;
 mod auto_traits;
 mod backend_errors;
 mod backend_model;

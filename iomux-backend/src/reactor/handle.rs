@@ -167,8 +167,13 @@ impl<S, T, M> Inbox<S, T, M> {
         Some(Turn { shared: Arc::clone(shared), len: queue.tasks.len() })
     }
 
-    pub(super) fn pop(&mut self) -> Option<Task<S, T, M>> {
-        self.0.as_ref()?.shared.lock().as_mut()?.tasks.pop_front()
+    /// The next task of that turn; none if a task has put another reactor in place, which has its own turn.
+    pub(super) fn pop(&mut self, turn: &Turn<S, T, M>) -> Option<Task<S, T, M>> {
+        let shared = &self.0.as_ref()?.shared;
+        if !Arc::ptr_eq(shared, &turn.shared) {
+            return None;
+        }
+        shared.lock().as_mut()?.tasks.pop_front()
     }
 }
 
@@ -228,7 +233,7 @@ mod tests {
         let mut room_after = |tasks: usize| {
             (0..tasks).for_each(|_| handle.submit(|_| {}).unwrap());
             let turn = inbox.turn().unwrap();
-            (0..turn.len()).for_each(|_| drop(inbox.pop()));
+            (0..turn.len()).for_each(|_| drop(inbox.pop(&turn)));
             drop(turn);
             handle.0.lock().as_ref().map(|queue| queue.tasks.capacity())
         };

@@ -133,10 +133,9 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         let Some(turn) = self.inbox.turn() else { return false };
         for _ in 0..turn.len() {
             // One by one: if one panics, the others are still there; and one may put another reactor in
-            // this one's place.
-            if let Some(task) = self.inbox.pop() {
-                task(self);
-            }
+            // this one's place, whose own are for a turn of its own.
+            let Some(task) = self.inbox.pop(&turn) else { break };
+            task(self);
         }
         true
     }

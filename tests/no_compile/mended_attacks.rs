@@ -1,0 +1,67 @@
+//! compiles
+//! The attacks of this folder that are one word away from a program that is right, each made right.
+use iomux::{Interest, PollFd, SigSet, Slots, Timeout};
+use iomux_backend::{Events, Mode, Multiplexer, Poll, Reactor, TrustedMultiplexer};
+use std::io::PipeReader;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::sync::Mutex;
+
+static TABLE: Mutex<Slots<[PollFd; 1]>> = Mutex::new(Slots::array());
+
+fn trusted_multiplexer_in_a_box() {
+    let boxed: Box<dyn TrustedMultiplexer<'static>> = Box::new(Box::new(Poll::new()));
+    let _reactor = Reactor::<PipeReader, Rc<()>, _>::with(boxed, 8);
+}
+
+fn borrowed_source_before_its_reactor() {
+    let long = std::io::pipe().unwrap().0;
+    let short = std::io::pipe().unwrap().0;
+    let mut reactor = Reactor::new().unwrap();
+    for reader in [&long, &short] {
+        reactor.insert(reader, (), Interest::READABLE, Mode::Level).unwrap();
+    }
+    let key = reactor.keys().next().unwrap();
+    let removed = reactor.remove(key).unwrap();
+    println!("{removed:?}");
+    reactor.retain(|_, _, ()| false);
+}
+
+fn static_table_given_a_fd_for_ever() {
+    let stdin: &'static std::io::Stdin = Box::leak(Box::new(std::io::stdin()));
+    TABLE.lock().unwrap().set(0, stdin.as_fd(), Interest::READABLE).unwrap();
+}
+
+fn walk_and_events_looked_at_before_the_next_wait() {
+    let mut slots = Slots::with_capacity(1);
+    let (mut poll, mut events) = (Poll::new(), Events::with_capacity(1));
+    println!("{:?} {:?}", slots.ready().next(), events.iter().next());
+    slots.poll(Timeout::Nowait).unwrap();
+    poll.wait(&mut events, Timeout::Nowait).unwrap();
+}
+
+fn state_of_one_thread_made_by_a_task() {
+    let mut reactor = Reactor::<PipeReader, Rc<()>>::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    let task = |reactor: &mut Reactor<PipeReader, Rc<()>>| {
+        reactor.iter_mut().for_each(|(_, _, state)| *state = Rc::new(()));
+    };
+    std::thread::spawn(move || handle.submit(task).is_ok());
+}
+
+fn mask_shared() {
+    let guard = SigSet::empty().block().unwrap();
+    let before = guard.before();
+    std::thread::scope(|scope| {
+        scope.spawn(move || println!("{before:?}"));
+    });
+}
+
+fn main() {
+    trusted_multiplexer_in_a_box();
+    borrowed_source_before_its_reactor();
+    static_table_given_a_fd_for_ever();
+    walk_and_events_looked_at_before_the_next_wait();
+    state_of_one_thread_made_by_a_task();
+    mask_shared();
+}
