@@ -62,6 +62,13 @@ impl<S, T, M> Shared<S, T, M> {
         // No task runs under the lock, so nothing can have been left half done.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Wakes for the tasks that are there, if any: their wake may have been taken by a wait that did not run them.
+    fn wake_for_tasks(&self) {
+        if self.lock().as_ref().is_some_and(|queue| !queue.tasks.is_empty()) {
+            self.waker.wake();
+        }
+    }
 }
 
 impl<S, T, M> Handle<S, T, M> {
@@ -164,15 +171,18 @@ impl<S, T, M> Inbox<S, T, M> {
         let mut queue = shared.lock();
         let queue = queue.as_mut().filter(|queue| !queue.is_running && !queue.tasks.is_empty())?;
         queue.is_running = true;
-        Some(Turn { shared: Arc::clone(shared), len: queue.tasks.len() })
+        Some(Turn { shared: Arc::clone(shared), left: queue.tasks.len() })
     }
 
-    /// The next task of that turn; none if a task has put another reactor in place, which has its own turn.
-    pub(super) fn pop(&mut self, turn: &Turn<S, T, M>) -> Option<Task<S, T, M>> {
+    /// The next task of `turn`, if there is one. Once a task has put another reactor in place, there is none:
+    /// that one has its own turn.
+    pub(super) fn pop(&mut self, turn: &mut Turn<S, T, M>) -> Option<Task<S, T, M>> {
         let shared = &self.0.as_ref()?.shared;
         if !Arc::ptr_eq(shared, &turn.shared) {
+            shared.wake_for_tasks();
             return None;
         }
+        turn.left = turn.left.checked_sub(1)?;
         shared.lock().as_mut()?.tasks.pop_front()
     }
 }
@@ -182,14 +192,8 @@ impl<S, T, M> Inbox<S, T, M> {
 /// It has the queue itself: a task may have moved the reactor elsewhere.
 pub(super) struct Turn<S, T, M> {
     shared: Arc<Shared<S, T, M>>,
-    len: usize,
-}
-
-impl<S, T, M> Turn<S, T, M> {
-    /// The number of tasks that were there when it began.
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
+    /// How many of the tasks that were there when it began have not been run.
+    left: usize,
 }
 
 impl<S, T, M> Drop for Turn<S, T, M> {
@@ -232,8 +236,8 @@ mod tests {
         let handle = inbox.open(Key { place: 0, generation: 0 }, source.waker());
         let mut room_after = |tasks: usize| {
             (0..tasks).for_each(|_| handle.submit(|_| {}).unwrap());
-            let turn = inbox.turn().unwrap();
-            (0..turn.len()).for_each(|_| drop(inbox.pop(&turn)));
+            let mut turn = inbox.turn().unwrap();
+            while inbox.pop(&mut turn).is_some() {}
             drop(turn);
             handle.0.lock().as_ref().map(|queue| queue.tasks.capacity())
         };

@@ -130,11 +130,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     /// Runs what was submitted before this began, if anything was. What comes meanwhile wakes the wait.
     fn run_submitted(&mut self) -> bool {
-        let Some(turn) = self.inbox.turn() else { return false };
-        for _ in 0..turn.len() {
-            // One by one: if one panics, the others are still there; and one may put another reactor in
-            // this one's place, whose own are for a turn of its own.
-            let Some(task) = self.inbox.pop(&turn) else { break };
+        let Some(mut turn) = self.inbox.turn() else { return false };
+        // One by one: if one panics, the others are still there; and one may put another reactor in
+        // this one's place.
+        while let Some(task) = self.inbox.pop(&mut turn) {
             task(self);
         }
         true

@@ -183,3 +183,18 @@ fn a_reactor_without_room_for_events_runs_what_is_submitted_and_says_so() {
     let failed = reactor.insert(full_pipe().0, (), READABLE, Mode::Edge).unwrap_err();
     assert!(matches!(failed.error(), iomux_backend::Error::UnsupportedMode { .. }));
 }
+
+#[test]
+fn a_reactor_that_a_task_puts_in_place_runs_what_it_has_though_the_wake_was_taken() {
+    let (mut first, mut second) = (Reactor::<PipeReader>::new().unwrap(), Reactor::new().unwrap());
+    let (to_first, to_second) = (first.handle().unwrap(), second.handle().unwrap());
+    let (quit, waker) = second.waker().unwrap();
+    let key = insert(&mut second, full_pipe().0, ());
+    let again = to_second.clone();
+    to_second.submit(move |_| again.submit(move |_| waker.wake()).unwrap()).unwrap();
+    assert_eq!(second.wait(LONG), Ok(1), "which has taken the wake, and left a task");
+    second.remove(key).unwrap();
+    to_first.submit(move |reactor| *reactor = second).unwrap();
+    assert_eq!(first.wait(LONG), Ok(1));
+    assert_eq!(ready_keys(&mut first), [quit]);
+}
