@@ -55,6 +55,15 @@ struct Queue<S, T, M> {
     tasks: VecDeque<Task<S, T, M>>,
     /// Whether a task is running, which may wait itself: that wait runs none.
     is_running: bool,
+    /// How often the waker was woken for it, and no report of that has come yet: more often than there are
+    /// reports to come, since wakes are joined.
+    wakes: u64,
+}
+
+impl<S, T, M> Queue<S, T, M> {
+    fn new() -> Self {
+        Self { tasks: VecDeque::new(), is_running: false, wakes: 0 }
+    }
 }
 
 impl<S, T, M> Shared<S, T, M> {
@@ -65,7 +74,9 @@ impl<S, T, M> Shared<S, T, M> {
 
     /// Wakes for the tasks that are there, if any: their wake may have been taken by a wait that did not run them.
     fn wake_for_tasks(&self) {
-        if self.lock().as_ref().is_some_and(|queue| !queue.tasks.is_empty()) {
+        let mut queue = self.lock();
+        if let Some(queue) = queue.as_mut().filter(|queue| !queue.tasks.is_empty()) {
+            queue.wakes += 1;
             self.waker.wake();
         }
     }
@@ -115,7 +126,10 @@ impl<S, T, M> Handle<S, T, M> {
         F: FnOnce(&mut Reactor<S, T, M>) + Send + 'static,
     {
         match &mut *self.0.lock() {
-            Some(queue) => queue.tasks.push_back(Box::new(task)),
+            Some(queue) => {
+                queue.tasks.push_back(Box::new(task));
+                queue.wakes += 1;
+            }
             None => return Err(SubmitError(task)),
         }
         self.0.waker.wake();
@@ -151,8 +165,7 @@ impl<S, T, M> Inbox<S, T, M> {
 
     /// Opens it, for the first handle.
     pub(super) fn open(&mut self, key: Key, waker: Waker) -> Handle<S, T, M> {
-        let queue = Queue { tasks: VecDeque::new(), is_running: false };
-        let shared = Arc::new(Shared { queue: Mutex::new(Some(queue)), waker });
+        let shared = Arc::new(Shared { queue: Mutex::new(Some(Queue::new())), waker });
         self.0 = Some(Open { key, shared: Arc::clone(&shared) });
         Handle(shared)
     }
@@ -163,6 +176,17 @@ impl<S, T, M> Inbox<S, T, M> {
 
     pub(super) fn key(&self) -> Option<Key> {
         self.0.as_ref().map(|open| open.key)
+    }
+
+    /// Takes down that a wake was reported. `false` if there was none: it is of what was registered with the
+    /// multiplexer before the reactor had it, under the same token.
+    pub(super) fn was_woken(&self) -> bool {
+        let Some(open) = &self.0 else { return false };
+        let mut queue = open.shared.lock();
+        let Some(queue) = &mut *queue else { return false };
+        let was_woken = queue.wakes > 0;
+        queue.wakes -= u64::from(was_woken);
+        was_woken
     }
 
     /// Begins to run the tasks that are there, unless there are none or one is running.
@@ -205,6 +229,7 @@ impl<S, T, M> Drop for Turn<S, T, M> {
             queue.tasks.shrink_to(KEPT);
         } else {
             // Their wake may have been taken by a task that waited.
+            queue.wakes += 1;
             self.shared.waker.wake();
         }
     }

@@ -106,6 +106,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
             if count > 0 || self.events.is_empty() || is_last {
                 return Ok(count);
             }
+            if !self.inbox.was_woken() {
+                // Nobody's, and passed over by `next_ready`: the wait would go on without end.
+                return Ok(self.events.len());
+            }
             // Only a submission has come. If that was all there was time for, one more look: its wake
             // may have taken the place of a source in a small buffer, which then comes first.
             is_last = deadline.is_over();

@@ -2,8 +2,9 @@
 
 use super::{LONG, READABLE, insert, panics, ready_keys};
 use crate::support::{empty_pipe, full_pipe};
-use iomux_backend::{Handle, Mode, NAMES, Reactor, Timeout, by_name};
+use iomux_backend::{Handle, Mode, Multiplexer, NAMES, Reactor, Timeout, Token, by_name};
 use std::io::{PipeReader, Read};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -197,4 +198,21 @@ fn a_reactor_that_a_task_puts_in_place_runs_what_it_has_though_the_wake_was_take
     to_first.submit(move |reactor| *reactor = second).unwrap();
     assert_eq!(first.wait(LONG), Ok(1));
     assert_eq!(ready_keys(&mut first), [quit]);
+}
+
+#[test]
+fn what_was_registered_before_under_the_token_of_a_handle_does_not_make_a_wait_spin() {
+    let (reader, _writer) = full_pipe();
+    let reader: &'static PipeReader = Box::leak(Box::new(reader));
+    for name in NAMES {
+        let mut multiplexer = by_name(name).unwrap();
+        multiplexer.register(reader.as_fd(), Token(0), READABLE, Mode::Level).unwrap();
+        let mut reactor = Reactor::<PipeReader, (), Any>::with(multiplexer, 8);
+        let handle = reactor.handle().unwrap();
+        for _ in 0..2 {
+            assert_eq!(reactor.wait(LONG), Ok(1), "{name}: an event that is nobody's");
+            assert!(reactor.next_ready().is_none());
+            handle.submit(|_| {}).unwrap();
+        }
+    }
 }
