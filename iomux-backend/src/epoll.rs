@@ -189,7 +189,9 @@ impl<'fd> Epoll<'fd> {
         let entry = self.registrations.source(fd)?;
         let wanted = asked(token, interest, mode, entry.events() & EPOLLWAKEUP)?;
         if (entry.events() | wanted.events()) & EPOLLEXCLUSIVE != 0 {
-            return Err(unsupported("modifying to or from exclusive"));
+            return Err(unsupported(
+                "modifying an exclusive registration, or one to be so, instead of registering anew,",
+            ));
         }
         self.ctl(EPOLL_CTL_MOD, fd, wanted).map_err(|code| refused(fd, wanted, code))?;
         self.registrations.told(fd, wanted);
@@ -207,7 +209,7 @@ fn asked(token: Token, interest: Interest, mode: Mode, flags: u32) -> Result<Ask
     let goes_with_exclusive =
         EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET | EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP;
     if events & EPOLLEXCLUSIVE != 0 && events & !goes_with_exclusive != 0 {
-        return Err(unsupported("exclusive with another interest than to read and write, or with one-shot,"));
+        return Err(unsupported("Mode::Exclusive with one-shot, or for more than READABLE and WRITABLE,"));
     }
     Ok(Asked::of_source(token.0, events))
 }
@@ -235,7 +237,7 @@ fn refused(fd: RawFd, asked: Asked, code: c_int) -> Error {
         EPERM => Error::NotPollable { fd, backend: NAME },
         ENOMEM => Error::OutOfMemory,
         EINVAL if asked.events() & EPOLLEXCLUSIVE != 0 => {
-            Error::Unsupported { what: "the fd of an epoll, exclusive,", backend: NAME }
+            Error::Unsupported { what: "Mode::Exclusive for the fd of an epoll", backend: NAME }
         }
         code => Error::Os { call: "epoll_ctl", code },
     }

@@ -59,7 +59,7 @@ pub enum Error {
         backend: &'static str,
     },
     /// The backend has no such mode ([`Capabilities`](crate::Capabilities) say which it has).
-    #[error("{backend} has no mode {mode:?}")]
+    #[error("{backend} has no mode {mode:?}: take Mode::Level, which all have, or another backend")]
     UnsupportedMode {
         /// What was asked for.
         mode: Mode,
@@ -78,8 +78,11 @@ pub enum Error {
     #[error("the buffer has no room for an event: use Events::with_capacity(1) or more")]
     NoRoomForEvents,
     /// Nothing is registered, or all of it has been disarmed, there is no waker, and the timeout is
-    /// infinite: nothing could ever end that wait.
-    #[error("would wait for ever: nothing is armed, and the timeout is infinite")]
+    /// infinite: nothing could ever end that wait. A kernel that disarms by itself does not tell: over epoll and kqueue
+    /// a wait for one-shots that are all spent does not end.
+    #[error(
+        "would wait for ever: nothing is armed, and the timeout is infinite; register a source or a waker first"
+    )]
     NothingToWaitFor,
     /// A signal handler has run ([`wait_masked`](crate::Multiplexer::wait_masked) only).
     #[error("a signal handler has run")]

@@ -302,7 +302,7 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
     fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
         events.clear();
         if !self.has_ppoll {
-            return Err(Error::Unsupported { what: "a signal mask", backend: NAME });
+            return Err(Error::Unsupported { what: "a signal mask without ppoll(2)", backend: NAME });
         }
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);

@@ -23,10 +23,16 @@ fn each_error_says_what_was_wrong_and_what_to_do() {
             Error::NotPollable { fd: 5, backend },
             "fd 5 is a file that poll does not take: it is always ready, so read it without waiting",
         ),
-        (Error::UnsupportedMode { mode: Mode::Edge, backend }, "poll has no mode Edge"),
+        (
+            Error::UnsupportedMode { mode: Mode::Edge, backend },
+            "poll has no mode Edge: take Mode::Level, which all have, or another backend",
+        ),
         (Error::Unsupported { what: "a signal mask", backend }, "a signal mask is not supported by poll"),
         (Error::NoRoomForEvents, "the buffer has no room for an event: use Events::with_capacity(1) or more"),
-        (Error::NothingToWaitFor, "would wait for ever: nothing is armed, and the timeout is infinite"),
+        (
+            Error::NothingToWaitFor,
+            "would wait for ever: nothing is armed, and the timeout is infinite; register a source or a waker first",
+        ),
         (Error::Interrupted, "a signal handler has run"),
         (Error::OutOfMemory, "no memory for another registration"),
     ];

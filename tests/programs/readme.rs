@@ -27,3 +27,27 @@ fn the_first_program_of_the_readme_is_the_example() {
     let program = example.lines().skip_while(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n");
     assert_eq!(shown.unwrap().trim(), program.trim());
 }
+
+#[test]
+fn the_shell_commands_of_the_readme_copy_a_file() {
+    if crate::is_foreign() {
+        return crate::support::skip(
+            "the README's commands",
+            "cargo does not run on the processor that is tested",
+        );
+    }
+    let block = include_str!("../../README.md").split("```sh\n").find(|block| block.contains("--example nc"));
+    let block = block.and_then(|block| block.split("```").next()).expect("the README shows them");
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|any| any.local_addr()).unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let script = block
+        .replace("cargo build -q --example nc\n", "")
+        .replace("target/debug/examples/nc", &example("nc").display().to_string())
+        .replace("4000", &port.to_string())
+        .replace("copy", &file("copy"))
+        .replace("said", &file("said"));
+    let status =
+        Command::new("sh").args(["-e", "-c", &script]).current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    assert!(status.unwrap().success(), "{script}");
+}

@@ -37,6 +37,8 @@ where
     /// # std::io::Result::Ok(())
     /// ```
     ///
+    /// With nothing set and no end it waits until a handler runs, as pause(2) does: [`wait`](Self::wait) says so instead.
+    ///
     /// # Errors
     /// [`Error::Interrupted`] when a signal handler ran first ([`wait`](Self::wait) goes on);
     /// [`Error::TooManySlots`] when the highest slot in use is past the open-files limit;
@@ -93,7 +95,7 @@ where
     /// running the handler of a signal that is pending. A loop that is always busy would never see
     /// SIGTERM; it lets pending signals through with a look that can't find an fd,
     /// `iomux::ppoll(&mut [], Timeout::Nowait, Some(mask))`, which is `Err(Interrupted)` when a
-    /// handler has run.
+    /// handler has run. With [`SigSet::full`] no signal but SIGKILL ends a call without an end.
     ///
     /// ```
     /// use iomux::{Error, SigSet, Signal, Slots, Timeout};
