@@ -12,7 +12,6 @@
 
 use iomux::{HAS_READ_CLOSED, Interest, PollFd, Readiness, Slots, Timeout};
 use iomux_backend::Signal;
-use nix::fcntl::OFlag;
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
 use std::fmt::{self, Display};
 use std::fs::{self, File};
@@ -138,8 +137,7 @@ fn open(path: &str) -> io::Result<File> {
         socket.set_nonblocking(true)?;
         return Ok(OwnedFd::from(socket).into());
     }
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    File::options().read(true).custom_flags(flags.bits()).open(path)
+    File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 /// A socket that becomes readable when the program is to end.
