@@ -1,7 +1,7 @@
 //! What can go wrong, each with what the caller needs to mend it.
 
 use crate::multiplexer::Mode;
-use iomux_sys::errno::{EINTR, EINVAL};
+use iomux_sys::errno::{EBADF, EINTR, EINVAL, EMFILE, ENOSPC};
 use std::io;
 use std::os::fd::RawFd;
 
@@ -102,7 +102,7 @@ pub enum Error {
         limit: usize,
     },
     /// Any other answer of the kernel.
-    #[error("{call}: {}", io::Error::from_raw_os_error(*.code))]
+    #[error("{call}: {}{}", io::Error::from_raw_os_error(*.code), advice(.call, *.code))]
     Os {
         /// The C name of the call.
         call: &'static str,
@@ -134,6 +134,16 @@ impl Error {
             Self::Os { code, .. } => Some(*code),
             _ => None,
         }
+    }
+}
+
+/// What to do about an answer of the kernel.
+fn advice(call: &str, code: i32) -> &'static str {
+    match (call, code) {
+        (_, EMFILE) => "; close some, or raise the limit (RLIMIT_NOFILE)",
+        (_, EBADF) => "; keep a source open for as long as it is registered",
+        ("epoll_ctl", ENOSPC) => "; raise the user's limit of watches (fs.epoll.max_user_watches)",
+        _ => "",
     }
 }
 

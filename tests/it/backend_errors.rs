@@ -39,8 +39,16 @@ fn each_error_says_what_was_wrong_and_what_to_do() {
     for (error, text) in texts {
         assert_eq!(error.to_string(), text);
     }
-    let error = Error::Os { call: "eventfd", code: libc::EMFILE };
-    assert!(error.to_string().starts_with("eventfd: "), "{error}");
+    let answers = [
+        ("eventfd", libc::EMFILE, "; close some, or raise the limit (RLIMIT_NOFILE)"),
+        ("epoll_ctl", libc::EBADF, "; keep a source open for as long as it is registered"),
+        ("epoll_ctl", libc::ENOSPC, "; raise the user's limit of watches (fs.epoll.max_user_watches)"),
+        ("kevent", libc::ENOSPC, ""),
+    ];
+    for (call, code, advice) in answers {
+        let text = format!("{call}: {}{advice}", std::io::Error::from_raw_os_error(code));
+        assert_eq!(Error::Os { call, code }.to_string(), text);
+    }
 }
 
 #[test]

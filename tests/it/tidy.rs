@@ -182,3 +182,28 @@ fn changes_are_written_down() {
     let version = concat!("## ", env!("CARGO_PKG_VERSION"));
     assert!(text.contains(version), "CHANGELOG.md: has no line `{version}`");
 }
+
+/// Where the links of a page lead that are neither elsewhere nor within the page.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets
+        .filter(|target| !target.contains("://") && !target.starts_with('#'))
+        .filter_map(|target| target.split('#').next())
+}
+
+#[test]
+fn links_lead_to_files_that_are_there() {
+    let pages = ["README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG", "SECURITY"];
+    let docs = ["cost", "platforms", "reliability", "safety", "bench/results"];
+    let pages = pages.map(|page| format!("{page}.md")).into_iter();
+    let mut checked = 0;
+    for page in pages.chain(docs.map(|page| format!("docs/{page}.md"))) {
+        let path = root().join(page);
+        let text = fs::read_to_string(&path).unwrap();
+        for target in links(&text) {
+            assert!(path.with_file_name(target).exists(), "{}: {target} is not there", path.display());
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "the links are not found: {checked}");
+}
