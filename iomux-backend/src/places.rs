@@ -129,3 +129,24 @@ impl Places {
 fn index(fd: RawFd) -> usize {
     fd as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waker_has_a_place_and_is_not_the_callers() {
+        let mut places = Places::new();
+        places.reserve(5).unwrap();
+        assert_eq!((places.get(5), places.source(5)), (None, None), "nobody's");
+        places.set(5, Place::WAKER.at(3));
+        assert_eq!(places.get(5).map(Place::index), Some(3));
+        assert_eq!((places.source(5), places.is_level(5)), (None, false));
+        for mode in [Mode::Level, Mode::OneShot] {
+            places.set(5, Place::of(mode).unwrap().at(3));
+            assert_eq!(places.source(5).map(Place::index), Some(3), "{mode:?}");
+            assert_eq!(places.is_level(5), mode == Mode::Level);
+        }
+        assert_eq!((places.source(6), places.source(-1)), (None, None), "past the end");
+    }
+}
