@@ -119,7 +119,7 @@ fn watch(paths: &[String]) -> io::Result<()> {
             }
             match ready.index() - inputs.len() {
                 STDOUT => screen.write()?,
-                KEYS if !is_to_quit(&keys) => {}
+                KEYS if !is_to_quit(&keys, ready.readiness()) => {}
                 _ => return screen.leave(),
             }
         }
@@ -150,10 +150,10 @@ fn signals() -> io::Result<UnixStream> {
 }
 
 /// Whether `q` was pressed, or the terminal is gone.
-fn is_to_quit(mut keys: &File) -> bool {
+fn is_to_quit(mut keys: &File, readiness: Readiness) -> bool {
     let mut pressed = [0; 64];
     match keys.read(&mut pressed) {
-        Ok(0) => true,
+        Ok(0) => readiness.is_closed(), // or what was there is not any more
         Ok(count) => pressed[..count].contains(&b'q'),
         Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
     }
@@ -166,12 +166,13 @@ struct Settings<'a> {
 }
 
 impl<'a> Settings<'a> {
-    /// Has each key arrive at once and unseen. Ctrl-C stays a signal.
+    /// Has each key arrive at once and unseen. Ctrl-C stays a signal, and throws away the keys before it: so a read of
+    /// what was reported must not wait (`VMIN` 0), though stdin itself stays blocking.
     fn without_line_editing(terminal: &'a io::Stdin) -> io::Result<Self> {
         let before = tcgetattr(terminal)?;
         let mut settings = before.clone();
         settings.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
-        settings.control_chars[SpecialCharacterIndices::VMIN as usize] = 1;
+        settings.control_chars[SpecialCharacterIndices::VMIN as usize] = 0;
         settings.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
         tcsetattr(terminal, SetArg::TCSANOW, &settings)?;
         Ok(Self { terminal, before })

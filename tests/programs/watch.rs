@@ -6,7 +6,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::{OpenptyResult, openpty};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
+use nix::sys::termios::{LocalFlags, SpecialCharacterIndices, Termios, tcgetattr};
 use nix::unistd::{mkfifo, setsid};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -238,6 +238,8 @@ fn a_key_is_seen_at_once_and_the_settings_come_back() {
         watch.lines.find(&["  0 bytes"]);
         let changed = watch.settings().local_flags;
         assert!(!changed.intersects(LocalFlags::ICANON | LocalFlags::ECHO), "{changed:?}");
+        // Ctrl-C throws away what was reported: a read that waited for it would never end.
+        assert_eq!(watch.settings().control_chars[SpecialCharacterIndices::VMIN as usize], 0);
         (&watch.master).write_all(b"other keys").unwrap();
         (&watch.master).write_all(key.as_bytes()).unwrap();
         watch.has_left();
