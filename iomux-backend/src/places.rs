@@ -123,10 +123,10 @@ impl Places {
     }
 }
 
-/// Where the place of `fd` is; of a negative number, past every end.
+/// Where what is known of `fd` is in a table by number; of a negative number, past every end.
 #[inline]
 #[allow(clippy::cast_sign_loss, reason = "as it is meant")]
-fn index(fd: RawFd) -> usize {
+pub(crate) fn index(fd: RawFd) -> usize {
     fd as usize
 }
 

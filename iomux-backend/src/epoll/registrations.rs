@@ -1,6 +1,7 @@
 //! What is asked of each registered fd, and what of that the kernel has not been told yet.
 
 use crate::error::Error;
+use crate::places::index;
 use iomux_sys::epoll::{EPOLLEXCLUSIVE, EPOLLWAKEUP};
 use std::os::fd::RawFd;
 
@@ -225,13 +226,6 @@ impl Registrations {
         let flag = if has_it { 0 } else { LOST };
         self.set_entry(fd, Asked { word: wanted.word, events: wanted.events | flag });
     }
-}
-
-/// Where the entry of `fd` is; of a negative number, past every end.
-#[inline]
-#[allow(clippy::cast_sign_loss, reason = "as it is meant")]
-fn index(fd: RawFd) -> usize {
-    fd as usize
 }
 
 #[cfg(test)]
