@@ -3,10 +3,10 @@
 
 #[path = "../../tests/it/backend_model/both.rs"]
 mod both;
-#[path = "../src/strategy.rs"]
-mod strategy;
 #[path = "../../tests/it/backend_model/steps.rs"]
 mod steps;
+#[path = "../src/strategy.rs"]
+mod strategy;
 #[path = "../../tests/it/backend_model/world.rs"]
 mod world;
 

@@ -86,8 +86,12 @@ impl World {
     }
 
     fn wait(&mut self, reactor: &mut Reacts, at: u8, which: u8) {
-        let mut due: HashMap<Key, Readiness> =
-            self.sources.iter().map(|(key, source)| (*key, source.due())).filter(|(_, is)| !is.is_empty()).collect();
+        let mut due: HashMap<Key, Readiness> = self
+            .sources
+            .iter()
+            .map(|(key, source)| (*key, source.due()))
+            .filter(|(_, is)| !is.is_empty())
+            .collect();
         assert_eq!(reactor.wait(Timeout::Nowait), Ok(due.len()));
         for source in self.sources.values_mut() {
             source.is_armed &= source.due().is_empty() || !source.is_one_shot();

@@ -17,10 +17,11 @@ pub(crate) fn eventfd() -> Result<OwnedFd, c_int> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Adds one to the counter of an eventfd(2). It can't fail: there is room for 2^64 - 2.
+/// Adds one to the counter of an eventfd(2); whether it could: there is room for 2^64 - 2.
 #[inline]
-pub(crate) fn add_one(eventfd: BorrowedFd<'_>) {
+pub(crate) fn add_one(eventfd: BorrowedFd<'_>) -> bool {
     let one = 1_u64;
     // SAFETY: as many bytes as `one` has, which are ours.
-    let _ = unsafe { write(eventfd.as_raw_fd(), (&raw const one).cast(), size_of_val(&one)) };
+    let written = unsafe { write(eventfd.as_raw_fd(), (&raw const one).cast(), size_of_val(&one)) };
+    written > 0
 }

@@ -72,7 +72,10 @@ impl Shared {
     // Apart, so that a wake that is already pending saves no registers for the call.
     #[inline(never)]
     fn notify(&self) {
-        self.notifier.notify();
+        if !self.notifier.notify() {
+            // No kernel is known to refuse it, but a sandbox may: the next wake tries again.
+            self.is_pending.store(false, Ordering::Release);
+        }
     }
 }
 

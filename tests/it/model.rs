@@ -1,11 +1,21 @@
 //! Any sequence of calls, against a model so simple that it is right.
 
 use crate::support::{empty_pipe, full_pipe, is_emulated};
-use iomux::{Error, Interest, Readiness, Slots, Timeout};
+use iomux::{Error, HAS_PPOLL, Interest, Readiness, SigSet, Slots, Timeout};
 use proptest::prelude::*;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
 
-const CAPACITY: usize = 37;
+pub(crate) const CAPACITY: usize = 37;
+
+/// The calls that wait for all slots.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Call {
+    Poll,
+    Ppoll,
+    PpollWithMask,
+    Wait,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -14,8 +24,9 @@ pub(crate) enum Step {
     Clear(usize),
     Pause(usize),
     Resume(usize),
-    Poll,
-    PollFirst(usize),
+    /// With that timeout, where something is ready; without waiting, where nothing is.
+    Wait(Call, Timeout),
+    PollFirst(usize, Timeout),
     NextReady,
 }
 
@@ -28,22 +39,34 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> + use<> {
         Interest::PRIORITY,
         Interest::READABLE | Interest::WRITABLE,
     ]);
+    let timeout = prop::sample::select(vec![
+        Timeout::Nowait,
+        Timeout::Infinite,
+        Duration::from_nanos(1).into(),
+        Duration::from_secs(7).into(),
+        Duration::MAX.into(),
+    ]);
+    let call = prop::sample::select(vec![Call::Poll, Call::Ppoll, Call::PpollWithMask, Call::Wait]);
     let step = prop_oneof![
         6 => (index.clone(), 0..4usize, interest.clone()).prop_map(|(i, fd, ask)| Step::Set(i, fd, ask)),
         2 => (index.clone(), interest).prop_map(|(i, ask)| Step::SetInterest(i, ask)),
         2 => index.clone().prop_map(Step::Clear),
         1 => index.clone().prop_map(Step::Pause),
         1 => index.clone().prop_map(Step::Resume),
-        3 => Just(Step::Poll),
-        2 => index.prop_map(Step::PollFirst),
+        3 => (call, timeout.clone()).prop_map(|(call, timeout)| Step::Wait(call, timeout)),
+        2 => (index, timeout).prop_map(|(count, timeout)| Step::PollFirst(count, timeout)),
         4 => Just(Step::NextReady),
     ];
     prop::collection::vec(step, 1..120)
 }
 
 /// The four fds: with data, without, with room, hung up; and what they report.
-const STATES: [Readiness; 4] =
-    [Readiness::READABLE, Readiness::empty(), Readiness::WRITABLE, Readiness::HANGUP];
+const STATES: [Readiness; 4] = [
+    Readiness::READABLE.union(Readiness::READ_NORMAL),
+    Readiness::empty(),
+    Readiness::WRITABLE.union(Readiness::WRITE_NORMAL),
+    Readiness::HANGUP,
+];
 
 #[derive(Clone, Copy)]
 struct Slot {
@@ -88,6 +111,24 @@ impl Model {
         let slot = self.slots.get_mut(index);
         let slot = slot.ok_or(Error::IndexOutOfRange { index, capacity: CAPACITY })?;
         slot.as_mut().ok_or(Error::Vacant { index })
+    }
+
+    fn wait(&mut self, call: Call, timeout: Timeout, slots: &mut Slots<'_>) -> Result<(), TestCaseError> {
+        let ready = self.poll(self.used());
+        let is_armed = self.slots.iter().flatten().any(|slot| !slot.is_paused);
+        if matches!(call, Call::Wait) && timeout == Timeout::Infinite && !is_armed {
+            prop_assert_eq!(slots.wait(timeout), Err(Error::NothingToWaitFor));
+            return Ok(());
+        }
+        let timeout = if ready == 0 { Timeout::Nowait } else { timeout };
+        let answer = match call {
+            Call::PpollWithMask if HAS_PPOLL => slots.ppoll(timeout, Some(&SigSet::full())),
+            Call::Ppoll | Call::PpollWithMask => slots.ppoll(timeout, None),
+            Call::Poll => slots.poll(timeout),
+            Call::Wait => slots.wait(timeout),
+        };
+        prop_assert_eq!(answer, Ok(ready));
+        Ok(())
     }
 
     fn take(&mut self, slots: &mut Slots<'_>) -> Result<(), TestCaseError> {
@@ -135,17 +176,15 @@ impl Model {
                 let expected = self.filled(index).map(|slot| slot.is_paused = false);
                 prop_assert_eq!(slots.resume(index), expected);
             }
-            Step::Poll => {
-                let count = self.poll(self.used());
-                prop_assert_eq!(slots.poll(Timeout::Nowait), Ok(count));
-            }
-            Step::PollFirst(count) if count > CAPACITY => {
+            Step::Wait(call, timeout) => self.wait(call, timeout, slots)?,
+            Step::PollFirst(count, timeout) if count > CAPACITY => {
                 let expected = Err(Error::CountOutOfRange { count, capacity: CAPACITY });
-                prop_assert_eq!(slots.poll_first(count, Timeout::Nowait), expected);
+                prop_assert_eq!(slots.poll_first(count, timeout), expected);
             }
-            Step::PollFirst(count) => {
+            Step::PollFirst(count, timeout) => {
                 let ready = self.poll(count);
-                prop_assert_eq!(slots.poll_first(count, Timeout::Nowait), Ok(ready));
+                let timeout = if ready == 0 { Timeout::Nowait } else { timeout };
+                prop_assert_eq!(slots.poll_first(count, timeout), Ok(ready));
             }
             Step::NextReady => self.take(slots)?,
         }

@@ -60,7 +60,9 @@ impl Epoll<'_> {
             let answer = self.wait_once(events, left, None);
             let has_found = events.len() > told;
             match answer {
-                // With no time left the call only looks, which nothing interrupts: what a handler has just done counts.
+                // A look without waiting, which only a sandbox interrupts: again and again, perhaps.
+                Err(EINTR) if left.poll_ms() == 0 => return Ok(()),
+                // With no time left there is one more look: what a handler has just done counts.
                 Err(EINTR) => left = deadline.remaining().into(),
                 Err(code) => return Err(failed(code)),
                 Ok(()) if has_found || deadline.is_over() => return Ok(()),

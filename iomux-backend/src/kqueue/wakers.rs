@@ -23,13 +23,13 @@ pub(crate) struct Trigger {
 }
 
 impl Trigger {
-    /// Triggers it: a system call, and nothing that a signal handler may not do.
+    /// Triggers it, or says that it could not: a system call, and nothing that a signal handler may not do.
     #[inline]
-    pub(crate) fn pull(&self) {
+    pub(crate) fn pull(&self) -> bool {
         let change = Kevent::change(self.ident, EVFILT_USER, EV_RECEIPT, NOTE_TRIGGER, 0, self.ident);
         // A receipt, and so a place for it: without either DragonFly's kernel answers at random.
         let mut receipt = [Kevent::EMPTY];
-        let _ = sys::kevent(self.queue.as_fd(), &[change], &mut receipt, Some(NO_TIME));
+        sys::kevent(self.queue.as_fd(), &[change], &mut receipt, Some(NO_TIME)).is_ok()
     }
 
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {

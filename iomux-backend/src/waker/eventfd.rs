@@ -17,11 +17,11 @@ impl Notifier {
         }
     }
 
-    /// Makes it readable.
+    /// Makes it readable, or says that it could not.
     #[inline]
-    pub(crate) fn notify(&self) {
+    pub(crate) fn notify(&self) -> bool {
         // The call itself: each frame of `File` would be one more to return from (`iomux-bench returns`).
-        sys::add_one(self.0.as_fd());
+        sys::add_one(self.0.as_fd())
     }
 
     /// Makes it unreadable.

@@ -18,9 +18,9 @@ impl Notifier {
         notifier_fd::Notifier::new().map(Self::Fd)
     }
 
-    /// Makes it ready. It can't fail: the queue is open for as long as this is, and keeps the filter.
+    /// Makes it ready, or says that it could not. The queue is open for as long as this is, and keeps the filter.
     #[inline]
-    pub(crate) fn notify(&self) {
+    pub(crate) fn notify(&self) -> bool {
         match self {
             Self::Queue(trigger) => trigger.pull(),
             Self::Fd(fd) => fd.notify(),

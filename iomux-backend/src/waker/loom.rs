@@ -20,8 +20,9 @@ impl Notifier {
         Ok(Self { counter: AtomicUsize::new(0), file })
     }
 
-    pub(crate) fn notify(&self) {
+    pub(crate) fn notify(&self) -> bool {
         self.counter.fetch_add(1, Ordering::AcqRel);
+        true
     }
 
     pub(crate) fn drain(&self) {

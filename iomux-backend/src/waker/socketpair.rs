@@ -23,10 +23,10 @@ impl Notifier {
             .map_err(|error| Error::Os { call: "socketpair", code: error.raw_os_error().unwrap_or_default() })
     }
 
-    /// Makes it readable. It can't fail for want of room: a byte is written once between two drains.
+    /// Makes it readable, or says that it could not. There is room: a byte is written once between two drains.
     #[inline]
-    pub(crate) fn notify(&self) {
-        let _ = (&self.writer).write(&[1]);
+    pub(crate) fn notify(&self) -> bool {
+        (&self.writer).write(&[1]).is_ok()
     }
 
     /// Makes it unreadable.
@@ -52,7 +52,7 @@ mod tests {
         let mut fds = [PollFd::new(notifier.as_fd(), Interest::READABLE).unwrap()];
         for _ in 0..3 {
             assert_eq!(iomux::poll(&mut fds, Timeout::Nowait), Ok(0));
-            notifier.notify();
+            assert!(notifier.notify());
             assert_eq!(iomux::poll(&mut fds, Timeout::Nowait), Ok(1));
             notifier.drain();
         }

@@ -1,0 +1,245 @@
+//! `Epoll`, when the calls of epoll(7) fail.
+
+use super::{
+    ADD, DELETE, EPOLL_CREATE, EPOLL_CTL, EPOLL_PWAIT2, EPOLL_WAIT, FCNTL, IOCTL, MODIFY, PPOLL, failing,
+    fds, in_turn, tokens,
+};
+use crate::support::{empty_pipe, full_pipe};
+use iomux_backend::{
+    BusyPoll, Epoll, Error, Events, Interest, Mode, Multiplexer, Readiness, SigSet, Timeout, Token,
+};
+use libc::{
+    EBADF, EEXIST, EFAULT, EINTR, EINVAL, ELOOP, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSPC, ENOSYS, ENOTTY,
+    EOPNOTSUPP, EPERM,
+};
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
+
+const READABLE: Interest = Interest::READABLE;
+const CTL: [i32; 9] = [EBADF, EEXIST, EFAULT, EINVAL, ELOOP, ENOENT, ENOMEM, ENOSPC, EPERM];
+
+/// What is ready now.
+#[track_caller]
+fn found(epoll: &mut Epoll<'_>) -> Vec<usize> {
+    let mut events = Events::with_capacity(8);
+    epoll.wait(&mut events, Timeout::Nowait).unwrap();
+    tokens(&events)
+}
+
+fn refused(fd: i32, code: i32) -> Error {
+    match code {
+        EPERM => Error::NotPollable { fd, backend: "epoll" },
+        ENOMEM => Error::OutOfMemory,
+        code => Error::Os { call: "epoll_ctl", code },
+    }
+}
+
+#[test]
+fn without_an_epoll_there_is_an_error_and_no_fd() {
+    let Some(_alone) = in_turn() else { return };
+    let before = fds();
+    for code in [EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM] {
+        let answer = failing(EPOLL_CREATE, code, || Epoll::new().map(drop));
+        assert_eq!(answer, Err(Error::Os { call: "epoll_create1", code }));
+    }
+    assert_eq!(fds(), before);
+}
+
+#[test]
+fn a_source_that_is_refused_is_not_registered_and_can_be_later() {
+    let Some(_alone) = in_turn() else { return };
+    for code in CTL {
+        let (reader, _writer) = full_pipe();
+        let mut epoll = Epoll::new().unwrap();
+        let fd = reader.as_raw_fd();
+        let answer =
+            failing(EPOLL_CTL, code, || epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level));
+        assert_eq!(answer, Err(refused(fd, code)));
+        assert_eq!(epoll.deregister(reader.as_fd()), Err(Error::NotRegistered { fd }));
+        assert_eq!(found(&mut epoll), []);
+        epoll.register(reader.as_fd(), Token(2), READABLE, Mode::Level).unwrap();
+        assert_eq!(found(&mut epoll), [2]);
+    }
+}
+
+#[test]
+fn what_is_there_already_is_taken_over_or_said_to_be_in_the_way() {
+    let Some(_alone) = in_turn() else { return };
+    let (reader, _writer) = full_pipe();
+    let mut epoll = Epoll::new().unwrap();
+    // An answer of EEXIST to ADD alone: the old registration, which there is none of, can't be deleted.
+    let answer = failing(ADD, EEXIST, || epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level));
+    assert_eq!(answer, Err(Error::Os { call: "epoll_ctl", code: ENOENT }));
+    epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+    assert_eq!(found(&mut epoll), [1]);
+}
+
+#[test]
+fn a_change_that_is_refused_at_once_changes_nothing() {
+    let Some(_alone) = in_turn() else { return };
+    for (code, mode) in CTL.into_iter().flat_map(|code| [Mode::Edge, Mode::OneShot].map(|mode| (code, mode)))
+    {
+        let (reader, _writer) = full_pipe();
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(reader.as_fd(), Token(1), READABLE, mode).unwrap();
+        let answer =
+            failing(MODIFY, code, || epoll.modify(reader.as_fd(), Token(2), Interest::WRITABLE, mode));
+        assert_eq!(answer, Err(refused(reader.as_raw_fd(), code)));
+        assert_eq!(found(&mut epoll), [1], "as it was registered");
+        epoll.modify(reader.as_fd(), Token(2), READABLE, mode).unwrap();
+        assert_eq!(found(&mut epoll), [2]);
+    }
+}
+
+#[test]
+fn a_change_that_is_refused_later_is_reported_once_and_no_other_source_is_lost() {
+    let Some(_alone) = in_turn() else { return };
+    for code in CTL {
+        let (reader, _writer) = full_pipe();
+        let (other, _writer) = full_pipe();
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(other.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+        epoll.register(reader.as_fd(), Token(2), Interest::empty(), Mode::Level).unwrap();
+        epoll.modify(reader.as_fd(), Token(3), READABLE, Mode::Level).unwrap();
+        let mut events = Events::with_capacity(8);
+        let answer = failing(MODIFY, code, || epoll.wait(&mut events, Timeout::Infinite));
+        assert_eq!(answer, Ok(2));
+        let refused = events.iter().find(|event| event.token() == Token(3)).unwrap();
+        assert_eq!((refused.readiness(), tokens(&events)), (Readiness::INVALID, vec![1, 3]));
+        assert_eq!(found(&mut epoll), [1], "once");
+        assert_eq!(epoll.deregister(reader.as_fd()), Ok(()));
+        epoll.register(reader.as_fd(), Token(4), READABLE, Mode::Level).unwrap();
+        assert_eq!(found(&mut epoll), [1, 4]);
+    }
+}
+
+#[test]
+fn what_cannot_be_deregistered_is_forgotten_and_can_be_registered_anew() {
+    let Some(_alone) = in_turn() else { return };
+    for code in CTL {
+        let (reader, _writer) = full_pipe();
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+        let answer = failing(DELETE, code, || epoll.deregister(reader.as_fd()));
+        assert_eq!(answer, Err(Error::Os { call: "epoll_ctl", code }));
+        let fd = reader.as_raw_fd();
+        assert_eq!(epoll.deregister(reader.as_fd()), Err(Error::NotRegistered { fd }));
+        epoll.register(reader.as_fd(), Token(2), READABLE, Mode::Level).unwrap();
+        assert_eq!(found(&mut epoll), [2]);
+    }
+}
+
+type Wait = fn(&mut Epoll<'_>, &mut Events) -> Result<usize, Error>;
+
+const WAITS: [Wait; 4] = [
+    |epoll, events| epoll.wait(events, Timeout::Nowait),
+    |epoll, events| epoll.wait(events, Timeout::Infinite),
+    |epoll, events| epoll.wait(events, Duration::from_micros(5).into()),
+    |epoll, events| epoll.wait_masked(events, Timeout::Infinite, &SigSet::full()),
+];
+
+#[test]
+fn a_wait_that_fails_says_so_and_loses_no_event() {
+    let Some(_alone) = in_turn() else { return };
+    for (wait, code) in
+        WAITS.into_iter().flat_map(|wait| [EBADF, EFAULT, EINVAL, ENOMEM].map(|code| (wait, code)))
+    {
+        let ((once, _w1), (edge, _w2), (level, _w3)) = (full_pipe(), full_pipe(), full_pipe());
+        let mut epoll = Epoll::new().unwrap();
+        let waker = epoll.waker(Token(0)).unwrap();
+        epoll.register(once.as_fd(), Token(1), READABLE, Mode::OneShot).unwrap();
+        epoll.register(edge.as_fd(), Token(2), READABLE, Mode::Edge).unwrap();
+        epoll.register(level.as_fd(), Token(3), READABLE, Mode::Level).unwrap();
+        waker.wake();
+        let mut events = Events::with_capacity(8);
+        let answer = failing(EPOLL_WAIT, code, || wait(&mut epoll, &mut events));
+        assert_eq!(answer, Err(Error::Os { call: "epoll_wait", code }));
+        assert!(events.is_empty());
+        assert_eq!(found(&mut epoll), [0, 1, 2, 3], "nothing was lost");
+    }
+}
+
+#[test]
+fn an_interrupted_wait_goes_on_until_its_time_has_passed_and_a_masked_one_says_so() {
+    let Some(_alone) = in_turn() else { return };
+    let (once, _writer) = full_pipe();
+    for time in [0, 10, 2000].map(Duration::from_micros) {
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(once.as_fd(), Token(1), READABLE, Mode::OneShot).unwrap();
+        let mut events = Events::with_capacity(8);
+        let (answer, took, masked) = failing(EPOLL_WAIT, EINTR, || {
+            let begin = Instant::now();
+            let answer = epoll.wait(&mut events, time.into());
+            let took = begin.elapsed();
+            (answer, took, epoll.wait_masked(&mut events, time.into(), &SigSet::full()))
+        });
+        assert_eq!((answer, masked), (Ok(0), Err(Error::Interrupted)));
+        assert!(took >= time, "{took:?} of {time:?}");
+        assert_eq!(found(&mut epoll), [1], "nothing was lost");
+    }
+}
+
+#[test]
+fn a_masked_wait_that_cannot_let_signals_through_says_so_and_loses_no_event() {
+    let Some(_alone) = in_turn() else { return };
+    let (once, _writer) = full_pipe();
+    for code in [EFAULT, EINVAL, ENOMEM, ENOSYS] {
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(once.as_fd(), Token(1), READABLE, Mode::OneShot).unwrap();
+        let answer = failing(PPOLL, code, || {
+            epoll.wait_masked(&mut Events::with_capacity(8), Timeout::Infinite, &SigSet::full())
+        });
+        assert_eq!(answer, Err(Error::Os { call: "ppoll", code }));
+        assert_eq!(found(&mut epoll), [1]);
+    }
+}
+
+#[test]
+fn where_epoll_pwait2_is_not_to_be_had_a_fine_time_is_rounded_up() {
+    let Some(_alone) = in_turn() else { return };
+    let (reader, _writer) = empty_pipe();
+    for code in [ENOSYS, EOPNOTSUPP, EPERM] {
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+        let time = Duration::from_micros(1100);
+        let took = failing(EPOLL_PWAIT2, code, || {
+            let (begin, mut events) = (Instant::now(), Events::with_capacity(8));
+            assert_eq!(epoll.wait(&mut events, time.into()), Ok(0));
+            begin.elapsed()
+        });
+        assert!(took >= time, "{took:?}");
+    }
+}
+
+#[test]
+fn an_epoll_that_cannot_be_shared_is_as_it_was() {
+    let Some(_alone) = in_turn() else { return };
+    let (reader, _writer) = full_pipe();
+    for code in [EBADF, EINVAL, EMFILE, EPERM] {
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(reader.as_fd(), Token(1), Interest::empty(), Mode::Level).unwrap();
+        let before = fds();
+        let answer = failing(FCNTL, code, || epoll.share().map(drop));
+        assert_eq!((answer, fds()), (Err(Error::Os { call: "fcntl", code }), before));
+        epoll.modify(reader.as_fd(), Token(2), READABLE, Mode::Level).unwrap();
+        let kept = failing(MODIFY, code, || epoll.into_owned_fd().map_err(Box::new)).unwrap_err();
+        let (mut epoll, error) = *kept;
+        assert_eq!(error, Error::Os { call: "epoll_ctl", code });
+        assert_eq!(found(&mut epoll), [2], "the change was kept, and is told now");
+        assert!(epoll.share().is_ok());
+    }
+}
+
+#[test]
+fn busy_polling_that_is_refused_is_an_error_and_that_is_unknown_is_unsupported() {
+    let Some(_alone) = in_turn() else { return };
+    let mut epoll = Epoll::new().unwrap();
+    for code in [EBADF, EFAULT, EINVAL, EPERM, ENOSYS, ENOTTY, EOPNOTSUPP] {
+        let expected = match code {
+            ENOSYS | ENOTTY | EOPNOTSUPP => Error::Unsupported { what: "busy-polling", backend: "epoll" },
+            code => Error::Os { call: "ioctl", code },
+        };
+        let answer = failing(IOCTL, code, || (epoll.set_busy_poll(BusyPoll::default()), epoll.busy_poll()));
+        assert_eq!(answer, (Err(expected), Err(expected)));
+    }
+}

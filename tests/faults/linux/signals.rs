@@ -1,0 +1,42 @@
+//! Signal masks and the timer slack, when sigprocmask(2) and prctl(2) fail.
+
+use super::{PRCTL, SIGPROCMASK, failing, in_turn};
+use iomux::{Error, SigSet, Signal};
+use libc::{EACCES, EFAULT, EINVAL, ENOSYS, EPERM};
+use std::time::Duration;
+
+#[test]
+fn a_mask_that_cannot_be_changed_is_an_error_and_stays() {
+    let Some(_alone) = in_turn() else { return };
+    for code in [EFAULT, EINVAL, ENOSYS, EPERM] {
+        let one = SigSet::from(Signal::USR1);
+        let error = Some(Error::Os { call: "pthread_sigmask", code });
+        let (blocked, unblocked, current) = failing(SIGPROCMASK, code, || {
+            (one.block().map(drop).err(), one.unblock().map(drop).err(), SigSet::current().err())
+        });
+        assert_eq!((blocked, unblocked, current), (error, error, error));
+    }
+}
+
+#[test]
+fn a_guard_whose_mask_cannot_be_put_back_is_dropped_in_silence() {
+    let Some(_alone) = in_turn() else { return };
+    // The guard belongs to its thread: filtered from the middle on.
+    let guarded = || {
+        let guard = SigSet::from(Signal::USR1).block().unwrap();
+        super::filter::from_here_on(SIGPROCMASK, EPERM);
+        drop(guard);
+    };
+    std::thread::spawn(guarded).join().expect("no panic");
+}
+
+#[test]
+fn a_slack_that_cannot_be_had_is_an_error() {
+    let Some(_alone) = in_turn() else { return };
+    for code in [EACCES, EINVAL, EPERM] {
+        let error = Error::Os { call: "prctl", code };
+        let (got, set) =
+            failing(PRCTL, code, || (iomux::timer_slack(), iomux::set_timer_slack(Duration::from_micros(9))));
+        assert_eq!((got, set), (Err(error), Err(error)));
+    }
+}
