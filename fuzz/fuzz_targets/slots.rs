@@ -1,60 +1,11 @@
-//! Any sequence of calls on a table of slots gives what the model gives.
 #![no_main]
 
-#[path = "../../tests/it/model.rs"]
-#[allow(dead_code, unused_imports, reason = "what its tests need")]
-mod model;
+#[path = "../../tests/fuzzed/slots.rs"]
+mod slots;
 #[path = "../../tests/it/support.rs"]
 #[allow(dead_code, reason = "what its tests need")]
 mod support;
+#[path = "../../tests/it/model/table.rs"]
+mod table;
 
-use iomux::{Interest, Timeout};
-use libfuzzer_sys::arbitrary::{Arbitrary, Result, Unstructured};
-use model::{CAPACITY, Call, Step};
-use std::time::{Duration, Instant};
-
-/// Mostly one of a slot, or one near the end; and any at all.
-fn index(bytes: &mut Unstructured<'_>) -> Result<usize> {
-    Ok(match bytes.arbitrary::<u8>()? {
-        255 => bytes.arbitrary()?,
-        byte => usize::from(byte) % (CAPACITY + 2),
-    })
-}
-
-fn timeout(bytes: &mut Unstructured<'_>) -> Result<Timeout> {
-    let after = |bytes: &mut Unstructured<'_>| {
-        Ok(Duration::new(bytes.arbitrary()?, bytes.int_in_range(0..=999_999_999)?))
-    };
-    Ok(match bytes.int_in_range(0..=3)? {
-        0 => Timeout::Nowait,
-        1 => Timeout::Infinite,
-        2 => Timeout::After(after(bytes)?),
-        _ => Instant::now().checked_add(after(bytes)?).map_or(Timeout::Infinite, Timeout::Until),
-    })
-}
-
-/// Any flags, named or not.
-fn interest(bytes: &mut Unstructured<'_>) -> Result<Interest> {
-    bytes.arbitrary().map(Interest::from_bits_retain)
-}
-
-fn call(bytes: &mut Unstructured<'_>) -> Result<Call> {
-    bytes.choose(&[Call::Poll, Call::Ppoll, Call::PpollWithMask, Call::Wait]).copied()
-}
-
-impl Arbitrary<'_> for Step {
-    fn arbitrary(bytes: &mut Unstructured<'_>) -> Result<Self> {
-        Ok(match bytes.int_in_range(0..=7)? {
-            0 => Self::Set(index(bytes)?, bytes.int_in_range(0..=3)?, interest(bytes)?),
-            1 => Self::SetInterest(index(bytes)?, interest(bytes)?),
-            2 => Self::Clear(index(bytes)?),
-            3 => Self::Pause(index(bytes)?),
-            4 => Self::Resume(index(bytes)?),
-            5 => Self::Wait(call(bytes)?, timeout(bytes)?),
-            6 => Self::PollFirst(index(bytes)?, timeout(bytes)?),
-            _ => Self::NextReady,
-        })
-    }
-}
-
-libfuzzer_sys::fuzz_target!(|steps: Vec<Step>| model::holds(&steps).unwrap());
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| slots::run(bytes));

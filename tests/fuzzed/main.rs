@@ -1,0 +1,61 @@
+//! What the fuzz targets run, on what the fuzzer has kept, and on what it has never seen.
+//!
+//! `fuzz/corpus/TARGET/` holds the inputs that reach the most between them; what once crashed is among them.
+
+mod reactor;
+mod slots;
+#[path = "../it/support.rs"]
+#[allow(dead_code, reason = "what other tests need")]
+mod support;
+#[path = "../it/model/table.rs"]
+mod table;
+mod values;
+
+use proptest::test_runner::{RngAlgorithm, TestRng};
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+
+/// All that was kept, and `IOMUX_FUZZED` inputs more, of a seed that a failure prints.
+fn on_all_inputs(target: &str, run: fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let files: Vec<_> = corpus.read_dir().expect("a corpus").map(|file| file.unwrap().path()).collect();
+    assert!(files.len() > 10, "a corpus of {}", files.len());
+    for file in files {
+        eprintln!("{}", file.display());
+        run(&std::fs::read(file).unwrap());
+    }
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let count = number("IOMUX_FUZZED").unwrap_or(if support::is_emulated() { 10 } else { 500 });
+    for _ in 0..count {
+        let seed = number("IOMUX_SEED").unwrap_or_else(|| RandomState::new().hash_one(0));
+        eprintln!("IOMUX_SEED={seed}");
+        run(&bytes(seed));
+    }
+}
+
+/// Up to 1,000 of them.
+fn bytes(seed: u64) -> Vec<u8> {
+    use proptest::prelude::{Rng as _, RngCore as _};
+    let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.to_le_bytes().repeat(4));
+    let mut bytes = vec![0; rng.random_range(1..1000)];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}
+
+#[test]
+fn slots() {
+    on_all_inputs("slots", slots::run);
+}
+
+#[test]
+fn reactors() {
+    if cfg!(not(target_os = "linux")) {
+        return support::skip("fuzzed reactors", "the model is that of Linux's sockets");
+    }
+    on_all_inputs("reactor", reactor::run);
+}
+
+#[test]
+fn values() {
+    on_all_inputs("values", values::run);
+}
