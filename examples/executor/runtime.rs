@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
@@ -44,7 +44,8 @@ struct Queue {
 struct Task {
     number: u64,
     is_queued: AtomicBool,
-    queue: Arc<Queue>,
+    /// Weak, since the queue has the tasks that are woken.
+    queue: Weak<Queue>,
 }
 
 impl Wake for Task {
@@ -52,7 +53,7 @@ impl Wake for Task {
         if self.is_queued.swap(true, Ordering::AcqRel) {
             return;
         }
-        let queue = Arc::clone(&self.queue);
+        let Some(queue) = self.queue.upgrade() else { return };
         lock(&queue.woken).push(self);
         // The executor's own thread looks at the queue before it waits.
         if thread::current().id() != queue.owner {
@@ -118,7 +119,7 @@ impl Executor {
     }
 
     fn task(&self, number: u64) -> Arc<Task> {
-        Arc::new(Task { number, is_queued: AtomicBool::new(false), queue: Arc::clone(&self.0.queue) })
+        Arc::new(Task { number, is_queued: AtomicBool::new(false), queue: Arc::downgrade(&self.0.queue) })
     }
 
     /// Runs `main` to its end, and the tasks for as long.

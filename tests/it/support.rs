@@ -19,6 +19,11 @@ pub(crate) fn is_emulated() -> bool {
     std::env::var_os("IOMUX_EMULATED").is_some()
 }
 
+/// Whether a sanitizer watches, which takes memory and makes system calls of its own.
+pub(crate) fn is_sanitized() -> bool {
+    std::env::var_os("IOMUX_SANITIZED").is_some()
+}
+
 /// A pipe with a byte in it.
 pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = io::pipe().expect("a pipe");

@@ -1,7 +1,7 @@
 //! The chat as a process, with several clients in one test.
 
 use crate::server::{Server, answer, expect_end, patient, reset};
-use crate::support::skip;
+use crate::support::{is_sanitized, skip};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -158,6 +158,7 @@ fn who_does_not_read_is_shut_out_and_the_others_go_on() {
     assert!(was_told, "it had 50 MB to read");
     assert_eq!(writes.next_line(), shut_out);
     match most_memory(&chat) {
+        Some(_) if is_sanitized() => skip("the memory of the chat", "a sanitizer takes more"),
         Some(kb) => assert!(kb < MOST_KB, "{kb} kB"),
         None => skip("the memory of the chat", "no VmHWM in /proc/PID/status"),
     }

@@ -7,7 +7,7 @@ mod reactor;
 mod slots;
 
 use crate::is_foreign;
-use crate::support::skip;
+use crate::support::{is_sanitized, skip};
 use std::process::Command;
 
 /// Whether this is the process that [`traced`] has started.
@@ -30,6 +30,10 @@ pub(crate) fn sandboxed(name: &str, calls: &str, injection: &str) -> Option<Stri
 fn under_strace(name: &str, expressions: &[&str]) -> Option<String> {
     if is_foreign() || Command::new("strace").arg("-V").output().is_err() {
         skip(name, "no strace for this processor here");
+        return None;
+    }
+    if is_sanitized() {
+        skip(name, "LeakSanitizer can't work under strace");
         return None;
     }
     let output = Command::new("strace")

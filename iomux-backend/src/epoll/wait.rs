@@ -56,14 +56,18 @@ impl Epoll<'_> {
     pub(super) fn wait_until(&mut self, events: &mut Events, timeout: Timeout) -> Result<(), Error> {
         let deadline = Deadline::new(timeout);
         let (told, mut left) = (events.len(), timeout);
+        let mut is_last = false;
         loop {
             let answer = self.wait_once(events, left, None);
             let has_found = events.len() > told;
             match answer {
-                // A look without waiting, which only a sandbox interrupts: again and again, perhaps.
-                Err(EINTR) if left.poll_ms() == 0 => return Ok(()),
+                // It did not wait, and only a sandbox interrupts that: again and again, perhaps.
+                Err(EINTR) if is_last => return Ok(()),
                 // With no time left there is one more look: what a handler has just done counts.
-                Err(EINTR) => left = deadline.remaining().into(),
+                Err(EINTR) => {
+                    left = deadline.remaining().into();
+                    is_last = deadline.is_over();
+                }
                 Err(code) => return Err(failed(code)),
                 Ok(()) if has_found || deadline.is_over() => return Ok(()),
                 Ok(()) => left = deadline.remaining().into(),
