@@ -41,7 +41,8 @@ fn main() -> ExitCode {
 fn usage() -> String {
     format!(
         "usage: load ADDRESS:PORT [--connections 2000] [--messages 100] [--size 64] [--deadline SECONDS]\n\
-         \x20           [--backend NAME]\n\
+         \x20           [--hold] [--backend NAME]\n\
+         --hold: when all connections have had everything back, says so, and closes them when stdin ends.\n\
          The backends here: {}. Without --backend, $IOMUX_BACKEND, or the first of them.\n",
         NAMES.join(", ")
     )
@@ -55,11 +56,13 @@ struct Options {
     /// Of a message, on average.
     size: u64,
     deadline: Duration,
+    /// Whether all stay open until stdin ends.
+    hold: bool,
 }
 
 fn parse(words: &[String]) -> Result<Option<(Any<'static>, Options)>, String> {
     let mut backend = std::env::var("IOMUX_BACKEND").unwrap_or_else(|_| NAMES[0].into());
-    let (mut address, mut deadline) = (None, 120);
+    let (mut address, mut deadline, mut hold) = (None, 120, false);
     let (mut connections, mut messages, mut size) = (2000, 100, 64);
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -74,6 +77,7 @@ fn parse(words: &[String]) -> Result<Option<(Any<'static>, Options)>, String> {
             "--messages" => messages = number(value()?)?,
             "--size" => size = number(value()?)?,
             "--deadline" => deadline = number(value()?)?,
+            "--hold" => hold = true,
             "--backend" => backend = value()?.clone(),
             option if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
             text if address.is_some() => return Err(format!("one ADDRESS:PORT is enough, without '{text}'")),
@@ -83,7 +87,7 @@ fn parse(words: &[String]) -> Result<Option<(Any<'static>, Options)>, String> {
     let backend = by_name(&backend).map_err(|error| error.to_string())?;
     let address = address.ok_or("an ADDRESS:PORT is needed")?;
     let deadline = Duration::from_secs(deadline);
-    Ok(Some((backend, Options { address, connections, messages, size, deadline })))
+    Ok(Some((backend, Options { address, connections, messages, size, deadline, hold })))
 }
 
 /// What a connection sends, and expects back: a stream of bytes of its own, in messages of different sizes,
@@ -96,12 +100,14 @@ struct Talk {
     message_end: u64,
     sent: u64,
     received: u64,
+    /// All has come back, and the connection stays open until the others are as far.
+    is_held: bool,
 }
 
 impl Talk {
     fn new(number: u64, options: &Options) -> Self {
         let messages_left = options.messages;
-        let mut talk = Self { number, messages_left, message_end: 0, sent: 0, received: 0 };
+        let mut talk = Self { number, messages_left, message_end: 0, sent: 0, received: 0, is_held: false };
         talk.begin_message(options.size);
         talk
     }
@@ -123,7 +129,7 @@ impl Talk {
     }
 
     /// Sends what it can, reads once, and answers; `true` once all has come back, and then the end.
-    fn go_on(&mut self, mut server: &TcpStream, size: u64) -> io::Result<bool> {
+    fn go_on(&mut self, mut server: &TcpStream, options: &Options) -> io::Result<bool> {
         if self.sent == 0
             && let Some(error) = server.take_error()?
         {
@@ -132,17 +138,19 @@ impl Talk {
         self.send(server)?;
         let mut buffer = [0; CHUNK];
         let Some(count) = unless_blocked(server.read(&mut buffer))? else { return Ok(false) };
-        let is_over = self.messages_left == 0 && self.received == self.message_end;
+        let is_over = self.messages_left == 0 && self.received == self.message_end && !self.is_held;
         if count == 0 && !is_over {
             return Err(io::Error::other("closed by the server"));
         }
         self.check(&buffer[..count])?;
         if count > 0 && self.received == self.message_end {
-            if self.messages_left == 0 {
-                server.shutdown(Shutdown::Write)?;
-            } else {
-                self.begin_message(size);
+            if self.messages_left > 0 {
+                self.begin_message(options.size);
                 self.send(server)?;
+            } else if options.hold {
+                self.is_held = true;
+            } else {
+                server.shutdown(Shutdown::Write)?;
             }
         }
         Ok(count == 0)
@@ -222,11 +230,19 @@ fn run(backend: Any<'static>, options: &Options) -> io::Result<String> {
         let interest = talk.interest();
         reactor.insert(server, talk, interest, Mode::Level)?;
     }
-    let mut bytes = 0;
+    let (mut bytes, mut held) = (0, 0);
     while !reactor.is_empty() {
         reactor.wait(Timeout::Until(deadline))?;
         while let Some(ready) = reactor.next_ready() {
-            bytes += serve(&mut reactor, ready.key(), options.size)?;
+            match serve(&mut reactor, ready.key(), options)? {
+                Progress::Talking => {}
+                Progress::Held => held += 1,
+                Progress::Ended { received } => bytes += received,
+            }
+        }
+        if held == *connections {
+            held = 0;
+            until_stdin_ends(&mut reactor)?;
         }
         if Instant::now() >= deadline {
             let message = format!("{} of {connections} connections have not ended in time", reactor.len());
@@ -236,18 +252,40 @@ fn run(backend: Any<'static>, options: &Options) -> io::Result<String> {
     Ok(format!("{connections} connections, {} messages, {bytes} bytes, all as sent", connections * messages))
 }
 
-/// Goes on with one connection; returns the bytes that it has had back, once it has ended.
-fn serve(reactor: &mut Reactor<TcpStream, Talk, Any<'static>>, key: Key, size: u64) -> io::Result<u64> {
-    let Some((server, talk)) = reactor.get(key) else { return Ok(0) };
-    let before = talk.interest();
-    if talk.go_on(server, size).map_err(|error| talk.broken(&error))? {
+/// Keeps all connections open for as long as whoever has started us wants to look at them.
+fn until_stdin_ends(reactor: &mut Reactor<TcpStream, Talk, Any<'static>>) -> io::Result<()> {
+    writeln!(io::stdout(), "{} connections are open, and have had everything back", reactor.len())?;
+    io::copy(&mut io::stdin(), &mut io::sink())?;
+    for (_, server, talk) in reactor.iter_mut() {
+        talk.is_held = false;
+        server.shutdown(Shutdown::Write).map_err(|error| talk.broken(&error))?;
+    }
+    Ok(())
+}
+
+/// How far a connection is.
+enum Progress {
+    Talking,
+    Held,
+    Ended { received: u64 },
+}
+
+/// Goes on with one connection.
+fn serve(
+    reactor: &mut Reactor<TcpStream, Talk, Any<'static>>,
+    key: Key,
+    options: &Options,
+) -> io::Result<Progress> {
+    let Some((server, talk)) = reactor.get(key) else { return Ok(Progress::Talking) };
+    let (interest_before, was_held) = (talk.interest(), talk.is_held);
+    if talk.go_on(server, options).map_err(|error| talk.broken(&error))? {
         let received = talk.received;
         reactor.remove(key);
-        return Ok(received);
+        return Ok(Progress::Ended { received });
     }
-    let interest = talk.interest();
-    if interest != before {
+    let (interest, is_held) = (talk.interest(), talk.is_held);
+    if interest != interest_before {
         reactor.modify(key, interest, Mode::Level)?;
     }
-    Ok(0)
+    Ok(if is_held && !was_held { Progress::Held } else { Progress::Talking })
 }

@@ -113,6 +113,24 @@ fn two_thousand_connections_with_a_hundred_messages_lose_no_byte_and_leak_no_fd(
 }
 
 #[test]
+fn held_connections_are_all_open_until_stdin_ends() {
+    let server = Server::start(&[]);
+    let before = server.fds();
+    let mut load = Command::new(example("load"))
+        .args([&server.address.to_string(), "--connections", "50", "--messages", "2", "--hold"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(load.stdout.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "50 connections are open, and have had everything back");
+    assert_eq!(server.fds(), before.map(|before| before + 50));
+    drop(load.stdin.take());
+    assert!(said.next().unwrap().unwrap().ends_with(", all as sent"));
+    assert!(load.wait().unwrap().success());
+}
+
+#[test]
 fn sigint_and_sigterm_end_it_whatever_the_backend() {
     for &backend in NAMES {
         for signal in [Signal::SIGINT, Signal::SIGTERM] {

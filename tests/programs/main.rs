@@ -7,6 +7,7 @@ mod c_headers;
 mod chat;
 mod dependencies;
 mod echo;
+mod example;
 mod executor;
 mod nc;
 mod no_compile;
@@ -23,20 +24,10 @@ mod support;
 mod traced;
 mod watch;
 
-use std::path::PathBuf;
+pub(crate) use example::example;
 
 /// Whether the tests run on another processor than the one that they were built on: what needs the
 /// host's compiler, cargo or tools is then skipped.
 pub(crate) fn is_foreign() -> bool {
     std::env::var_os("IOMUX_FOREIGN").is_some()
-}
-
-/// The program of an example, which cargo has built beside this test.
-#[track_caller]
-pub(crate) fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its program");
-    let profile = test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps/TEST");
-    let program = profile.join("examples").join(name);
-    assert!(program.exists(), "{} is missing: `cargo build --examples` makes it", program.display());
-    program
 }

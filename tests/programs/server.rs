@@ -77,15 +77,20 @@ impl Server {
         self.stderr.recv_timeout(DEADLINE).expect("a line on stderr")
     }
 
-    /// Waits until the system says that it sleeps in a system call, which a program that spins never does: a
-    /// wait that finds something at once does not sleep. Where there is no Linux's /proc there is nothing to see.
+    /// Waits until the system says that each of its threads sleeps in a system call, which one that spins never does:
+    /// a wait that finds something at once does not sleep. Where there is no Linux's /proc there is nothing to see.
     #[track_caller]
     pub(crate) fn falls_asleep(&self, when: &str) {
         if !Path::new("/proc/self/syscall").exists() {
             return skip("whether a program spins", "no /proc/PID/syscall");
         }
         let begin = Instant::now();
-        while fs::read_to_string(format!("/proc/{}/syscall", self.child.id())).unwrap() == "running\n" {
+        let runs = |thread: fs::DirEntry| {
+            // Without an answer it has ended meanwhile.
+            fs::read_to_string(thread.path().join("syscall")).is_ok_and(|call| call == "running\n")
+        };
+        let task = format!("/proc/{}/task", self.child.id());
+        while fs::read_dir(&task).unwrap().any(|thread| thread.is_ok_and(runs)) {
             assert!(begin.elapsed() < DEADLINE, "it spins {when}");
             thread::yield_now();
         }

@@ -1,0 +1,51 @@
+//! What the system says of a running program, where it has Linux's /proc.
+
+use crate::server::DEADLINE;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// A program by its process id.
+#[derive(Clone, Copy)]
+pub(crate) struct Process(pub(crate) u32);
+
+impl Process {
+    /// The numbers of its fds.
+    fn numbers(self) -> Option<impl Iterator<Item = usize>> {
+        let names = fs::read_dir(format!("/proc/{}/fd", self.0)).ok()?.filter_map(Result::ok);
+        Some(names.filter_map(|name| name.file_name().to_str()?.parse().ok()))
+    }
+
+    pub(crate) fn fds(self) -> Option<usize> {
+        self.numbers().map(Iterator::count)
+    }
+
+    /// How many it can have under this limit, which those that it was given by whoever has started us may be above.
+    pub(crate) fn most_fds(self, limit: usize) -> Option<usize> {
+        Some(limit + self.numbers()?.filter(|number| *number >= limit).count())
+    }
+
+    /// A line of its `status`, such as `VmRSS`, in KiB.
+    pub(crate) fn kib(self, field: &str) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
+    /// The time that it has computed, in hundredths of a second: `utime` and `stime`.
+    pub(crate) fn ticks(self) -> Option<u64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
+        let after_its_name = stat.rsplit_once(") ")?.1;
+        let times = after_its_name.split(' ').skip(11).take(2);
+        times.map(|time| time.parse::<u64>().ok()).sum()
+    }
+
+    /// Waits until it has so many fds: it learns of a closed connection a little later.
+    #[track_caller]
+    pub(crate) fn comes_to_fds(self, wanted: usize) {
+        let begin = Instant::now();
+        while self.fds() != Some(wanted) {
+            assert!(begin.elapsed() < DEADLINE, "{:?} fds where {wanted} were expected", self.fds());
+            iomux::wait(&mut [], Duration::from_millis(1)).unwrap();
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Where cargo has put the examples.
+
+use std::path::PathBuf;
+
+/// The program of an example, which cargo has built beside this test.
+#[track_caller]
+pub(crate) fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its program");
+    let profile = test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps/TEST");
+    let program = profile.join("examples").join(name);
+    assert!(program.exists(), "{} is missing: `cargo build --examples` makes it", program.display());
+    program
+}
