@@ -20,4 +20,5 @@ mod support;
 mod tidy;
 mod time;
 mod traced;
+mod turns;
 mod waker;
