@@ -3,7 +3,6 @@
 mod attacks;
 mod auto_traits;
 mod backend_errors;
-mod backend_model;
 mod bad_input;
 mod debug;
 #[cfg(target_os = "linux")]
