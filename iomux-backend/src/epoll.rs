@@ -324,12 +324,19 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
         }
-        self.let_signals_through(mask)?;
+        let owes_events = std::mem::take(&mut self.has_put_off_events);
+        if !owes_events {
+            self.let_signals_through(mask)?;
+        }
         self.tell(events);
         if events.is_empty() {
             self.wait_masked_until(events, timeout, mask)?;
         } else if events.remaining() > 0 {
             self.wait_until(events, Timeout::Nowait)?;
+        }
+        // Without time the kernel lets none through, and what was put off is not there any more.
+        if owes_events && events.is_empty() {
+            self.let_signals_through(mask)?;
         }
         Ok(self.report(events))
     }

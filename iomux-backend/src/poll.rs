@@ -7,6 +7,7 @@ use crate::places::{Place, Places};
 use crate::waker::{Waker, WakerSource};
 use iomux::{HAS_PPOLL, HAS_READ_CLOSED, Interest, PollFd, Readiness, SigSet, Timeout, without_ppoll};
 use std::mem;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 const NAME: &str = "poll";
@@ -42,6 +43,8 @@ pub struct Poll<'fd> {
     places: Places,
     /// Where the next walk over what is ready begins: what did not fit into the last buffer.
     next: usize,
+    /// Where the walk began that has come to `next`.
+    begun: usize,
     wakers: Vec<WakerSource>,
     /// Whether a signal has kept the last masked wait from reporting what was ready.
     owes_a_report: bool,
@@ -84,6 +87,7 @@ impl Poll<'_> {
             tokens: Vec::new(),
             places: Places::new(),
             next: 0,
+            begun: 0,
             wakers: Vec::new(),
             owes_a_report: false,
             has_ppoll,
@@ -129,16 +133,26 @@ impl<'fd> Poll<'fd> {
     /// did not fit into the last buffer.
     #[inline]
     fn remove(&mut self, index: usize) {
-        let mut hole = index;
-        if hole < self.next {
-            self.next -= 1;
-            self.move_to(self.next, hole);
-            hole = self.next;
-        }
+        let hole = if index < self.next.max(self.begun) { self.pass_borders(index) } else { index };
         let last = self.fds.len() - 1;
         self.move_to(last, hole);
         self.fds.truncate(last);
         self.tokens.truncate(last);
+    }
+
+    /// Moves a hole up past the borders between what was reported and what was not, so that nobody passes one.
+    #[inline(never)]
+    fn pass_borders(&mut self, index: usize) -> usize {
+        let mut hole = index;
+        for border in [self.next.min(self.begun), self.next.max(self.begun)] {
+            if hole < border {
+                self.move_to(border - 1, hole);
+                hole = border - 1;
+            }
+        }
+        self.next -= usize::from(index < self.next);
+        self.begun -= usize::from(index < self.begun);
+        hole
     }
 
     /// Moves the registration at `from` to `to`, which is given up.
@@ -177,20 +191,20 @@ impl<'fd> Poll<'fd> {
     fn report(&mut self, events: &mut Events, ready: usize) -> usize {
         let begin = mem::take(&mut self.next);
         let end = self.fds.len();
-        if self.report_range(events, begin, end, ready) {
-            self.report_range(events, 0, begin, ready);
+        if self.report_range(events, begin..end, begin, ready) {
+            self.report_range(events, 0..begin, begin, ready);
         }
         events.len()
     }
 
-    /// Reports what is ready from `from` to `to`; `false` once the `ready` fds are reported, or do not fit.
-    fn report_range(&mut self, events: &mut Events, from: usize, to: usize, ready: usize) -> bool {
-        let mut next = from;
+    /// Reports what is ready in a range, in a walk from `begin`; `false` once the `ready` fds are reported, or do not fit.
+    fn report_range(&mut self, events: &mut Events, range: Range<usize>, begin: usize, ready: usize) -> bool {
+        let mut next = range.start;
         while events.len() < ready {
-            let Some(found) = iomux::next_ready(&self.fds[..to], next) else { return true };
+            let Some(found) = iomux::next_ready(&self.fds[..range.end], next) else { return true };
             let (index, fd, readiness) = (found.index(), found.fd().as_raw_fd(), found.readiness());
             if !events.push(self.tokens[index], readiness) {
-                self.next = index;
+                (self.begun, self.next) = (begin, index);
                 return false;
             }
             if readiness.is_invalid() || !self.places.is_level(fd) {

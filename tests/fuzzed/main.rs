@@ -2,6 +2,8 @@
 //!
 //! `fuzz/corpus/TARGET/` holds the inputs that reach the most between them; what once crashed is among them.
 
+#[cfg(target_os = "linux")]
+mod backends;
 mod reactor;
 mod slots;
 #[path = "../it/support.rs"]
@@ -14,9 +16,14 @@ mod values;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// Children of one test have copies of another's fds.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// All that was kept, and `IOMUX_FUZZED` inputs more, of a seed that a failure prints.
 fn on_all_inputs(target: &str, run: fn(&[u8])) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let files: Vec<_> = corpus.read_dir().expect("a corpus").map(|file| file.unwrap().path()).collect();
     assert!(files.len() > 10, "a corpus of {}", files.len());
@@ -45,6 +52,12 @@ fn bytes(seed: u64) -> Vec<u8> {
 #[test]
 fn slots() {
     on_all_inputs("slots", slots::run);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn backends() {
+    on_all_inputs("backends", backends::run);
 }
 
 #[test]

@@ -2,14 +2,15 @@
 
 mod lost;
 
-use crate::support::{full_pipe, skip};
+use crate::support::{Thread, full_pipe, skip};
 use iomux_backend::{
     BusyPoll, Capabilities, Epoll, EpollFlags, Error, Events, Interest, Mode, Multiplexer, Poll, Readiness,
-    SigSet, Timeout, Token,
+    SigSet, Signal, Timeout, Token,
 };
 use std::io::{self, PipeReader, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 const READABLE: Interest = Interest::READABLE;
@@ -317,6 +318,19 @@ fn a_masked_wait_reports_what_is_lost_and_what_is_ready() {
         assert_eq!(answer, Ok(room));
         let found: Vec<_> = events.iter().map(|event| (event.token().0, event.readiness())).collect();
         assert_eq!(found, [(1, Readiness::INVALID), (2, Readiness::READABLE)][..room]);
+    }
+}
+
+#[test]
+fn with_nothing_ready_each_signal_interrupts_a_masked_wait_of_no_time() {
+    signal_hook::flag::register(Signal::USR1.as_raw(), Arc::default()).unwrap();
+    let blocked = SigSet::from(Signal::USR1).block().unwrap();
+    let mut epoll = Epoll::new().unwrap();
+    let mut events = Events::with_capacity(1);
+    for round in 0..4 {
+        Thread::this().send(Signal::USR1);
+        let answer = epoll.wait_masked(&mut events, Timeout::Nowait, &blocked.wait_mask());
+        assert_eq!(answer, Err(Error::Interrupted), "round {round}");
     }
 }
 

@@ -3,7 +3,6 @@
 mod attacks;
 mod auto_traits;
 mod backend_errors;
-mod backend_model;
 mod bad_input;
 mod debug;
 #[cfg(target_os = "linux")]
@@ -16,8 +15,10 @@ mod readiness;
 mod signals;
 mod slots;
 mod storage;
+#[allow(dead_code, reason = "other tests need the rest")]
 mod support;
 mod tidy;
 mod time;
 mod traced;
+mod turns;
 mod waker;

@@ -93,13 +93,10 @@ impl Epoll<'_> {
         }
     }
 
-    /// Runs the handlers of pending signals: with fds ready the kernel would run none. It is done before an
-    /// event is taken, which would be lost then, and at most every other time, so that signals without end
-    /// do not keep events away.
+    /// Runs the handlers of pending signals: with fds ready the kernel would run none. It is done while no event is
+    /// taken, which would be lost then, and with events there at most every other time, so that signals without end
+    /// do not keep them away.
     pub(super) fn let_signals_through(&mut self, mask: &SigSet) -> Result<(), Error> {
-        if std::mem::take(&mut self.has_put_off_events) {
-            return Ok(());
-        }
         match iomux::ppoll(&mut [], Timeout::Nowait, Some(mask)) {
             Ok(_) => Ok(()),
             Err(iomux::Error::Interrupted) => {

@@ -1,0 +1,122 @@
+//! Random programs of register, modify, deregister, read, write, shutdown, close, dup, wake, signal, fork and wait, on
+//! each backend against a model of what must be ready, and on several side by side.
+//!
+//! Each contestant says its seed and how many steps it has taken; `IOMUX_STEPS=1000000` has it take so many. A failure
+//! prints the seed of its program, which `IOMUX_SEED=…` has taken first, and the program as small as it could be made.
+//!
+//! A process of its own, in which one contestant runs at a time: a child has a copy of every fd, and a pipe that
+//! another test closes meanwhile does not hang up.
+
+mod channel;
+mod child;
+#[allow(dead_code, reason = "an example has a `main`")]
+#[path = "../../examples/select_backend.rs"]
+mod select_backend;
+#[cfg(target_os = "linux")]
+mod sides;
+mod signal;
+mod steps;
+#[path = "../it/support.rs"]
+#[allow(dead_code, reason = "of all that it has, this needs little")]
+mod support;
+mod world;
+
+#[cfg(target_os = "linux")]
+use iomux_backend::Epoll;
+use iomux_backend::{Multiplexer, Poll};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
+use select_backend::Select;
+#[cfg(target_os = "linux")]
+use sides::Sides;
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{Write, stderr};
+use std::sync::{Mutex, PoisonError};
+use steps::Step;
+use support::{is_emulated, skip};
+use world::{Tally, World};
+
+/// Children of one contestant have copies of another's fds.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// A number in the environment.
+fn given(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+/// Past the capture of the tests' output, so that it is seen of those that pass, too.
+fn say(line: &str) {
+    writeln!(stderr(), "{line}").expect("stderr");
+}
+
+/// Takes the steps of one program; returns how many there are and what has happened, or the failure and the program in
+/// small.
+fn run<M: Multiplexer<'static>>(seed: u64, create: &impl Fn() -> M) -> Result<(usize, Tally), String> {
+    let config = Config { failure_persistence: None, max_shrink_iters: 10_000, ..Config::default() };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.to_le_bytes().repeat(4));
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let program = steps::steps(1..400).new_tree(&mut runner).expect("it rejects nothing");
+    let (length, tally) = (program.current().len(), Cell::default());
+    let result = runner.run_one(program, |steps: Vec<Step>| {
+        let mut world = World::new(create());
+        steps.iter().try_for_each(|step| world.take(step))?;
+        tally.set(world.tally);
+        Ok(())
+    });
+    match result {
+        Ok(_) => Ok((length, tally.get())),
+        Err(TestError::Fail(reason, steps)) => {
+            let steps: Vec<_> = steps.iter().map(|step| format!("    {step:?}")).collect();
+            Err(format!("{reason}\n{}", steps.join("\n")))
+        }
+        Err(TestError::Abort(reason)) => Err(reason.to_string()),
+    }
+}
+
+fn holds_to_the_model<M: Multiplexer<'static>>(name: &str, steps: u64, create: impl Fn() -> M) {
+    if cfg!(not(target_os = "linux")) {
+        return skip(name, "the model is that of Linux's pipes and sockets");
+    }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let steps = given("IOMUX_STEPS").unwrap_or(if is_emulated() { steps / 20 } else { steps });
+    let first = given("IOMUX_SEED").unwrap_or_else(|| RandomState::new().hash_one(0));
+    say(&format!("{name}: from IOMUX_SEED={first}"));
+    let (mut seed, mut taken, mut all) = (first, 0, Tally::default());
+    while taken < steps {
+        let (length, tally) = run(seed, &create)
+            .unwrap_or_else(|failure| panic!("{name}: IOMUX_SEED={seed} replays this: {failure}"));
+        taken += u64::try_from(length).expect("a small number");
+        all += tally;
+        seed = seed.wrapping_add(1);
+    }
+    say(&format!("{name}: {taken} steps held to the model: {all}"));
+}
+
+/// A test of each contestant, which takes so many steps where nothing else is asked for.
+macro_rules! contestants {
+    ($($(#[$attribute:meta])* $name:ident, $steps:literal: $create:expr;)*) => {
+        $($(#[$attribute])* #[test] fn $name() {
+            holds_to_the_model(stringify!($name), $steps, || $create);
+        })*
+    };
+}
+
+contestants! {
+    poll, 30_000: Poll::new();
+    poll_without_ppoll, 10_000: Poll::without_ppoll();
+    poll_boxed, 10_000: Box::new(Poll::new()) as Box<dyn Multiplexer<'static>>;
+    select, 30_000: Select::new();
+    #[cfg(target_os = "linux")]
+    epoll, 30_000: Epoll::new().unwrap();
+    #[cfg(target_os = "linux")]
+    epoll_without_pwait2, 10_000: Epoll::without_pwait2().unwrap();
+    #[cfg(target_os = "linux")]
+    poll_beside_epoll, 30_000: Sides::new(vec![Box::new(Poll::new()), Box::new(Epoll::new().unwrap())]);
+    #[cfg(target_os = "linux")]
+    select_beside_poll_and_epoll, 20_000: Sides::new(vec![
+        Box::new(Select::new()), Box::new(Poll::new()), Box::new(Epoll::new().unwrap()),
+    ]);
+    #[cfg(iomux_libkqueue)]
+    kqueue, 30_000: iomux_backend::Kqueue::new().unwrap();
+}

@@ -1,0 +1,187 @@
+//! Backends side by side: the same steps, and after each wait the same readiness.
+
+use super::channel::said;
+use super::signal;
+use super::support::Thread;
+use iomux_backend::{
+    Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, SigSet, Timeout, Token, Waker,
+    WakerSource,
+};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+/// More than there are sources.
+const ROOM: usize = 64;
+
+type Side = Box<dyn Multiplexer<'static>>;
+/// What a wait has reported, by fd, in words that all sides have.
+type Reported = BTreeMap<RawFd, Readiness>;
+
+/// A multiplexer that is several, and panics where they differ.
+pub(crate) struct Sides {
+    sides: Vec<Side>,
+    capabilities: Capabilities,
+    /// The caller's tokens and interests. The sides have an fd's number for its token.
+    asked: BTreeMap<RawFd, (Token, Interest)>,
+    /// A source to all sides.
+    waker: Option<WakerSource>,
+}
+
+impl Sides {
+    /// Whoever has fewer words comes first: what it has no room for it has not seen.
+    pub(crate) fn new(sides: Vec<Side>) -> Self {
+        let capabilities = sides.iter().map(|side| side.capabilities()).reduce(|all, its| all & its).unwrap();
+        Self { sides, capabilities, asked: BTreeMap::new(), waker: None }
+    }
+
+    /// What each side answers, which is the same.
+    fn same(&mut self, call: impl Fn(&mut Side) -> Result<(), Error>) -> Result<(), Error> {
+        let answers: Vec<_> = self.sides.iter_mut().map(call).collect();
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{}: {answers:?}", self.names());
+        answers[0]
+    }
+
+    fn names(&self) -> String {
+        self.sides.iter().map(|side| side.name()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What not all have is refused before any is asked.
+    fn check(&self, interest: Interest) -> Result<(), Error> {
+        if interest.intersects(Interest::READ_CLOSED)
+            && !self.capabilities.contains(Capabilities::READ_CLOSED)
+        {
+            return Err(Error::Unsupported { what: "Interest::READ_CLOSED", backend: self.name() });
+        }
+        Ok(())
+    }
+
+    fn reported(&self, events: &Events) -> Reported {
+        let reported = events.iter().map(|event| {
+            let fd = RawFd::try_from(event.token().0).unwrap();
+            (fd, said(event.readiness(), self.asked[&fd].1, self.capabilities))
+        });
+        reported.filter(|(_, readiness)| !readiness.is_empty()).collect()
+    }
+
+    /// What a side answers to a wait. The first has the room that the caller has, the others always have room for all:
+    /// what the first has no room for is compared at the next wait.
+    fn answer(
+        &mut self,
+        side: usize,
+        room: usize,
+        wait: impl FnOnce(&mut Side, &mut Events) -> Result<usize, Error>,
+    ) -> Result<Reported, Error> {
+        let mut events = Events::with_capacity(if side == 0 { room } else { ROOM });
+        wait(&mut self.sides[side], &mut events)?;
+        Ok(self.reported(&events))
+    }
+
+    /// Compares the answers, and passes on what the first says.
+    fn compare(&mut self, answers: &[Result<Reported, Error>], events: &mut Events) -> Result<usize, Error> {
+        events.clear();
+        let is_full = answers[0].as_ref().is_ok_and(|reported| reported.len() == events.capacity());
+        for answer in answers {
+            let is_same = if is_full { answer.is_ok() } else { *answer == answers[0] };
+            assert!(is_same, "{}: {answers:?}", self.names());
+        }
+        for (fd, readiness) in answers[0].as_ref().map_err(|error| *error)? {
+            assert!(events.push(self.asked[fd].0, *readiness));
+            // Drained once the first has reported it, which is never before the others have.
+            if let Some(source) = self.waker.as_ref().filter(|source| source.as_fd().as_raw_fd() == *fd) {
+                source.drain();
+            }
+        }
+        Ok(events.len())
+    }
+}
+
+fn token(fd: RawFd) -> Token {
+    Token(usize::try_from(fd).unwrap())
+}
+
+impl Multiplexer<'static> for Sides {
+    fn name(&self) -> &'static str {
+        "sides"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn register(
+        &mut self,
+        fd: BorrowedFd<'static>,
+        own: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        self.check(interest)?;
+        let number = fd.as_raw_fd();
+        self.same(|side| side.register(fd, token(number), interest, mode))?;
+        self.asked.insert(number, (own, interest));
+        Ok(())
+    }
+
+    fn modify(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        own: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        self.check(interest)?;
+        let number = fd.as_raw_fd();
+        self.same(|side| side.modify(fd, token(number), interest, mode))?;
+        self.asked.insert(number, (own, interest));
+        Ok(())
+    }
+
+    fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
+        self.same(|side| side.deregister(fd))?;
+        self.asked.remove(&fd.as_raw_fd());
+        Ok(())
+    }
+
+    fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
+        let room = events.capacity();
+        let plain = |side: &mut Side, events: &mut Events| side.wait(events, timeout);
+        let answers: Vec<_> = (0..self.sides.len()).map(|side| self.answer(side, room, plain)).collect();
+        self.compare(&answers, events)
+    }
+
+    fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
+        if !self.capabilities.contains(Capabilities::MASK) {
+            return Err(Error::Unsupported { what: "a signal mask", backend: self.name() });
+        }
+        let (room, is_pending) = (events.capacity(), signal::is_pending());
+        let masked = |side: &mut Side, events: &mut Events| side.wait_masked(events, timeout, mask);
+        let mut answers = Vec::new();
+        for side in 0..self.sides.len() {
+            // Who came before may have taken it.
+            if is_pending {
+                signal::send(Thread::this());
+            }
+            answers.push(self.answer(side, room, masked));
+        }
+        // Whether an interruption with nothing ready counts, when it is about whose turn it is, is each side's to say.
+        let has_reported = answers.iter().any(Result::is_ok);
+        for (side, answer) in answers.iter_mut().enumerate() {
+            if is_pending && has_reported && *answer == Err(Error::Interrupted) {
+                *answer = self.answer(side, room, masked);
+            }
+        }
+        self.compare(&answers, events)
+    }
+
+    fn waker(&mut self, own: Token) -> Result<Waker, Error> {
+        let source = WakerSource::new()?;
+        let (waker, fd) = (source.waker(), source.as_fd().as_raw_fd());
+        self.same(|side| {
+            // SAFETY: the source stays, beside all sides.
+            unsafe { side.register_raw(fd, token(fd), Interest::READABLE, Mode::Level) }
+        })?;
+        self.asked.insert(fd, (own, Interest::READABLE));
+        self.waker = Some(source);
+        Ok(waker)
+    }
+}
