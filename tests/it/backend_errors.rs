@@ -1,7 +1,7 @@
 //! What the errors of a backend say, and what they are as an `io::Error`.
 
 use iomux_backend::{
-    Error, Events, Interest, Mode, Multiplexer, NAMES, Poll, Readiness, Token, by_name, native,
+    Error, Events, Interest, Mode, Multiplexer, NAMES, Poll, Reactor, Readiness, Token, by_name, native,
 };
 use std::io::{self, ErrorKind};
 
@@ -99,6 +99,21 @@ fn every_name_is_a_backend_and_no_other_is() {
     assert_eq!(error.to_string(), format!("no backend 'kevent': here are {}", NAMES.join(", ")));
     assert_eq!(io::Error::from(error).kind(), io::ErrorKind::NotFound);
     assert_eq!(by_name(NAMES[0]).unwrap().name(), native().unwrap().name(), "the best one comes first");
+}
+
+#[test]
+fn what_the_kernel_has_refused_has_its_errno() {
+    let too_many = Error::TooManySources { count: 81, limit: 64 };
+    assert_eq!(too_many.raw_os_error(), Some(libc::EINVAL));
+    assert_eq!(Error::Os { call: "poll", code: libc::ENOMEM }.raw_os_error(), Some(libc::ENOMEM));
+    assert_eq!(Error::NoRoomForEvents.raw_os_error(), None);
+}
+
+#[test]
+fn a_reactor_can_do_what_its_backend_can() {
+    let reactor = Reactor::<io::PipeReader>::new().unwrap();
+    assert_eq!(reactor.capabilities(), native().unwrap().capabilities());
+    assert!(!reactor.capabilities().is_empty());
 }
 
 #[test]

@@ -180,6 +180,26 @@ fn an_interrupted_wait_goes_on_until_its_time_has_passed_and_a_masked_one_says_s
 }
 
 #[test]
+fn a_kernel_that_ends_each_wait_early_ends_none_of_ours() {
+    let Some(_alone) = in_turn() else { return };
+    let (reader, _writer) = empty_pipe();
+    for wait in [Epoll::wait, |epoll: &mut _, events: &mut _, time| {
+        Epoll::wait_masked(epoll, events, time, &SigSet::full())
+    }] {
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+        let time = Duration::from_micros(1500);
+        // No errno: the call says that it has found nothing.
+        let took = failing(EPOLL_WAIT, 0, || {
+            let (begin, mut events) = (Instant::now(), Events::with_capacity(8));
+            assert_eq!(wait(&mut epoll, &mut events, time.into()), Ok(0));
+            begin.elapsed()
+        });
+        assert!(took >= time, "{took:?}");
+    }
+}
+
+#[test]
 fn a_masked_wait_that_cannot_let_signals_through_says_so_and_loses_no_event() {
     let Some(_alone) = in_turn() else { return };
     let (once, _writer) = full_pipe();

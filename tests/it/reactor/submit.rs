@@ -179,6 +179,20 @@ fn a_task_that_panics_takes_no_other_with_it() {
 }
 
 #[test]
+fn the_wake_for_what_a_waiting_task_has_submitted_is_no_event() {
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    let again = handle.clone();
+    let waits = move |reactor: &mut Reactor<PipeReader>| {
+        assert_eq!(reactor.wait(Timeout::Nowait), Ok(0), "its own wake");
+        again.submit(|_| {}).unwrap();
+        assert_eq!(reactor.wait(Timeout::Nowait), Ok(0), "that of the other, which has to wait");
+    };
+    handle.submit(waits).unwrap();
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
+}
+
+#[test]
 fn a_key_does_not_outlive_a_reactor_that_a_task_has_replaced() {
     let mut reactor = Reactor::new().unwrap();
     let old = readable(&mut reactor, ());
