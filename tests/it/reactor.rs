@@ -1,5 +1,6 @@
 //! The reactor: sources that come and go, whatever happens between a wait and what it found.
 
+mod errors;
 mod submit;
 
 use crate::support::{full_pipe, skip};

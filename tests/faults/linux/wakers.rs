@@ -82,6 +82,7 @@ fn a_task_whose_wake_cannot_be_written_is_run_by_the_next_wait() {
     let Some(_alone) = in_turn() else { return };
     let mut reactor = Reactor::<TcpStream, ()>::new().unwrap();
     assert!(failing(EVENTFD, EMFILE, || reactor.handle().map(drop)).is_err());
+    assert_eq!(reactor.len(), 0);
     let handle = reactor.handle().unwrap();
     let (sender, done) = std::sync::mpsc::channel();
     failing(WRITE, EAGAIN, || {
