@@ -104,6 +104,9 @@ fn clients_that_do_not_read_cost_a_buffer_each_and_lose_nothing() {
     if !can_start_programs(TEST) {
         return;
     }
+    if support::is_sanitized() {
+        return support::skip(TEST, "a sanitizer takes memory of its own");
+    }
     if Process(std::process::id()).kib("VmHWM").is_none() {
         return support::skip(TEST, "no /proc to see it in");
     }
