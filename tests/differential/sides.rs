@@ -55,6 +55,20 @@ impl Sides {
         Ok(())
     }
 
+    /// What each side is asked, remembered once all have taken it.
+    fn ask(
+        &mut self,
+        fd: RawFd,
+        own: Token,
+        interest: Interest,
+        call: impl Fn(&mut Side) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.check(interest)?;
+        self.same(call)?;
+        self.asked.insert(fd, (own, interest));
+        Ok(())
+    }
+
     fn reported(&self, events: &Events) -> Reported {
         let reported = events.iter().map(|event| {
             let fd = RawFd::try_from(event.token().0).unwrap();
@@ -115,11 +129,8 @@ impl Multiplexer<'static> for Sides {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        self.check(interest)?;
         let number = fd.as_raw_fd();
-        self.same(|side| side.register(fd, token(number), interest, mode))?;
-        self.asked.insert(number, (own, interest));
-        Ok(())
+        self.ask(number, own, interest, |side| side.register(fd, token(number), interest, mode))
     }
 
     fn modify(
@@ -129,11 +140,8 @@ impl Multiplexer<'static> for Sides {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        self.check(interest)?;
         let number = fd.as_raw_fd();
-        self.same(|side| side.modify(fd, token(number), interest, mode))?;
-        self.asked.insert(number, (own, interest));
-        Ok(())
+        self.ask(number, own, interest, |side| side.modify(fd, token(number), interest, mode))
     }
 
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {

@@ -34,7 +34,6 @@ calls! {
     IOCTL: SYS_ioctl;
     PRCTL: SYS_prctl;
     SIGPROCMASK: SYS_rt_sigprocmask;
-    PRLIMIT: SYS_prlimit64;
 }
 
 /// One kind of epoll_ctl(2) alone: its second argument.

@@ -1,6 +1,6 @@
 //! What the fuzz targets run, on what the fuzzer has kept, and on what it has never seen.
 //!
-//! `fuzz/corpus/TARGET/` holds the inputs that reach the most between them; what once crashed is among them.
+//! `fuzz/corpus/TARGET/` holds the inputs that reach the most between them; one that crashes is to be added.
 
 #[cfg(target_os = "linux")]
 mod backends;

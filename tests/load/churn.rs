@@ -2,8 +2,7 @@
 
 use crate::process::Process;
 use crate::server::{Server, expect, noise, reset};
-use crate::support::{is_sanitized, skip};
-use crate::{Random, alone, amount, can_start_programs, report, whole_backends};
+use crate::{Random, alone, amount, can_watch_memory, report, whole_backends};
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -132,15 +131,8 @@ fn churn(backend: &'static str) {
 #[test]
 fn connections_that_come_and_go_leave_the_servers_memory_and_fds_as_they_were() {
     let _alone = alone();
-    const TEST: &str = "memory while connections come and go";
-    if !can_start_programs(TEST) {
+    if !can_watch_memory("memory while connections come and go") {
         return;
-    }
-    if is_sanitized() {
-        return skip(TEST, "a sanitizer takes memory of its own");
-    }
-    if Process(std::process::id()).kib("VmRSS").is_none() {
-        return skip(TEST, "no /proc to see it in");
     }
     thread::scope(|scope| whole_backends().for_each(|backend| drop(scope.spawn(move || churn(backend)))));
 }

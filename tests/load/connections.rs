@@ -2,8 +2,7 @@
 
 use crate::process::Process;
 use crate::server::Server;
-use crate::support::skip;
-use crate::{alone, amount, can_start_programs, example, report};
+use crate::{alone, amount, can_watch_servers, example, report};
 use nix::sys::signal::Signal;
 use rlimit::Resource;
 use std::io::{BufRead, BufReader, Lines};
@@ -104,12 +103,8 @@ impl Pair {
 #[test]
 fn all_connections_are_open_at_once_and_every_byte_comes_back() {
     let _alone = alone();
-    const TEST: &str = "connections that are open at once";
-    if !can_start_programs(TEST) {
+    if !can_watch_servers("connections that are open at once") {
         return;
-    }
-    if Process(std::process::id()).fds().is_none() {
-        return skip(TEST, "no /proc to count them in");
     }
     let (_, hard) = Resource::NOFILE.get().unwrap();
     let most_each = usize::try_from(PORTS.min(hard.saturating_sub(OTHER_FDS))).unwrap();

@@ -2,8 +2,7 @@
 
 use crate::process::Process;
 use crate::server::{Server, expect, reset};
-use crate::support::skip;
-use crate::{Random, alone, amount, can_start_programs, report, whole_backends};
+use crate::{Random, alone, amount, can_watch_servers, report, whole_backends};
 use nix::sys::signal::Signal;
 use std::io::Write;
 use std::net::TcpStream;
@@ -69,12 +68,8 @@ fn exhaust(program: &str, arguments: &[&str]) {
 #[test]
 fn a_server_without_fds_rests_serves_those_it_has_and_takes_the_others_later() {
     let _alone = alone();
-    const TEST: &str = "what a server without fds does";
-    if !can_start_programs(TEST) {
+    if !can_watch_servers("what a server without fds does") {
         return;
-    }
-    if Process(std::process::id()).ticks().is_none() {
-        return skip(TEST, "no /proc to see it in");
     }
     whole_backends().for_each(|backend| exhaust("echo_server", &["--backend", backend]));
     exhaust("sharded_echo", &["--threads", "2", "--hand-over"]);

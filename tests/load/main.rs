@@ -24,6 +24,7 @@ mod wakers;
 
 pub(crate) use example::example;
 use iomux_backend::NAMES;
+use process::Process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// To be held by each test, since the fds and the processor time of one would be in the figures of another.
@@ -42,13 +43,26 @@ pub(crate) fn report(line: &str) {
     println!("{line}");
 }
 
-/// Whether the examples can be started; says so if not.
-pub(crate) fn can_start_programs(test: &str) -> bool {
-    let is_emulated = support::is_emulated();
-    if is_emulated {
-        support::skip(test, "the emulator starts no other program");
+/// Whether servers can be started, and looked at in /proc; says so if not.
+pub(crate) fn can_watch_servers(test: &str) -> bool {
+    let reason = if support::is_emulated() {
+        "the emulator starts no other program"
+    } else if Process(std::process::id()).kib("VmRSS").is_none() {
+        "no /proc to see it in"
+    } else {
+        return true;
+    };
+    support::skip(test, reason);
+    false
+}
+
+/// Whether the memory of servers is their own; says so if not.
+pub(crate) fn can_watch_memory(test: &str) -> bool {
+    let is_sanitized = support::is_sanitized();
+    if is_sanitized {
+        support::skip(test, "a sanitizer takes memory of its own");
     }
-    !is_emulated
+    !is_sanitized && can_watch_servers(test)
 }
 
 /// The backends that a program would choose from, without those that do without a part of the system.

@@ -2,7 +2,7 @@
 
 use crate::process::Process;
 use crate::server::{MORE_THAN_FITS, Server, expect, noise};
-use crate::{Random, alone, amount, can_start_programs, report, support, whole_backends};
+use crate::{Random, alone, amount, can_watch_memory, report, whole_backends};
 use nix::sys::signal::Signal;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -100,15 +100,8 @@ fn slow_clients(backend: &str) {
 #[test]
 fn clients_that_do_not_read_cost_a_buffer_each_and_lose_nothing() {
     let _alone = alone();
-    const TEST: &str = "what slow readers cost";
-    if !can_start_programs(TEST) {
+    if !can_watch_memory("what slow readers cost") {
         return;
-    }
-    if support::is_sanitized() {
-        return support::skip(TEST, "a sanitizer takes memory of its own");
-    }
-    if Process(std::process::id()).kib("VmHWM").is_none() {
-        return support::skip(TEST, "no /proc to see it in");
     }
     whole_backends().for_each(slow_clients);
 }

@@ -29,7 +29,8 @@ impl Trigger {
         let change = Kevent::change(self.ident, EVFILT_USER, EV_RECEIPT, NOTE_TRIGGER, 0, self.ident);
         // A receipt, and so a place for it: without either DragonFly's kernel answers at random.
         let mut receipt = [Kevent::EMPTY];
-        sys::kevent(self.queue.as_fd(), &[change], &mut receipt, Some(NO_TIME)).is_ok()
+        let called = sys::kevent(self.queue.as_fd(), &[change], &mut receipt, Some(NO_TIME));
+        called.is_ok() && receipt[0].answer().unwrap_or(0) == 0
     }
 
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {

@@ -1,6 +1,6 @@
 //! The slot table, when poll(2) and ppoll(2) fail.
 
-use super::{POLL, PPOLL, PRLIMIT, failing, in_turn};
+use super::{POLL, PPOLL, failing, in_turn};
 use crate::support::full_pipe;
 use iomux::{Error, Interest, PollFd, Readiness, SigSet, Slots, Timeout};
 use libc::{EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, ENOSYS, EPERM};
@@ -93,16 +93,5 @@ fn where_ppoll_is_denied_poll_still_works() {
             (iomux::poll(&mut fds, Timeout::Infinite), iomux::without_ppoll::wait(&mut fds, fine))
         });
         assert_eq!(answers, (Ok(1), Ok(1)));
-    }
-}
-
-#[test]
-fn where_the_limit_cannot_be_had_a_refusal_is_passed_on() {
-    let Some(_alone) = in_turn() else { return };
-    for code in [EFAULT, EINVAL, EPERM] {
-        let answer = failing(PRLIMIT, code, || {
-            failing(POLL, EINVAL, || Slots::with_capacity(1).poll(Timeout::Nowait))
-        });
-        assert_eq!(answer, Err(Error::Os { call: "poll", code: EINVAL }));
     }
 }
