@@ -2,6 +2,8 @@
 
 #[path = "../../tests/fuzzed/backends.rs"]
 mod backends;
+#[path = "../../tests/fuzzed/program.rs"]
+mod program;
 #[path = "../../tests/it/support.rs"]
 #[allow(dead_code, reason = "what its tests need")]
 mod support;

@@ -1,5 +1,7 @@
 #![no_main]
 
+#[path = "../../tests/fuzzed/program.rs"]
+mod program;
 #[path = "../../tests/fuzzed/reactor.rs"]
 mod reactor;
 

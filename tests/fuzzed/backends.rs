@@ -15,6 +15,7 @@ mod steps;
 #[allow(dead_code, reason = "of all that it has, this needs little")]
 mod world;
 
+use crate::program::program;
 use crate::support;
 use arbitrary::{Arbitrary, Result, Unstructured};
 use channel::Kind;
@@ -67,7 +68,7 @@ impl Arbitrary<'_> for Step {
 }
 
 pub(crate) fn run(bytes: &[u8]) {
-    let Ok(steps) = Vec::<Step>::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+    let steps: Vec<Step> = program(bytes);
     let both = sides::Sides::new(vec![Box::new(Poll::new()), Box::new(Epoll::new().unwrap())]);
     let mut world = world::World::new(both);
     steps

@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod backends;
+mod program;
 mod reactor;
 mod slots;
 #[path = "../it/support.rs"]

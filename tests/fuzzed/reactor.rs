@@ -1,6 +1,7 @@
 //! Any life of a reactor: each source is heard under its own key, as its socket is, and nobody who is gone.
 
-use arbitrary::{Arbitrary, Unstructured};
+use crate::program::program;
+use arbitrary::Arbitrary;
 use iomux_backend::{Interest, Key, Mode, Reactor, Readiness, Timeout};
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -164,10 +165,9 @@ impl World {
 }
 
 pub(crate) fn run(bytes: &[u8]) {
-    let Ok(steps) = Vec::<Step>::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
     let mut reactor = Reactor::new().unwrap();
     let mut world = World::default();
-    for step in &steps {
+    for step in &program::<Step>(bytes) {
         world.take(&mut reactor, step);
         assert_eq!(reactor.len(), world.keys.len());
     }

@@ -1,5 +1,6 @@
 //! Any sequence of calls on a table of slots gives what the model gives.
 
+use crate::program::program;
 use crate::table::{self, CAPACITY, Call, Step};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use iomux::{Interest, Timeout};
@@ -50,7 +51,5 @@ impl Arbitrary<'_> for Step {
 }
 
 pub(crate) fn run(bytes: &[u8]) {
-    if let Ok(steps) = Vec::<Step>::arbitrary_take_rest(Unstructured::new(bytes)) {
-        table::holds(&steps).unwrap();
-    }
+    table::holds(&program(bytes)).unwrap();
 }

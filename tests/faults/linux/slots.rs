@@ -61,6 +61,26 @@ fn a_ppoll_that_fails_says_so_and_forgets_what_was_reported() {
 }
 
 #[test]
+fn a_wait_over_a_slice_that_fails_forgets_what_was_reported() {
+    let Some(_alone) = in_turn() else { return };
+    let (reader, _writer) = full_pipe();
+    let waits: [fn(&mut [PollFd<'_>]) -> Result<usize, Error>; 3] = [
+        |fds| iomux::poll(fds, Timeout::Infinite),
+        |fds| iomux::ppoll(fds, Timeout::Infinite, Some(&SigSet::full())),
+        |fds| iomux::wait(fds, Timeout::Infinite),
+    ];
+    for (wait, code) in waits.into_iter().flat_map(|wait| CODES.map(|code| (wait, code))) {
+        let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
+        assert_eq!(wait(&mut fds), Ok(1));
+        assert!(
+            matches!(failing(POLL, code, || wait(&mut fds)), Err(Error::Os { code: said, .. }) if said == code)
+        );
+        assert_eq!(fds[0].readiness(), Readiness::empty());
+        assert_eq!(wait(&mut fds), Ok(1), "it goes on");
+    }
+}
+
+#[test]
 fn a_wait_that_is_always_interrupted_ends_when_its_time_has_passed_and_not_before() {
     let Some(_alone) = in_turn() else { return };
     let (reader, _writer) = full_pipe();
