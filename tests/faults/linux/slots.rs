@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 const CODES: [i32; 6] = [EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM];
 
 type Wait = fn(&mut Slots<'_>) -> Result<usize, Error>;
+type WaitOver = fn(&mut [PollFd<'_>]) -> Result<usize, Error>;
 
 #[track_caller]
 fn forgets_and_goes_on(wait: Wait, code: i32, expected: Error) {
@@ -64,7 +65,7 @@ fn a_ppoll_that_fails_says_so_and_forgets_what_was_reported() {
 fn a_wait_over_a_slice_that_fails_forgets_what_was_reported() {
     let Some(_alone) = in_turn() else { return };
     let (reader, _writer) = full_pipe();
-    let waits: [fn(&mut [PollFd<'_>]) -> Result<usize, Error>; 3] = [
+    let waits: [WaitOver; 3] = [
         |fds| iomux::poll(fds, Timeout::Infinite),
         |fds| iomux::ppoll(fds, Timeout::Infinite, Some(&SigSet::full())),
         |fds| iomux::wait(fds, Timeout::Infinite),
