@@ -1,6 +1,6 @@
 //! What a source is open on: a pipe or a socket, with its peer, and what must be ready.
 
-use iomux_backend::{Capabilities, Interest, Readiness};
+use iomux_backend::{Interest, Readiness};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -25,7 +25,7 @@ struct Peer {
 
 /// What a source's fd, and each dup of it, is open on.
 pub(crate) struct Channel {
-    kind: Kind,
+    pub(crate) kind: Kind,
     peer: RefCell<Option<Peer>>,
     /// The other end, in whatever process.
     anywhere: Weak<()>,
@@ -157,20 +157,4 @@ fn set_nonblocking(fd: BorrowedFd<'_>, is: bool) {
     // SAFETY: takes numbers, and the fd is open; it has no other such flag.
     let answer = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags) };
     assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
-}
-
-/// What is said of a readiness by who has [`Capabilities::HANGUP`], or not: select(2) has three sets alone, and an end
-/// can be read and an error both be read and written (`POLLIN_SET`, `POLLOUT_SET` of Linux).
-pub(crate) fn said(is: Readiness, interest: Interest, by: Capabilities) -> Readiness {
-    if by.contains(Capabilities::HANGUP) {
-        return is;
-    }
-    let mut sets = is;
-    if is.intersects(Readiness::HANGUP | Readiness::ERROR) {
-        sets |= Readiness::READABLE;
-    }
-    if is.intersects(Readiness::ERROR) {
-        sets |= Readiness::WRITABLE;
-    }
-    sets & Readiness::from_bits_retain(interest.bits())
 }

@@ -19,6 +19,7 @@ mod steps;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "of all that it has, this needs little")]
 mod support;
+mod words;
 mod world;
 
 #[cfg(target_os = "linux")]

@@ -1,8 +1,9 @@
 //! Backends side by side: the same steps, and after each wait the same readiness.
 
-use super::channel::said;
+use super::channel::Kind;
 use super::signal;
 use super::support::Thread;
+use super::words::Words;
 use iomux_backend::{
     Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, SigSet, Timeout, Token, Waker,
     WakerSource,
@@ -72,7 +73,8 @@ impl Sides {
     fn reported(&self, events: &Events) -> Reported {
         let reported = events.iter().map(|event| {
             let fd = RawFd::try_from(event.token().0).unwrap();
-            (fd, said(event.readiness(), self.asked[&fd].1, self.capabilities))
+            // The kind matters to kqueue alone.
+            (fd, Words::of(self).say(event.readiness(), Kind::Socket, self.asked[&fd].1))
         });
         reported.filter(|(_, readiness)| !readiness.is_empty()).collect()
     }

@@ -1,10 +1,11 @@
 //! The world of a random program: sources with their peers, children, what is registered, and what must be ready.
 
-use super::channel::{Channel, said};
+use super::channel::Channel;
 use super::child::Child;
 use super::signal::{self, SIGNAL};
 use super::steps::{PLACES, Step};
 use super::support::Thread;
+use super::words::Words;
 use iomux_backend::{
     Capabilities, Error, Events, Interest, MaskGuard, Mode, Multiplexer, Readiness, SigSet, Timeout, Token,
     Waker,
@@ -78,6 +79,7 @@ impl fmt::Display for Tally {
 
 pub(crate) struct World<M> {
     multiplexer: M,
+    words: Words,
     capabilities: Capabilities,
     waker: Waker,
     is_woken: bool,
@@ -93,6 +95,7 @@ impl<M: Multiplexer<'static>> World<M> {
         signal::handle();
         let waker = multiplexer.waker(WAKER_TOKEN).unwrap();
         Self {
+            words: Words::of(&multiplexer),
             capabilities: multiplexer.capabilities(),
             multiplexer,
             waker,
@@ -106,7 +109,9 @@ impl<M: Multiplexer<'static>> World<M> {
     }
 
     pub(crate) fn take(&mut self, step: &Step) -> Checked {
-        match *step {
+        let kind = |place: usize| self.sources[place].as_ref().map(|source| source.channel.kind);
+        let Some(step) = self.words.ask(step, kind) else { return Ok(()) };
+        match step {
             Step::Open(place, kind) => {
                 self.close(place)?;
                 let (fd, channel) = Channel::open(kind);
@@ -173,7 +178,9 @@ impl<M: Multiplexer<'static>> World<M> {
 
     /// Whether it is more than can be reported.
     fn lacks(&self, interest: Interest) -> bool {
-        interest.intersects(Interest::READ_CLOSED) && !self.capabilities.contains(Capabilities::READ_CLOSED)
+        let lacks = |asked, capability| interest.intersects(asked) && !self.capabilities.contains(capability);
+        lacks(Interest::READ_CLOSED, Capabilities::READ_CLOSED)
+            || lacks(Interest::PRIORITY, Capabilities::PRIORITY)
     }
 
     fn register(&mut self, place: usize, interest: Interest, mode: Mode, token: Token) -> Checked {
@@ -244,7 +251,7 @@ impl<M: Multiplexer<'static>> World<M> {
     }
 
     fn readiness(&self, source: &Source, interest: Interest) -> Readiness {
-        said(source.channel.readiness(interest), interest, self.capabilities)
+        self.words.say(source.channel.readiness(interest), source.channel.kind, interest)
     }
 
     /// Waits with room for so many events.
@@ -263,7 +270,8 @@ impl<M: Multiplexer<'static>> World<M> {
         prop_assert_eq!(events.len(), fit);
         for event in events {
             let of_token = due.entry(event.token()).or_default();
-            let found = of_token.iter().position(|&readiness| readiness == event.readiness());
+            let found =
+                of_token.iter().position(|&readiness| readiness == self.words.heard(event.readiness()));
             prop_assert!(found.is_some(), "{event:?} is not due: {of_token:?}");
             of_token.swap_remove(found.unwrap());
         }
@@ -279,11 +287,11 @@ impl<M: Multiplexer<'static>> World<M> {
     /// Takes down what was disarmed.
     fn note_the_reported(&mut self) {
         self.is_woken = false;
-        let capabilities = self.capabilities;
+        let words = self.words;
         for source in self.sources.iter_mut().flatten() {
             let Some(registration) = &mut source.registration else { continue };
             let is = source.channel.readiness(registration.interest);
-            let was_due = !said(is, registration.interest, capabilities).is_empty();
+            let was_due = !words.say(is, source.channel.kind, registration.interest).is_empty();
             registration.is_armed &= !(was_due && registration.mode == Mode::OneShot);
         }
     }

@@ -50,7 +50,7 @@ pub(super) struct Registration {
     kind: Kind,
     /// One-shot, and reported: no filter is wanted.
     is_disarmed: bool,
-    /// Edges are to be looked for anew, whatever has been reported.
+    /// What the kernel has told of an edge is to be looked for anew, whatever has been reported.
     is_renewed: bool,
     /// A filter was refused that is to be tried again, once this is reported: not again and again in one wait.
     is_put_off: bool,
@@ -103,7 +103,7 @@ impl Registration {
         self.mode = mode;
         self.is_disarmed = false;
         self.is_put_off = false;
-        self.is_renewed = matches!(mode, Mode::Edge | Mode::EdgeOneShot);
+        self.is_renewed = true;
         self.reported = Readiness::empty();
         for filter in &mut self.filters {
             filter.is_over = false;
@@ -162,7 +162,8 @@ impl Registration {
 
     fn is_filter_changed(&self, filter: Filter) -> bool {
         let State { is, .. } = self.filters[filter as usize];
-        is != self.wanted(filter) || self.is_renewed && is != InKernel::Absent
+        let is_by_edge = matches!(is, InKernel::Armed(Mode::Edge | Mode::EdgeOneShot));
+        is != self.wanted(filter) || self.is_renewed && is_by_edge
     }
 
     /// Tells `tell` what turns the filters that the kernel has into those that it is to have: a change each,

@@ -99,6 +99,17 @@ fn asked_for_nothing_it_wakes_up_once_for_data_and_stays_awake_for_an_end() {
     assert_eq!(told(&mut it), [(EVFILT_WRITE, EV_DELETE), (EVFILT_WRITE, EV_ADD | EV_CLEAR)]);
 }
 
+#[test]
+fn a_modify_looks_anew_for_an_end_that_was_reported() {
+    for interest in [NOTHING, Interest::READ_CLOSED] {
+        let mut it = registered(interest, Mode::Level);
+        it.take(&event(EVFILT_READ, EV_EOF, 0), Filter::Read);
+        it.modify(Token(1), interest, Mode::Level);
+        let read: Vec<_> = told(&mut it).into_iter().filter(|(filter, _)| *filter == EVFILT_READ).collect();
+        assert_eq!(read, [(EVFILT_READ, EV_DELETE), (EVFILT_READ, EV_ADD | EV_CLEAR)], "{interest:?}");
+    }
+}
+
 const HANGUP: Readiness = Readiness::HANGUP;
 
 #[test]
