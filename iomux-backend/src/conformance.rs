@@ -206,6 +206,7 @@ suite! { $
         a_buffer_without_room_is_an_error
         dropping_it_leaves_the_fds_open
         nothing_is_reported_after_deregister
+        a_deregister_leaves_the_others_as_they_were
         what_was_ready_and_did_not_fit_is_not_reported_after_deregister
         ten_thousand_sources_are_told_apart
     }
@@ -323,6 +324,7 @@ suite! { $
         bits_without_a_name_never_panic
         normal_and_band_interests_are_reported_or_refused
         asked_for_nothing_by_a_modify_it_still_hears_a_hangup
+        an_end_that_was_reported_is_reported_again_after_a_modify
         a_reset_is_reported_though_nothing_is_asked
         a_modify_to_nothing_and_back_loses_nothing
         a_modify_just_before_a_deregister_leaves_nothing_behind

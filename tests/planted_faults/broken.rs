@@ -14,6 +14,7 @@ struct Registered {
     token: Token,
     interest: Interest,
     mode: Mode,
+    is_modified: bool,
 }
 
 /// How late a wait ends that is late.
@@ -35,8 +36,9 @@ impl Broken<'_> {
     }
 
     fn remember(&mut self, fd: RawFd, token: Token, interest: Interest, mode: Mode) {
+        let is_modified = self.registered.iter().any(|registered| registered.fd == fd);
         self.registered.retain(|registered| registered.fd != fd);
-        self.registered.push(Registered { fd, token, interest, mode });
+        self.registered.push(Registered { fd, token, interest, mode, is_modified });
     }
 
     fn of_token(&self, token: Token) -> Option<Registered> {
@@ -121,7 +123,7 @@ impl Broken<'_> {
     }
 
     fn rearm(&mut self) {
-        for Registered { fd, token, interest, mode } in self.registered.clone() {
+        for Registered { fd, token, interest, mode, .. } in self.registered.clone() {
             let _ = self.poll.modify(by_number(fd), token, interest, mode);
         }
     }
@@ -137,6 +139,11 @@ impl Broken<'_> {
             match self.fault {
                 Fault::ReportsTwice => report(token, readiness),
                 Fault::HidesHangups if registered.is_some_and(|it| it.interest.is_empty()) => continue,
+                Fault::HidesEndsOnceModified
+                    if readiness.is_closed() && registered.is_some_and(|it| it.is_modified) =>
+                {
+                    continue;
+                }
                 Fault::TakesASourceForItsWaker if self.waker_token == Some(token) && registered.is_some() => {
                     continue;
                 }

@@ -1,10 +1,12 @@
 //! The conformance suite finds faults: broken backends, each caught by the property that is meant for it.
 
 mod broken;
+mod hopeless;
 
 use broken::Broken;
+use hopeless::Of;
 use iomux_backend::Error;
-use iomux_backend::conformance::{Backend, run};
+use iomux_backend::conformance::{Backend, PROPERTIES, run};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +46,10 @@ enum Fault {
     IsLate,
     IsLateInAMaskedWait,
     SwallowsWakesWhenItDeregisters,
+    HidesEndsOnceModified,
 }
 
-const FAULTS: [(Fault, &str); 34] = [
+const FAULTS: [(Fault, &str); 35] = [
     (Fault::ReportsAfterDeregister, "nothing_is_reported_after_deregister"),
     (Fault::LosesWakes, "a_wake_before_the_wait_ends_it"),
     (Fault::EndsAMillisecondEarly, "no_wait_ends_early"),
@@ -81,6 +84,7 @@ const FAULTS: [(Fault, &str); 34] = [
     (Fault::IsLate, "a_wait_until_a_time_is_not_late"),
     (Fault::IsLateInAMaskedWait, "a_masked_wait_until_a_time_ends_then"),
     (Fault::SwallowsWakesWhenItDeregisters, "a_wake_outlasts_what_is_done_to_sources"),
+    (Fault::HidesEndsOnceModified, "an_end_that_was_reported_is_reported_again_after_a_modify"),
 ];
 
 /// The family of backends with the fault of that index; past the last, with none.
@@ -157,4 +161,25 @@ caught! {
     a_late_end_is_caught 31
     a_late_end_of_a_masked_wait_is_caught 32
     a_wake_that_deregister_swallows_is_caught 33
+    an_end_that_a_modify_hides_is_caught 34
+}
+
+fn fails<B: Backend>(property: &str) -> bool {
+    catch_unwind(|| run::<B>(property)).is_err()
+}
+
+/// Of those that catch no fault above; an empty one holds of whatever it is tried on.
+#[test]
+fn no_property_holds_of_all_backends_of_which_nothing_is_right() {
+    // Wakers are the library's own.
+    let never_fails = ["a_waker_outlives_its_multiplexer"];
+    let proven = FAULTS.iter().map(|(_, property)| *property).chain(never_fails);
+    let proven: Vec<_> = proven.collect();
+    for property in PROPERTIES.iter().filter(|property| !proven.contains(property)) {
+        let fails = fails::<Of<0>>(property)
+            || fails::<Of<1>>(property)
+            || fails::<Of<2>>(property)
+            || fails::<Of<3>>(property);
+        assert!(fails, "{property}");
+    }
 }

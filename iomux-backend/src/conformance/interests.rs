@@ -108,6 +108,25 @@ pub(super) fn asked_for_nothing_by_a_modify_it_still_hears_a_hangup<B: Backend>(
     assert!(rig.only(2).is_closed(), "for as long as it lasts");
 }
 
+pub(super) fn an_end_that_was_reported_is_reported_again_after_a_modify<B: Backend>() {
+    if lacks::<B>("an_end_that_was_reported_is_reported_again_after_a_modify", Capabilities::HANGUP) {
+        return;
+    }
+    let (reader, writer) = empty_pipe();
+    drop(writer);
+    let mut rig = Rig::<B>::new();
+    let mut asked = vec![Interest::empty(), Interest::READABLE];
+    asked.extend(rig.has(Capabilities::READ_CLOSED).then_some(Interest::READ_CLOSED));
+    for interest in asked {
+        rig.watch(&reader, 1, interest);
+        for _ in 0..3 {
+            assert!(rig.only(1).is_closed(), "{interest:?}");
+            rig.modify(&reader, 1, interest, Mode::Level);
+        }
+        rig.deregister(&reader);
+    }
+}
+
 pub(super) fn a_reset_is_reported_though_nothing_is_asked<B: Backend>() {
     if lacks::<B>("a_reset_is_reported_though_nothing_is_asked", Capabilities::HANGUP) {
         return;

@@ -188,6 +188,30 @@ pub(super) fn nothing_is_reported_after_deregister<B: Backend>() {
     assert_eq!(rig.tokens(), [1, 3]);
 }
 
+pub(super) fn a_deregister_leaves_the_others_as_they_were<B: Backend>() {
+    let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
+    for gone in 0..4 {
+        let mut rig = Rig::<B>::new();
+        for (token, (reader, _)) in pipes.iter().enumerate() {
+            rig.watch(reader, token, Interest::READABLE);
+        }
+        rig.deregister(&pipes[gone].0);
+        let mut left: Vec<_> = (0..4).filter(|token| *token != gone).collect();
+        assert_eq!(rig.tokens(), left);
+        for token in left.clone() {
+            rig.modify(&pipes[token].0, token, Interest::empty(), Mode::Level);
+            let others: Vec<_> = left.iter().copied().filter(|other| *other != token).collect();
+            assert_eq!(rig.tokens(), others, "without {gone} and {token}");
+            rig.modify(&pipes[token].0, token, Interest::READABLE, Mode::Level);
+        }
+        while let Some(token) = left.pop() {
+            assert_eq!(rig.tokens().len(), left.len() + 1);
+            rig.deregister(&pipes[token].0);
+        }
+        rig.silent();
+    }
+}
+
 pub(super) fn what_was_ready_and_did_not_fit_is_not_reported_after_deregister<B: Backend>() {
     let pipes: Vec<(File, File)> = (0..4).map(|_| full_pipe()).collect();
     let mut rig = Rig::<B>::with_room_for(1);

@@ -1,0 +1,102 @@
+//! Backends of which nothing is right: each property fails on one of them at least, so none is empty.
+
+use iomux_backend::conformance::Backend;
+use iomux_backend::{
+    Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, SigSet, Timeout, Token, Waker,
+    WakerSource,
+};
+use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
+
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Vice {
+    /// Takes everything, and never reports anything.
+    Deaf,
+    /// Reports everything that was ever registered, and all of it.
+    Loud,
+    /// Takes nothing.
+    Refusing,
+    /// Says that it can do nothing, and does not mind when it is asked.
+    Dishonest,
+}
+
+pub(super) struct Hopeless<'fd, const VICE: usize> {
+    _lender: PhantomData<BorrowedFd<'fd>>,
+    tokens: Vec<Token>,
+    /// Nobody listens to them.
+    wakers: Vec<WakerSource>,
+}
+
+const VICES: [Vice; 4] = [Vice::Deaf, Vice::Loud, Vice::Refusing, Vice::Dishonest];
+
+impl<const VICE: usize> Hopeless<'_, VICE> {
+    const IS: Vice = VICES[VICE];
+
+    fn answer(&mut self, token: Token) -> Result<(), Error> {
+        self.tokens.push(token);
+        if Self::IS == Vice::Refusing { Err(Error::OutOfMemory) } else { Ok(()) }
+    }
+
+    fn report(&self, events: &mut Events) -> Result<usize, Error> {
+        match Self::IS {
+            Vice::Loud => {
+                let _ = self.tokens.iter().all(|token| events.push(*token, Readiness::all()));
+            }
+            Vice::Deaf | Vice::Dishonest => events.clear(),
+            Vice::Refusing => return Err(Error::OutOfMemory),
+        }
+        Ok(events.len())
+    }
+}
+
+impl<'fd, const VICE: usize> Multiplexer<'fd> for Hopeless<'fd, VICE> {
+    fn name(&self) -> &'static str {
+        "Hopeless"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        match Self::IS {
+            Vice::Dishonest => Capabilities::empty(),
+            _ if self.tokens.is_empty() => Capabilities::all(),
+            _ => Capabilities::all() - Capabilities::EDGE,
+        }
+    }
+
+    fn register(&mut self, _: BorrowedFd<'fd>, token: Token, _: Interest, _: Mode) -> Result<(), Error> {
+        self.answer(token)
+    }
+
+    fn modify(&mut self, _: BorrowedFd<'_>, token: Token, _: Interest, _: Mode) -> Result<(), Error> {
+        self.answer(token)
+    }
+
+    fn deregister(&mut self, _: BorrowedFd<'_>) -> Result<(), Error> {
+        self.answer(Token(0))
+    }
+
+    fn wait(&mut self, events: &mut Events, _: Timeout) -> Result<usize, Error> {
+        self.report(events)
+    }
+
+    fn wait_masked(&mut self, events: &mut Events, _: Timeout, _: &SigSet) -> Result<usize, Error> {
+        self.report(events)
+    }
+
+    fn waker(&mut self, token: Token) -> Result<Waker, Error> {
+        let source = WakerSource::new()?;
+        let waker = source.waker();
+        self.tokens.push(token);
+        self.wakers.push(source);
+        Ok(waker)
+    }
+}
+
+pub(super) struct Of<const VICE: usize>;
+
+impl<const VICE: usize> Backend for Of<VICE> {
+    type Mux<'fd> = Hopeless<'fd, VICE>;
+
+    fn create<'fd>() -> Result<Hopeless<'fd, VICE>, Error> {
+        Ok(Hopeless { _lender: PhantomData, tokens: Vec::new(), wakers: Vec::new() })
+    }
+}
