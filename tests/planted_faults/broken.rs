@@ -136,14 +136,12 @@ impl Broken<'_> {
         };
         for &(token, readiness) in found {
             let registered = self.of_token(token);
+            let is_modified = registered.is_some_and(|it| it.is_modified);
             match self.fault {
                 Fault::ReportsTwice => report(token, readiness),
                 Fault::HidesHangups if registered.is_some_and(|it| it.interest.is_empty()) => continue,
-                Fault::HidesEndsOnceModified
-                    if readiness.is_closed() && registered.is_some_and(|it| it.is_modified) =>
-                {
-                    continue;
-                }
+                Fault::HidesEndsOnceModified if is_modified && readiness.is_closed() => continue,
+                Fault::SpinsForAClosedFd if is_modified && readiness.is_invalid() => continue,
                 Fault::TakesASourceForItsWaker if self.waker_token == Some(token) && registered.is_some() => {
                     continue;
                 }
@@ -163,13 +161,16 @@ impl Broken<'_> {
     /// What it does to its registrations after a wait.
     fn meddle(&mut self, found: &[(Token, Readiness)]) {
         for &(token, readiness) in found {
-            let Some(Registered { fd, interest, mode, .. }) = self.of_token(token) else { continue };
-            let fd = by_number(fd);
+            let Some(Registered { fd: number, interest, mode, .. }) = self.of_token(token) else { continue };
+            let fd = by_number(number);
             if self.fault == Fault::ForgetsWhatItDisarms && mode == Mode::OneShot {
                 let _ = self.poll.deregister(fd);
             }
-            if self.fault == Fault::ReportsAClosedFdForEver && readiness.is_invalid() {
+            let is_looked_at =
+                matches!(self.fault, Fault::ReportsAClosedFdForEver | Fault::SpinsForAClosedFd);
+            if is_looked_at && readiness.is_invalid() {
                 let _ = self.poll.modify(fd, token, interest, mode);
+                self.remember(number, token, interest, mode);
             }
         }
     }

@@ -47,9 +47,10 @@ enum Fault {
     IsLateInAMaskedWait,
     SwallowsWakesWhenItDeregisters,
     HidesEndsOnceModified,
+    SpinsForAClosedFd,
 }
 
-const FAULTS: [(Fault, &str); 35] = [
+const FAULTS: [(Fault, &str); 36] = [
     (Fault::ReportsAfterDeregister, "nothing_is_reported_after_deregister"),
     (Fault::LosesWakes, "a_wake_before_the_wait_ends_it"),
     (Fault::EndsAMillisecondEarly, "no_wait_ends_early"),
@@ -85,6 +86,7 @@ const FAULTS: [(Fault, &str); 35] = [
     (Fault::IsLateInAMaskedWait, "a_masked_wait_until_a_time_ends_then"),
     (Fault::SwallowsWakesWhenItDeregisters, "a_wake_outlasts_what_is_done_to_sources"),
     (Fault::HidesEndsOnceModified, "an_end_that_was_reported_is_reported_again_after_a_modify"),
+    (Fault::SpinsForAClosedFd, "a_closed_fd_is_reported_at_most_once"),
 ];
 
 /// The family of backends with the fault of that index; past the last, with none.
@@ -162,6 +164,7 @@ caught! {
     a_late_end_of_a_masked_wait_is_caught 32
     a_wake_that_deregister_swallows_is_caught 33
     an_end_that_a_modify_hides_is_caught 34
+    a_spin_for_a_closed_fd_is_caught 35
 }
 
 fn fails<B: Backend>(property: &str) -> bool {

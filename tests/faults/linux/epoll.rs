@@ -232,6 +232,20 @@ fn where_epoll_pwait2_is_not_to_be_had_a_fine_time_is_rounded_up() {
 }
 
 #[test]
+fn a_fine_time_alone_is_for_epoll_pwait2() {
+    let Some(_alone) = in_turn() else { return };
+    let (reader, _writer) = empty_pipe();
+    let mut epoll = Epoll::new().unwrap();
+    epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+    let mut wait = |us| {
+        let mut events = Events::with_capacity(8);
+        epoll.wait(&mut events, Duration::from_micros(us).into())
+    };
+    let refused = Err(Error::Os { call: "epoll_wait", code: EINVAL });
+    assert_eq!(failing(EPOLL_PWAIT2, EINVAL, || (wait(1000), wait(1))), (Ok(0), refused));
+}
+
+#[test]
 fn an_epoll_that_cannot_be_shared_is_as_it_was() {
     let Some(_alone) = in_turn() else { return };
     let (reader, _writer) = full_pipe();
