@@ -11,6 +11,8 @@ mod signal;
 #[path = "../differential/steps.rs"]
 #[allow(dead_code, reason = "the programs are made of bytes here")]
 mod steps;
+#[path = "../differential/words.rs"]
+mod words;
 #[path = "../differential/world.rs"]
 #[allow(dead_code, reason = "of all that it has, this needs little")]
 mod world;
