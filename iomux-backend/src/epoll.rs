@@ -16,8 +16,8 @@ use crate::waker::{Waker, WakerSource};
 use core::ffi::c_int;
 use iomux::{Interest, Readiness, SigSet, Timeout};
 use iomux_sys::epoll::{
-    EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN,
-    EPOLLONESHOT, EPOLLOUT, EPOLLWAKEUP, epoll_event,
+    EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLET, EPOLLEXCLUSIVE, EPOLLIN, EPOLLONESHOT, EPOLLOUT,
+    EPOLLWAKEUP, epoll_event,
 };
 use iomux_sys::errno::{EEXIST, EINVAL, ENOMEM, EPERM};
 use registrations::{Asked, Registrations};
@@ -206,8 +206,7 @@ fn asked(token: Token, interest: Interest, mode: Mode, flags: u32) -> Result<Ask
         return Err(unsupported("an interest without a name"));
     };
     let events = flags | events | events_of(mode);
-    let goes_with_exclusive =
-        EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET | EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP;
+    let goes_with_exclusive = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET | EPOLLIN | EPOLLOUT;
     if events & EPOLLEXCLUSIVE != 0 && events & !goes_with_exclusive != 0 {
         return Err(unsupported("Mode::Exclusive with one-shot, or for more than READABLE and WRITABLE,"));
     }

@@ -67,6 +67,9 @@ pub(super) fn a_negative_number_is_no_fd<B: Backend>() {
     // AT_FDCWD of some systems: a `BorrowedFd` in some libraries.
     let answer = mux.register(os::by_number(-100), crate::Token(1), Interest::READABLE, Mode::Level);
     assert_eq!(answer, Err(Error::NegativeFd { fd: -100 }));
+    // Whether it can be taken is the affair of who has started the program.
+    let answer = os::register_number(&mut mux, 0, 1, Interest::READABLE, Mode::Level);
+    assert_ne!(answer, Err(Error::NegativeFd { fd: 0 }));
 }
 
 pub(super) fn what_was_deregistered_can_be_registered_again<B: Backend>() {
