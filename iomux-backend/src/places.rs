@@ -135,6 +135,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn room_for_a_number_is_room_for_an_eighth_more() {
+        let mut places = Places::new();
+        for number in [801, 850, 900] {
+            places.reserve(number).unwrap();
+            assert!(places.has_room_for(number) && !places.has_room_for(number + 1));
+            assert_eq!(places.0.capacity(), 801 + 1 + 801 / 8, "{number}");
+        }
+        places.reserve(902).unwrap();
+        assert_eq!(places.0.capacity(), 902 + 1 + 902 / 8);
+    }
+
+    #[test]
     fn a_waker_has_a_place_and_is_not_the_callers() {
         let mut places = Places::new();
         places.reserve(5).unwrap();

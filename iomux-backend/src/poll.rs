@@ -376,14 +376,4 @@ fn from_iomux(error: iomux::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_call_answered_is_passed_on() {
-        let too_many = iomux::Error::TooManySlots { count: 81, limit: 64 };
-        assert_eq!(from_iomux(too_many), Error::TooManySources { count: 81, limit: 64 });
-        let failed = iomux::Error::Os { call: "ppoll", code: 12 };
-        assert_eq!(from_iomux(failed), Error::Os { call: "ppoll", code: 12 });
-    }
-}
+mod tests;

@@ -229,6 +229,18 @@ mod tests {
         [Calls::poll, |calls, fds, timeout| calls.ppoll(fds, timeout, None), Calls::wait];
 
     #[test]
+    fn whole_milliseconds_are_for_poll_and_no_other_time_is() {
+        let calls = Calls::NATIVE;
+        let ms = |time: Duration| calls.poll_ms(time.into());
+        assert_eq!(ms(Duration::from_millis(7)), Some(7));
+        assert_eq!(ms(Duration::from_millis(2500)), Some(2500));
+        assert_eq!(ms(Duration::from_micros(2_500_001)), None);
+        assert_eq!(ms(LONGEST), None);
+        assert_eq!([Timeout::Nowait, Timeout::Infinite].map(|time| calls.poll_ms(time)), [Some(0), Some(-1)]);
+        assert_eq!(calls.poll_ms(Timeout::Until(Instant::now())), None);
+    }
+
+    #[test]
     fn no_wait_is_early_without_ppoll_nor_in_pieces() {
         let (reader, _writer) = std::io::pipe().unwrap();
         let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];

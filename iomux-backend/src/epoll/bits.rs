@@ -90,6 +90,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn they_are_the_same_where_each_is() {
+        assert_eq!(ARE_THE_SAME, BITS.iter().all(|(poll, epoll)| word(*poll) == *epoll));
+    }
+
+    #[test]
     fn each_interest_is_reported_as_what_was_asked() {
         for interest in Interest::all().iter() {
             let asked = asked(interest).unwrap();

@@ -234,6 +234,17 @@ mod tests {
     use iomux_sys::epoll::{EPOLLET, EPOLLIN, EPOLLOUT};
 
     #[test]
+    fn room_for_a_number_is_room_for_an_eighth_more() {
+        let mut registrations = Registrations::new();
+        for number in [801, 850, 900] {
+            registrations.reserve(number).unwrap();
+            assert_eq!(registrations.table.capacity(), 801 + 1 + 801 / 8, "{number}");
+        }
+        registrations.reserve(902).unwrap();
+        assert_eq!(registrations.table.capacity(), 902 + 1 + 902 / 8);
+    }
+
+    #[test]
     fn a_waker_is_registered_and_not_the_callers() {
         let mut registrations = Registrations::new();
         registrations.reserve(5).unwrap();
