@@ -109,9 +109,7 @@ impl<'fd> Poll<'fd> {
 
     #[inline]
     fn has_room_for(&self, fd: RawFd) -> bool {
-        self.fds.len() < self.fds.capacity()
-            && self.tokens.len() < self.tokens.capacity()
-            && self.places.has_room_for(fd)
+        self.fds.len() < self.fds.capacity().min(self.tokens.capacity()) && self.places.has_room_for(fd)
     }
 
     #[cold]
