@@ -12,8 +12,7 @@ fn what_the_call_answered_is_passed_on() {
 
 #[test]
 fn a_list_that_is_full_grows_by_an_eighth_and_no_other_grows() {
-    let mut list = Vec::with_capacity(160);
-    list.resize(160, 0_u8);
+    let mut list = vec![0_u8; 160];
     grow(&mut list).unwrap();
     assert_eq!(list.capacity(), 160 + 160 / 8 + 16);
     grow(&mut list).unwrap();
