@@ -144,3 +144,12 @@ macro_rules! headers {
         pub const HEADERS: &[Header] = &[$($module::HEADER),+];
     };
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_size_of_a_field_is_its_types() {
+        assert_eq!(super::size_of_field(|it: (u8, u32)| it.1), 4);
+        assert_eq!(super::size_of_field(|it: (u8, [u16; 5])| it.1), 10);
+    }
+}

@@ -37,6 +37,14 @@ impl Log {
 }
 
 #[test]
+fn what_is_traced_can_do_what_it_could() {
+    let poll = Poll::new();
+    let (name, capabilities) = (poll.name(), poll.capabilities());
+    let traced = Traced::new(poll);
+    assert_eq!((traced.name(), traced.capabilities()), (name, capabilities));
+}
+
+#[test]
 fn each_call_is_told_with_what_was_asked_and_the_answer() {
     let (reader, _writer) = full_pipe();
     let fd = reader.as_raw_fd();
