@@ -48,9 +48,11 @@ enum Fault {
     SwallowsWakesWhenItDeregisters,
     HidesEndsOnceModified,
     SpinsForAClosedFd,
+    IsSilentInAChild,
+    RepeatsInNoTime,
 }
 
-const FAULTS: [(Fault, &str); 36] = [
+const FAULTS: [(Fault, &str); 38] = [
     (Fault::ReportsAfterDeregister, "nothing_is_reported_after_deregister"),
     (Fault::LosesWakes, "a_wake_before_the_wait_ends_it"),
     (Fault::EndsAMillisecondEarly, "no_wait_ends_early"),
@@ -87,6 +89,8 @@ const FAULTS: [(Fault, &str); 36] = [
     (Fault::SwallowsWakesWhenItDeregisters, "a_wake_outlasts_what_is_done_to_sources"),
     (Fault::HidesEndsOnceModified, "an_end_that_was_reported_is_reported_again_after_a_modify"),
     (Fault::SpinsForAClosedFd, "a_closed_fd_is_reported_at_most_once"),
+    (Fault::IsSilentInAChild, "it_works_in_a_child_after_fork"),
+    (Fault::RepeatsInNoTime, "what_was_deregistered_can_be_registered_again"),
 ];
 
 /// The family of backends with the fault of that index; past the last, with none.
@@ -165,6 +169,8 @@ caught! {
     a_wake_that_deregister_swallows_is_caught 33
     an_end_that_a_modify_hides_is_caught 34
     a_spin_for_a_closed_fd_is_caught 35
+    silence_in_a_child_is_caught 36
+    what_no_time_repeats_is_caught 37
 }
 
 fn fails<B: Backend>(property: &str) -> bool {
