@@ -88,18 +88,10 @@ impl Places {
 
     /// Makes room for the place of `fd`.
     pub(crate) fn reserve(&mut self, fd: RawFd) -> Result<(), Error> {
-        let number = usize::try_from(fd).map_err(|_| Error::NegativeFd { fd })?;
-        if number >= Place::INDEX as usize {
+        if usize::try_from(fd).is_ok_and(|number| number >= Place::INDEX as usize) {
             return Err(Error::OutOfMemory);
         }
-        if number >= self.0.len() {
-            let more = number + 1 - self.0.len();
-            if number >= self.0.capacity() {
-                self.0.try_reserve_exact(more + number / 8).map_err(|_| Error::OutOfMemory)?;
-            }
-            self.0.resize(number + 1, NOWHERE);
-        }
-        Ok(())
+        reach(&mut self.0, fd, NOWHERE)
     }
 
     /// Sets the place of an fd that there is room for.
@@ -130,20 +122,39 @@ pub(crate) fn index(fd: RawFd) -> usize {
     fd as usize
 }
 
+/// Makes a table by number reach `fd`, with room for an eighth more than is needed; new entries are `nobody`'s.
+#[cold]
+pub(crate) fn reach<T: Copy>(table: &mut Vec<T>, fd: RawFd, nobody: T) -> Result<(), Error> {
+    let number = usize::try_from(fd).map_err(|_| Error::NegativeFd { fd })?;
+    if number >= table.capacity() {
+        let more = number + 1 - table.len();
+        table.try_reserve_exact(more + number / 8).map_err(|_| Error::OutOfMemory)?;
+    }
+    if number >= table.len() {
+        table.resize(number + 1, nobody);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn room_for_a_number_is_room_for_an_eighth_more() {
-        let mut places = Places::new();
-        for number in [801, 850, 900] {
-            places.reserve(number).unwrap();
-            assert!(places.has_room_for(number) && !places.has_room_for(number + 1));
-            assert_eq!(places.0.capacity(), 801 + 1 + 801 / 8, "{number}");
+    fn a_table_that_reaches_an_fd_has_room_for_an_eighth_more() {
+        let mut table = Vec::new();
+        for fd in [801, 850, 900] {
+            reach(&mut table, fd, 7).unwrap();
+            assert_eq!(
+                (table.len(), table.capacity()),
+                (usize::try_from(fd).unwrap() + 1, 801 + 1 + 801 / 8)
+            );
         }
-        places.reserve(902).unwrap();
-        assert_eq!(places.0.capacity(), 902 + 1 + 902 / 8);
+        reach(&mut table, 902, 7).unwrap();
+        assert_eq!(table.capacity(), 902 + 1 + 902 / 8);
+        reach(&mut table, 5, 7).unwrap();
+        assert_eq!(table, [7; 903], "it does not shrink");
+        assert_eq!(reach(&mut table, -1, 7), Err(Error::NegativeFd { fd: -1 }));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::os::fd::BorrowedFd;
 
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Vice {
+enum Vice {
     /// Takes everything, and never reports anything.
     Deaf,
     /// Reports everything that was ever registered, and all of it.

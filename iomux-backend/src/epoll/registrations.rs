@@ -1,7 +1,7 @@
 //! What is asked of each registered fd, and what of that the kernel has not been told yet.
 
 use crate::error::Error;
-use crate::places::index;
+use crate::places::{index, reach};
 use iomux_sys::epoll::{EPOLLEXCLUSIVE, EPOLLWAKEUP};
 use std::os::fd::RawFd;
 
@@ -125,19 +125,7 @@ impl Registrations {
     /// Makes room for `fd`.
     #[inline]
     pub(super) fn reserve(&mut self, fd: RawFd) -> Result<(), Error> {
-        if index(fd) < self.table.len() { Ok(()) } else { self.grow(fd) }
-    }
-
-    /// Makes room for `fd`, an eighth more than is needed.
-    #[cold]
-    fn grow(&mut self, fd: RawFd) -> Result<(), Error> {
-        let number = usize::try_from(fd).map_err(|_| Error::NegativeFd { fd })?;
-        if number >= self.table.capacity() {
-            let more = number + 1 - self.table.len();
-            self.table.try_reserve_exact(more + number / 8).map_err(|_| Error::OutOfMemory)?;
-        }
-        self.table.resize(number + 1, Asked::NOTHING);
-        Ok(())
+        if index(fd) < self.table.len() { Ok(()) } else { reach(&mut self.table, fd, Asked::NOTHING) }
     }
 
     /// Takes down what the kernel has been told of `fd`, for which there is room; a deferred change is void.
@@ -232,17 +220,6 @@ impl Registrations {
 mod tests {
     use super::*;
     use iomux_sys::epoll::{EPOLLET, EPOLLIN, EPOLLOUT};
-
-    #[test]
-    fn room_for_a_number_is_room_for_an_eighth_more() {
-        let mut registrations = Registrations::new();
-        for number in [801, 850, 900] {
-            registrations.reserve(number).unwrap();
-            assert_eq!(registrations.table.capacity(), 801 + 1 + 801 / 8, "{number}");
-        }
-        registrations.reserve(902).unwrap();
-        assert_eq!(registrations.table.capacity(), 902 + 1 + 902 / 8);
-    }
 
     #[test]
     fn a_waker_is_registered_and_not_the_callers() {

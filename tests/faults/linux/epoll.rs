@@ -232,17 +232,6 @@ fn where_epoll_pwait2_is_not_to_be_had_a_fine_time_is_rounded_up() {
 }
 
 #[test]
-fn a_change_there_and_back_is_no_call() {
-    let Some(_alone) = in_turn() else { return };
-    let (reader, _writer) = full_pipe();
-    let mut epoll = Epoll::new().unwrap();
-    epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
-    epoll.modify(reader.as_fd(), Token(1), Interest::empty(), Mode::Level).unwrap();
-    epoll.modify(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
-    assert_eq!(failing(MODIFY, EINVAL, || found(&mut epoll)), [1]);
-}
-
-#[test]
 fn a_fine_time_alone_is_for_epoll_pwait2() {
     let Some(_alone) = in_turn() else { return };
     let (reader, _writer) = empty_pipe();

@@ -111,10 +111,8 @@ fn where_ppoll_is_denied_poll_still_works() {
     for code in [ENOSYS, EPERM] {
         let answers = failing(PPOLL, code, || {
             let fine = Duration::from_nanos(1);
-            let whole = Timeout::After(Duration::from_millis(7));
-            let [endless, short] = [Timeout::Infinite, whole].map(|time| iomux::poll(&mut fds, time));
-            [endless, short, iomux::without_ppoll::wait(&mut fds, fine)]
+            (iomux::poll(&mut fds, Timeout::Infinite), iomux::without_ppoll::wait(&mut fds, fine))
         });
-        assert_eq!(answers, [Ok(1); 3]);
+        assert_eq!(answers, (Ok(1), Ok(1)));
     }
 }
