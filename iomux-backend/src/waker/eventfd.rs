@@ -25,6 +25,7 @@ impl Notifier {
     }
 
     /// Makes it unreadable.
+    #[inline]
     pub(crate) fn drain(&self) {
         let _ = (&self.0).read(&mut [0; 8]);
     }

@@ -30,6 +30,7 @@ impl Notifier {
     }
 
     /// Makes it unreadable.
+    #[inline]
     pub(crate) fn drain(&self) {
         let _ = (&self.reader).read(&mut [0; 8]);
     }
