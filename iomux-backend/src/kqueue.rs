@@ -241,3 +241,6 @@ impl Kqueue<'_> {
 // SAFETY: an fd is in the queue from `register` to `deregister`, by its number, and given to nothing but
 // fstat(2) and kevent(2), in calls on this.
 unsafe impl<'fd> TrustedMultiplexer<'fd> for Kqueue<'fd> {}
+
+#[cfg(test)]
+mod tests;

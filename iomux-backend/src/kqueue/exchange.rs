@@ -85,15 +85,21 @@ impl Kqueue<'_> {
         };
         let mut refusal = None;
         for index in 0..count {
-            let answer = self.found[index];
-            if answer.answer().is_some() {
-                refusal = self.take_answer(answer).or(refusal);
-            } else if !self.table.is_reported_again(&answer) {
-                // A system that does not know EV_RECEIPT fills up with events, which are kept for the next wait.
-                self.take_event(answer);
-            }
+            refusal = self.take_receipt(self.found[index]).or(refusal);
         }
         refusal
+    }
+
+    /// Takes what came back for a change. Returns the error, if it is one that matters.
+    fn take_receipt(&mut self, receipt: Kevent) -> Option<c_int> {
+        if receipt.answer().is_some() {
+            return self.take_answer(receipt);
+        }
+        // A system that does not know EV_RECEIPT fills up with events, which are kept for the next wait.
+        if !self.table.is_reported_again(&receipt) {
+            self.take_event(receipt);
+        }
+        None
     }
 
     /// Takes the kernel's answer to a change. Returns the error, if it is one that matters.
@@ -212,3 +218,6 @@ fn grow(list: &mut Vec<Kevent>, len: usize) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

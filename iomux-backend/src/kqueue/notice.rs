@@ -91,3 +91,13 @@ impl Notice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_shown_by_name() {
+        assert_eq!((FileChanges::DELETE | FileChanges::LINK).to_string(), "DELETE | LINK");
+    }
+}

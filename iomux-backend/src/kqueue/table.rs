@@ -174,4 +174,32 @@ mod tests {
         assert!(!table.has_changes());
         assert!(table.changed.capacity() < 16, "{}", table.changed.capacity());
     }
+
+    #[test]
+    fn there_is_room_for_all_that_may_come_and_for_an_eighth_more_than_is_needed() {
+        let mut table = Table::new();
+        for fd in 80..90 {
+            let registration = Registration::new(Token(0), Interest::empty(), Mode::Level, Kind::Other, 7);
+            table.insert(fd, registration).unwrap();
+            assert!(table.changed.capacity() >= table.len && table.ready.capacity() >= table.len);
+        }
+        assert_eq!((table.len, table.places.len(), table.places.capacity()), (10, 90, 81 + 81 / 8));
+        let mut changes = Vec::new();
+        for fd in 80..90 {
+            table.modify(fd, |registration| registration.modify(Token(1), Interest::READABLE, Mode::Level));
+        }
+        table.settle(&mut changes).unwrap();
+        assert_eq!(changes.capacity(), 60 + 60 / 8, "three filters of ten, taken and added again");
+        assert!(matches!(table.insert(-1, table.places[80].unwrap()), Err(Error::NegativeFd { fd: -1 })));
+    }
+
+    #[test]
+    fn room_is_made_beyond_what_is_there_and_only_when_it_is_full() {
+        let mut list = Vec::with_capacity(8);
+        list.extend([0_u8; 6]);
+        reserve(&mut list, 8).unwrap();
+        assert_eq!(list.capacity(), 8);
+        reserve(&mut list, 16).unwrap();
+        assert_eq!(list.capacity(), 6 + (16 - 6) + 16 / 8);
+    }
 }

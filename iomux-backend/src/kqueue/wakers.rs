@@ -140,6 +140,7 @@ mod tests {
     use crate::conformance::{Backend, PROPERTIES, run};
     use crate::event::Events;
     use crate::multiplexer::Multiplexer;
+    use iomux_sys::kqueue::EVFILT_READ;
     use std::thread;
     use std::time::Duration;
 
@@ -195,5 +196,43 @@ mod tests {
     #[test]
     fn a_waker_may_be_an_fd() {
         all_about_wakes::<ByFd>();
+    }
+
+    #[test]
+    fn a_wake_is_heard_of_once_in_a_wait_and_each_has_room() {
+        let mut kqueue = ByFilter::create().unwrap();
+        for token in 0..5 {
+            let _waker = kqueue.waker(Token(token)).unwrap();
+            let Wakers { all, woken } = &kqueue.wakers;
+            assert!(woken.capacity() >= all.len());
+        }
+        let ident = kqueue.wakers.all[3].ident.unwrap();
+        let woken = Kevent::change(ident, EVFILT_USER, 0, 0, 0, ident);
+        assert_eq!([(); 2].map(|()| kqueue.wakers.take(&woken)), [Some(true), Some(false)]);
+        let strangers = [(EVFILT_USER, ident + 9), (EVFILT_READ, ident)];
+        for (filter, ident) in strangers {
+            let stranger = Kevent::change(ident, filter, 0, 0, 0, ident);
+            assert_eq!(kqueue.wakers.take(&stranger), None, "{filter}");
+        }
+        assert!(kqueue.wakers.take_woken(8).eq([Token(3)]));
+    }
+
+    #[test]
+    fn a_filter_that_is_not_there_can_not_be_triggered() {
+        let kqueue = ByFilter::create().unwrap();
+        assert!(!Trigger { queue: Arc::clone(&kqueue.queue), ident: 77 }.pull());
+    }
+
+    #[test]
+    fn the_fd_of_a_waker_is_not_the_callers() {
+        let mut kqueue = ByFd::create().unwrap();
+        let _waker = kqueue.waker(Token(7)).unwrap();
+        let WakerOf { source, .. } = kqueue.wakers.all.pop().unwrap();
+        let fd = source.as_fd().as_raw_fd();
+        assert_eq!(kqueue.deregister(source.as_fd()), Err(Error::NotRegistered { fd }));
+        assert_eq!(
+            kqueue.modify(source.as_fd(), Token(8), Interest::READABLE, Mode::Level),
+            Err(Error::NotRegistered { fd })
+        );
     }
 }

@@ -314,18 +314,4 @@ impl<'fd> Kqueue<'fd> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_rounded_up_and_never_nothing_nor_too_much() {
-        let (ns, ms) = (1_000_000_000, 1_000);
-        assert_eq!(to_units(Duration::ZERO, ms), Some(1));
-        assert_eq!(to_units(Duration::from_nanos(1_000_000), ms), Some(1));
-        assert_eq!(to_units(Duration::from_nanos(1_000_001), ms), Some(2));
-        assert_eq!(to_units(Duration::from_nanos(1_000_001), ns), Some(1_000_001));
-        assert_eq!(to_units(Duration::MAX, ns), None);
-        assert!(to_units(LONGEST_TIMER, TIMER.1).is_some());
-        assert_eq!(to_units(LONGEST_TIMER + Duration::from_nanos(1), TIMER.1), None);
-    }
-}
+mod tests;

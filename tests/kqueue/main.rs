@@ -8,20 +8,20 @@
     iomux_libkqueue,
 ))]
 
-#[path = "it/support.rs"]
+#[path = "../it/support.rs"]
 #[allow(dead_code, reason = "of all that it has, this needs little")]
 mod support;
+mod watched;
 
 use iomux_backend::conformance::Backend;
 use iomux_backend::{
-    Error, Events, FileChanges, Interest, Kqueue, Mode, Multiplexer, Poll, Reactor, Readiness, Signal,
-    Timeout, Token, Watched,
+    Error, Events, Interest, Kqueue, Mode, Multiplexer, Poll, Reactor, Readiness, Timeout, Token,
 };
 use std::fs::File;
 use std::io::{Read, Write, pipe};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::skip;
 
 const BOTH: Interest = Interest::READABLE.union(Interest::WRITABLE);
@@ -246,92 +246,6 @@ fn a_reactor_runs_on_it() {
     reactor.wait(Timeout::Infinite).unwrap();
     assert!(reactor.next_ready().is_some());
     assert!(reactor.remove(key).is_some());
-}
-
-#[test]
-fn a_timer_is_not_early_and_counts_when_it_is_looked_at_late() {
-    const TIME: Duration = Duration::from_millis(3);
-    let mut kqueue = Kqueue::new().unwrap();
-    let mut events = Events::with_capacity(8);
-    let begin = Instant::now();
-    kqueue.watch_timer(1, Token(7), TIME, false).unwrap();
-    assert_eq!(kqueue.watch_timer(1, Token(8), TIME, false), Err(Error::AlreadyWatched));
-    assert_eq!(kqueue.wait(&mut events, Timeout::Infinite), Ok(1));
-    assert!(begin.elapsed() >= TIME, "{:?}", begin.elapsed());
-    assert_eq!(events.get(0).unwrap().token(), Token(7));
-    assert_eq!(kqueue.unwatch(Watched::Timer(1)), Err(Error::NotWatched), "it was once");
-    assert_eq!(kqueue.wait(&mut events, Timeout::Infinite), Err(Error::NothingToWaitFor));
-
-    // Of any period a tick or two may be more, and a tick is 10 ms where it is longest.
-    kqueue.watch_timer(2, Token(9), Duration::from_millis(20), true).unwrap();
-    iomux::wait(&mut [], Duration::from_millis(200)).unwrap();
-    assert_eq!(kqueue.wait(&mut events, Timeout::Infinite), Ok(1));
-    assert!(kqueue.notices()[0].count() > 1, "{:?}", kqueue.notices());
-    assert_eq!(kqueue.unwatch(Watched::Timer(2)), Ok(()));
-    assert_eq!(kqueue.wait(&mut events, Duration::from_millis(50).into()), Ok(0));
-    assert!(kqueue.notices().is_empty());
-}
-
-#[test]
-fn a_signal_is_counted_though_it_is_ignored() {
-    if cfg!(iomux_libkqueue) {
-        let name = "a_signal_is_counted_though_it_is_ignored";
-        return skip(name, "libkqueue is a handler itself, so nothing is ignored");
-    }
-    // SAFETY: installs no handler.
-    unsafe { libc::signal(libc::SIGUSR2, libc::SIG_IGN) };
-    let mut kqueue = Kqueue::new().unwrap();
-    kqueue.watch_signal(Signal::USR2, Token(7)).unwrap();
-    let process = libc::pid_t::try_from(std::process::id()).unwrap();
-    // SAFETY: takes numbers, and the signal is ignored. To the process: of a thread's Apple says nothing.
-    assert_eq!(unsafe { libc::kill(process, Signal::USR2.as_raw()) }, 0);
-    let mut events = Events::with_capacity(8);
-    assert_eq!(kqueue.wait(&mut events, Duration::from_secs(10).into()), Ok(1));
-    assert_eq!(kqueue.notices()[0].watched(), Watched::Signal(Signal::USR2));
-    assert_eq!(kqueue.notices()[0].count(), 1);
-}
-
-#[test]
-fn a_file_that_is_written_and_unlinked_says_so() {
-    let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
-    let file = File::open(&path).unwrap();
-    let mut kqueue = Kqueue::new().unwrap();
-    let changes = FileChanges::WRITE | FileChanges::EXTEND | FileChanges::DELETE;
-    kqueue.watch_file(file.as_fd(), Token(7), changes).unwrap();
-    assert_eq!(now(&mut kqueue, 8), []);
-    std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"!").unwrap();
-    let mut events = Events::with_capacity(8);
-    assert_eq!(kqueue.wait(&mut events, Timeout::Infinite), Ok(1));
-    let seen = kqueue.notices()[0].changes();
-    assert!(seen.intersects(FileChanges::WRITE | FileChanges::EXTEND), "{seen:?}");
-    path.close().unwrap();
-    assert_eq!(kqueue.wait(&mut events, Timeout::After(Duration::from_secs(10))), Ok(1));
-    assert_eq!(kqueue.unwatch(Watched::File(file.as_raw_fd())), Ok(()));
-}
-
-#[test]
-fn a_process_that_is_not_there_can_not_be_watched() {
-    let mut child = std::process::Command::new("true").spawn().unwrap();
-    child.wait().unwrap();
-    let answer = Kqueue::new().unwrap().watch_exit(child.id(), Token(7));
-    assert!(matches!(answer, Err(Error::Os { call: "kevent", .. })), "{answer:?}");
-}
-
-#[test]
-fn triggers_wakers_and_timers_of_one_number_are_told_apart() {
-    let mut kqueue = Kqueue::new().unwrap();
-    let waker = kqueue.waker(Token(1)).unwrap();
-    for id in 0..4 {
-        kqueue.watch_user(id, Token(10 + id)).unwrap();
-        kqueue.watch_timer(id, Token(20 + id), Duration::from_secs(1000), false).unwrap();
-    }
-    waker.wake();
-    assert_eq!(now(&mut kqueue, 8), [(1, Readiness::READABLE)]);
-    kqueue.trigger(2).unwrap();
-    kqueue.trigger(3).unwrap();
-    kqueue.unwatch(Watched::User(3)).unwrap();
-    assert_eq!(kqueue.trigger(3), Err(Error::NotWatched));
-    assert_eq!(now(&mut kqueue, 8), [(12, Readiness::READABLE)]);
 }
 
 /// A small source of numbers that look random; the seed is printed when a test fails.

@@ -1,0 +1,200 @@
+//! What is made of the kernel's answers: each is made by hand here, since no one system gives them all.
+
+use super::*;
+use crate::multiplexer::Multiplexer;
+use iomux::Timeout;
+use iomux_sys::kqueue::{
+    EV_CLEAR, EV_EOF, EV_ERROR, EVFILT_READ, EVFILT_USER, EVFILT_WRITE, filter_t, flags_t,
+};
+use std::io::{PipeReader, PipeWriter, pipe};
+use std::os::fd::AsRawFd;
+
+const READ: Interest = Interest::READABLE;
+const BOTH: Interest = READ.union(Interest::WRITABLE);
+
+/// A queue, and a fd that it has in its table as if the kernel had taken it, in generation 1.
+struct Registered {
+    kqueue: Kqueue<'static>,
+    fd: RawFd,
+    ends: (PipeReader, PipeWriter),
+}
+
+impl Registered {
+    fn reader(interest: Interest, mode: Mode) -> Self {
+        Self::new(interest, mode, |(reader, _)| reader.as_raw_fd())
+    }
+
+    fn writer(interest: Interest, mode: Mode) -> Self {
+        Self::new(interest, mode, |(_, writer)| writer.as_raw_fd())
+    }
+
+    fn new(interest: Interest, mode: Mode, end: fn(&(PipeReader, PipeWriter)) -> RawFd) -> Self {
+        let ends = pipe().unwrap();
+        let (mut kqueue, fd) = (Kqueue::new().unwrap(), end(&ends));
+        let generation = kqueue.next_generation();
+        let mut registration = Registration::new(Token(7), interest, mode, Kind::Other, generation);
+        registration.settle(fd, drop);
+        kqueue.table.insert(fd, registration).unwrap();
+        Self { kqueue, fd, ends }
+    }
+
+    fn answer(&self, filter: filter_t, code: c_int) -> Kevent {
+        self.answer_to(filter, code, 1)
+    }
+
+    fn answer_to(&self, filter: filter_t, code: c_int, generation: usize) -> Kevent {
+        let code = i16::try_from(code).unwrap();
+        Kevent::change(self.ident(), filter, EV_ERROR, 0, code.into(), generation)
+    }
+
+    fn event(&self, filter: filter_t, flags: flags_t) -> Kevent {
+        Kevent::change(self.ident(), filter, flags, 0, 0, 1)
+    }
+
+    /// What comes of the last filter of the program's own.
+    fn user_event(&self) -> Kevent {
+        let ident = self.kqueue.generation;
+        Kevent::change(ident, EVFILT_USER, 0, 0, 0, ident)
+    }
+
+    fn ident(&self) -> usize {
+        usize::try_from(self.fd).unwrap()
+    }
+
+    fn refused(&mut self, filter: filter_t, code: c_int) -> Option<c_int> {
+        self.kqueue.take_answer(self.answer(filter, code))
+    }
+
+    /// What is reported next.
+    fn reported(&mut self) -> Vec<Readiness> {
+        let mut events = Events::with_capacity(8);
+        self.kqueue.report(&mut events);
+        events.iter().map(|event| event.readiness()).collect()
+    }
+}
+
+#[test]
+fn what_the_kernel_says_of_a_fd_that_it_does_not_take_is_told_apart() {
+    for code in [EINVAL, ENODEV, ENXIO, EPERM, ENOTSUP, EOPNOTSUPP] {
+        assert_eq!(refused(5, code), Error::NotPollable { fd: 5, backend: NAME }, "{code}");
+    }
+    assert_eq!(refused(5, ENOMEM), Error::OutOfMemory);
+    assert_eq!(refused(5, EBADF), Error::Os { call: "kevent", code: EBADF });
+}
+
+#[test]
+fn what_was_taken_is_no_refusal() {
+    let mut it = Registered::reader(READ, Mode::Level);
+    assert_eq!(it.refused(EVFILT_READ, 0), None);
+    assert_eq!(it.reported(), []);
+}
+
+#[test]
+fn what_was_to_be_removed_and_is_not_there_changes_nothing() {
+    let mut it = Registered::reader(READ, Mode::Level);
+    assert_eq!(it.refused(EVFILT_READ, ENOENT), Some(ENOENT));
+    assert_eq!(it.reported(), []);
+}
+
+#[test]
+fn a_refusal_of_nobodys_is_told_and_reported_to_nobody() {
+    let mut it = Registered::reader(READ, Mode::Level);
+    let stranger = it.answer_to(EVFILT_READ, EINVAL, 2);
+    assert_eq!(it.kqueue.take_answer(stranger), Some(EINVAL));
+    assert_eq!(it.reported(), []);
+}
+
+#[test]
+fn a_refusal_is_invalid_once_though_both_filters_are_refused() {
+    let mut it = Registered::reader(BOTH, Mode::Level);
+    assert_eq!(it.refused(EVFILT_READ, EINVAL), Some(EINVAL));
+    assert_eq!(it.refused(EVFILT_WRITE, ENODEV), Some(ENODEV));
+    assert_eq!(it.reported(), [Readiness::INVALID]);
+    assert_eq!(it.reported(), []);
+}
+
+#[test]
+fn a_filter_that_the_end_does_not_need_may_be_refused() {
+    let mut it = Registered::reader(Interest::empty(), Mode::Level);
+    assert_eq!(it.refused(EVFILT_WRITE, EINVAL), None, "nobody writes to what is open for reading");
+    assert_eq!(it.reported(), []);
+    assert_eq!(it.refused(EVFILT_READ, EINVAL), Some(EINVAL));
+    assert_eq!(it.reported(), [Readiness::INVALID]);
+    let mut it = Registered::writer(Interest::empty(), Mode::Level);
+    assert_eq!(it.refused(EVFILT_READ, EINVAL), None);
+    assert_eq!(it.reported(), []);
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_is_a_hangup_and_no_error() {
+    // EBADF of a fd that is open, as NetBSD has it.
+    for code in [EPIPE, EBADF] {
+        let mut it = Registered::writer(Interest::WRITABLE, Mode::Level);
+        assert_eq!(it.refused(EVFILT_WRITE, code), None, "{code}");
+        assert_eq!(it.reported(), [Readiness::WRITABLE | Readiness::HANGUP], "{code}");
+        // It is also where the filter could be spared.
+        let mut it = Registered::reader(Interest::empty(), Mode::Level);
+        assert_eq!(it.refused(EVFILT_WRITE, code), None, "{code}");
+        assert_eq!(it.reported(), [Readiness::HANGUP], "{code}");
+    }
+}
+
+#[test]
+fn a_fd_that_is_closed_is_invalid() {
+    assert!(!is_peer_gone(-1, EBADF));
+    let it = Registered::writer(Interest::WRITABLE, Mode::Level);
+    assert!(is_peer_gone(it.fd, EBADF) && !is_peer_gone(it.fd, EINVAL));
+    drop(it.ends);
+}
+
+#[test]
+fn what_comes_in_the_place_of_a_receipt_is_kept_if_it_would_not_come_again() {
+    let mut it = Registered::reader(READ, Mode::Level);
+    assert_eq!(it.kqueue.take_receipt(it.event(EVFILT_READ, 0)), None);
+    assert_eq!(it.reported(), [], "it is still so at the next wait");
+    let mut it = Registered::reader(READ, Mode::Edge);
+    assert_eq!(it.kqueue.take_receipt(it.event(EVFILT_READ, EV_CLEAR)), None);
+    assert_eq!(it.reported(), [Readiness::READABLE]);
+    assert_eq!(it.kqueue.take_receipt(it.answer(EVFILT_READ, EINVAL)), Some(EINVAL));
+    assert_eq!(it.reported(), [Readiness::INVALID]);
+}
+
+#[test]
+fn what_is_there_already_ends_a_wait_at_once() {
+    let mut events = Events::with_capacity(8);
+    let mut it = Registered::reader(READ, Mode::Edge);
+    it.kqueue.take_receipt(it.event(EVFILT_READ, EV_CLEAR));
+    assert_eq!(it.kqueue.wait(&mut events, Timeout::Infinite), Ok(1));
+
+    it.kqueue.wakes_by_filter = true;
+    let _waker = it.kqueue.waker(Token(8)).unwrap();
+    it.kqueue.take_receipt(it.user_event());
+    assert_eq!(it.kqueue.wait(&mut events, Timeout::Infinite), Ok(1));
+
+    it.kqueue.watch_user(1, Token(9)).unwrap();
+    it.kqueue.take_receipt(it.user_event());
+    assert_eq!(it.kqueue.wait(&mut events, Timeout::Infinite), Ok(1));
+}
+
+#[test]
+fn an_event_is_new_if_it_says_what_this_wait_has_not_heard() {
+    let mut it = Registered::reader(BOTH, Mode::Level);
+    assert!(it.kqueue.take_event(it.event(EVFILT_READ, 0)));
+    assert!(!it.kqueue.take_event(it.event(EVFILT_READ, 0)));
+    assert!(it.kqueue.take_event(it.event(EVFILT_WRITE, 0)));
+    assert!(it.kqueue.take_event(it.event(EVFILT_READ, EV_EOF)), "an end is more");
+    let all = Readiness::READABLE | Readiness::WRITABLE | Readiness::HANGUP;
+    assert_eq!(it.reported(), [all], "in one event");
+    let stranger = Kevent::change(it.ident(), EVFILT_READ, 0, 0, 0, 2);
+    assert!(!it.kqueue.take_event(stranger));
+    assert_eq!(it.reported(), []);
+}
+
+#[test]
+fn the_list_of_answers_grows_to_what_is_asked_and_never_shrinks() {
+    let mut list = Vec::new();
+    for (asked, len) in [(3, 3), (2, 3), (3, 3), (5, 5)] {
+        grow(&mut list, asked).unwrap();
+        assert_eq!((list.len(), list.capacity()), (len, len));
+    }
+}

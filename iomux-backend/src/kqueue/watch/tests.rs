@@ -1,0 +1,87 @@
+//! What events make of what is watched: without a kernel.
+
+use super::*;
+
+fn event(filter: filter_t, ident: usize, fflags: u32, data: data_t, generation: usize) -> Kevent {
+    Kevent::change(ident, filter, 0, fflags, data, generation)
+}
+
+/// A timer, of generation 1, and a file, of generation 2, which is watched once.
+fn watches() -> Watches {
+    let watch = |watched, generation, is_once| Watch { watched, token: Token(7), generation, is_once };
+    let (timer, file) = (Watched::Timer(3), Watched::File(5));
+    Watches { all: vec![watch(timer, 1, false), watch(file, 2, true)], notices: Vec::new(), reported: 0 }
+}
+
+#[test]
+fn what_one_wait_hears_of_it_is_one_notice() {
+    let mut watches = watches();
+    assert!(watches.take(&event(EVFILT_TIMER, 3, 0, 2, 1)));
+    assert!(!watches.take(&event(EVFILT_TIMER, 3, 0, 3, 1)), "heard of already");
+    assert_eq!(watches.take_notices(8)[0].count(), 5);
+    assert_eq!(watches.take_notices(8)[0].token(), Token(7));
+    watches.begin();
+    assert_eq!(watches.len(), 0, "it was reported");
+}
+
+#[test]
+fn what_was_once_is_watched_no_longer() {
+    let mut watches = watches();
+    let (renamed, deleted) = (FileChanges::RENAME, FileChanges::DELETE);
+    assert!(watches.take(&event(EVFILT_VNODE, 5, renamed.bits(), 0, 2)));
+    assert!(!watches.take(&event(EVFILT_VNODE, 5, deleted.bits(), 0, 2)));
+    assert_eq!(watches.position(Watched::File(5)), None);
+    let notice = watches.take_notices(8)[0];
+    assert_eq!((notice.changes(), notice.count()), (renamed, 1));
+}
+
+#[test]
+fn changes_that_one_wait_hears_of_are_one_set() {
+    let mut watches = watches();
+    watches.all[1].is_once = false;
+    let (renamed, deleted) = (FileChanges::RENAME, FileChanges::DELETE);
+    for changes in [renamed, deleted] {
+        watches.take(&event(EVFILT_VNODE, 5, changes.bits(), 0, 2));
+    }
+    assert_eq!(watches.take_notices(8)[0].changes(), renamed | deleted);
+}
+
+#[test]
+fn what_is_not_watched_is_no_notice() {
+    let mut watches = watches();
+    let strangers = [(EVFILT_TIMER, 3, 9), (EVFILT_TIMER, 4, 1), (EVFILT_VNODE, 3, 1)];
+    for (filter, ident, generation) in strangers {
+        assert!(!watches.take(&event(filter, ident, !0, 1, generation)), "{filter} {ident} {generation}");
+    }
+    assert_eq!(watches.len(), 0);
+}
+
+#[test]
+fn only_a_file_has_changes_and_only_what_repeats_is_counted() {
+    let notice = |watched| Notice { token: Token(7), watched, data: 9, fflags: !0 };
+    assert_eq!(notice(Watched::Timer(1)).changes(), FileChanges::empty());
+    assert_eq!(notice(Watched::File(1)).count(), 1);
+    assert_eq!(notice(Watched::Signal(Signal::USR1)).count(), 9);
+    assert_eq!(Notice { data: -1, ..notice(Watched::Timer(1)) }.count(), 1);
+}
+
+#[test]
+fn there_is_room_for_a_notice_of_each() {
+    let mut kqueue = Kqueue::new().unwrap();
+    for id in 0..20 {
+        kqueue.watch_timer(id, Token(7), Duration::from_secs(1000), false).unwrap();
+        assert!(kqueue.watches.notices.capacity() >= kqueue.watches.all.len());
+    }
+}
+
+#[test]
+fn a_time_is_rounded_up_and_never_nothing_nor_too_much() {
+    let (ns, ms) = (1_000_000_000, 1_000);
+    assert_eq!(to_units(Duration::ZERO, ms), Some(1));
+    assert_eq!(to_units(Duration::from_nanos(1_000_000), ms), Some(1));
+    assert_eq!(to_units(Duration::from_nanos(1_000_001), ms), Some(2));
+    assert_eq!(to_units(Duration::from_nanos(1_000_001), ns), Some(1_000_001));
+    assert_eq!(to_units(Duration::MAX, ns), None);
+    assert!(to_units(LONGEST_TIMER, TIMER.1).is_some());
+    assert_eq!(to_units(LONGEST_TIMER + Duration::from_nanos(1), TIMER.1), None);
+}
