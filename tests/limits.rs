@@ -1,7 +1,7 @@
 //! The open-files limit: a process of its own, since it lowers that of all its threads.
 
 use iomux::{Error, Interest, Readiness, Slots, Timeout, max_open_files};
-use iomux_backend::{Mode, Reactor};
+use iomux_backend::{ByNameError, Mode, NAMES, Reactor, by_name};
 use rlimit::Resource;
 use std::io::{PipeReader, Write};
 use std::os::fd::AsFd;
@@ -43,6 +43,27 @@ fn a_table_larger_than_the_limit_is_polled_up_to_its_highest_slot_and_told_when_
     slots.clear(80).unwrap();
     assert_eq!(slots.poll(Timeout::Nowait), Ok(2), "and it goes on once that is cleared");
     Resource::NOFILE.set(soft, hard).unwrap();
+}
+
+#[test]
+fn a_backend_that_has_an_fd_gives_it_back_and_without_one_says_so() {
+    let _alone = LIMIT.lock();
+    let (soft, hard) = Resource::NOFILE.get().unwrap();
+    for name in NAMES.iter().filter(|name| !name.starts_with("poll")) {
+        if cfg!(iomux_libkqueue) && *name == "kqueue" {
+            eprintln!("skipped: kqueue without an fd: libkqueue keeps its own for some time");
+            continue;
+        }
+        Resource::NOFILE.set(64, hard).unwrap();
+        for _ in 0..100 {
+            by_name(name).unwrap();
+        }
+        Resource::NOFILE.set(0, hard).unwrap();
+        let answer = by_name(name).map(drop);
+        Resource::NOFILE.set(soft, hard).unwrap();
+        let no_fd = |error: &_| matches!(error, ByNameError::Failed(iomux_backend::Error::Os { .. }));
+        assert!(answer.as_ref().is_err_and(no_fd), "{name}: {answer:?}");
+    }
 }
 
 #[test]

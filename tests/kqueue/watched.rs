@@ -89,6 +89,9 @@ fn what_is_watched_can_not_be_watched_again_until_it_is_not() {
 fn a_number_that_is_no_fd_is_no_file() {
     let answer = Kqueue::new().unwrap().watch_file(nix::fcntl::AT_FDCWD, Token(7), FileChanges::WRITE);
     assert_eq!(answer, Err(Error::NegativeFd { fd: nix::fcntl::AT_FDCWD.as_raw_fd() }));
+    let stdin = std::io::stdin();
+    let answer = Kqueue::new().unwrap().watch_file(stdin.as_fd(), Token(7), FileChanges::WRITE);
+    assert_ne!(answer, Err(Error::NegativeFd { fd: 0 }));
 }
 
 #[test]

@@ -212,6 +212,7 @@ pub(super) fn kind(fd: BorrowedFd<'_>) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
 
     #[test]
     fn a_queue_is_closed_by_exec() {
@@ -222,10 +223,23 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_what_it_was() {
+        let time = to_c(Timespec { tv_sec: 3, tv_nsec: 5 });
+        assert_eq!((time.tv_sec, time.tv_nsec), (3, 5));
+    }
+
+    #[test]
     fn what_it_is_open_for_is_told() {
         let (reader, writer) = io::pipe().unwrap();
         assert!(is_write_only(writer.as_raw_fd()) && !is_write_only(reader.as_raw_fd()));
         assert!(!is_write_only(-1));
+    }
+
+    #[test]
+    fn a_queue_is_closed_by_the_process_that_made_it() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        drop(Queue { fd: ManuallyDrop::new(writer.into()), owner: std::process::id() });
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0, "nobody is left to write");
     }
 
     #[test]

@@ -156,6 +156,7 @@ mod tests {
     use super::*;
     use crate::multiplexer::Mode;
     use iomux::Interest;
+    use iomux_sys::kqueue::EVFILT_READ;
 
     #[test]
     fn what_is_pending_is_no_more_than_what_is_registered() {
@@ -191,6 +192,60 @@ mod tests {
         table.settle(&mut changes).unwrap();
         assert_eq!(changes.capacity(), 60 + 60 / 8, "three filters of ten, taken and added again");
         assert!(matches!(table.insert(-1, table.places[80].unwrap()), Err(Error::NegativeFd { fd: -1 })));
+    }
+
+    /// A table with 7, which asks for `interest`, as the kernel has been told.
+    fn table_with_7(interest: Interest, mode: Mode) -> Table {
+        let mut table = Table::new();
+        let mut registration = Registration::new(Token(0), interest, mode, Kind::Other, 1);
+        registration.settle(7, drop);
+        table.insert(7, registration).unwrap();
+        table
+    }
+
+    /// Takes an event of 7 that it can be read, if it is armed.
+    fn take_readable(table: &mut Table) {
+        let event = Kevent::change(7, EVFILT_READ, 0, 0, 0, 1);
+        if let Some((_, registration, filter)) = table.owner(&event) {
+            let before = registration.reported().is_empty();
+            registration.take(&event, filter);
+            table.list_ready(7, before);
+        }
+    }
+
+    #[test]
+    fn what_is_ready_is_listed_once_and_if_there_is_something_to_say() {
+        let mut table = table_with_7(Interest::READABLE, Mode::Level);
+        for _ in 0..2 {
+            take_readable(&mut table);
+            assert_eq!(table.ready, [7]);
+        }
+        let mut table = table_with_7(Interest::empty(), Mode::Level);
+        take_readable(&mut table);
+        assert!(table.ready.is_empty(), "nobody asked for data");
+    }
+
+    #[test]
+    fn what_was_to_be_reported_is_forgotten_by_a_modify_and_a_remove() {
+        let mut table = table_with_7(Interest::READABLE, Mode::Level);
+        take_readable(&mut table);
+        table.modify(7, |registration| registration.modify(Token(1), Interest::READABLE, Mode::Level));
+        assert!(table.ready.is_empty());
+        take_readable(&mut table);
+        table.remove(7);
+        assert!(table.ready.is_empty());
+    }
+
+    #[test]
+    fn of_what_was_reported_the_kernel_is_told_if_something_changed_and_once() {
+        for (mode, changed) in [(Mode::Level, &[][..]), (Mode::OneShot, &[7])] {
+            let mut table = table_with_7(Interest::READABLE, mode);
+            for _ in 0..2 {
+                take_readable(&mut table);
+                let _ = table.take_ready(1).count();
+                assert_eq!(table.changed, changed, "{mode:?}");
+            }
+        }
     }
 
     #[test]

@@ -218,9 +218,12 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_is_not_there_can_not_be_triggered() {
-        let kqueue = ByFilter::create().unwrap();
-        assert!(!Trigger { queue: Arc::clone(&kqueue.queue), ident: 77 }.pull());
+    fn a_filter_can_be_triggered_if_it_is_there() {
+        let mut kqueue = ByFilter::create().unwrap();
+        let _waker = kqueue.waker(Token(7)).unwrap();
+        let ident = kqueue.wakers.all[0].ident.unwrap();
+        let is_triggered = |ident| Trigger { queue: Arc::clone(&kqueue.queue), ident }.pull();
+        assert!(is_triggered(ident) && !is_triggered(ident + 1));
     }
 
     #[test]

@@ -88,6 +88,21 @@ fn what_is_not_urgent_is_no_priority() {
 }
 
 #[test]
+fn what_is_one_shot_and_by_the_edge_is_added_as_both() {
+    let mut it = Registration::new(Token(1), READ, Mode::EdgeOneShot, Kind::Socket, 7);
+    assert_eq!(told(&mut it), [(EVFILT_READ, EV_ADD | EV_CLEAR | EV_DISPATCH)]);
+}
+
+#[test]
+fn urgent_data_is_looked_for_on_sockets_and_by_the_edge() {
+    let wants =
+        |kind, interest, filter| Registration::new(Token(1), interest, Mode::Level, kind, 7).wants(filter);
+    assert_eq!(wants(Kind::Socket, Interest::PRIORITY, Filter::Urgent), Some(Mode::Edge));
+    assert_eq!(wants(Kind::Other, Interest::PRIORITY, Filter::Urgent), None);
+    assert_eq!(wants(Kind::Socket, READ, Filter::Urgent), None);
+}
+
+#[test]
 fn asked_for_nothing_it_wakes_up_once_for_data_and_stays_awake_for_an_end() {
     let mut it = registered(NOTHING, Mode::Level);
     assert_eq!(it.take(&event(EVFILT_READ, 0, 0), Filter::Read), Readiness::empty());
