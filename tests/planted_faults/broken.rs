@@ -29,6 +29,7 @@ pub(super) struct Broken<'fd> {
     /// Of wakers that nobody waits for.
     unheard: Vec<WakerSource>,
     waker_token: Option<Token>,
+    has_lost_one: bool,
     process: u32,
 }
 
@@ -40,6 +41,7 @@ impl Broken<'_> {
             registered: Vec::new(),
             unheard: Vec::new(),
             waker_token: None,
+            has_lost_one: false,
             process: process::id(),
         }
     }
@@ -87,6 +89,12 @@ impl Broken<'_> {
             Fault::TakesAWakerForNothing => without_sources && self.waker_token.is_some(),
             _ => false,
         }
+    }
+
+    /// Whether those with the lowest tokens have every turn.
+    fn starves(&self) -> bool {
+        self.fault == Fault::StarvesWhatDoesNotFit
+            || self.fault == Fault::ForgetsTurnsOnceOneHasLeft && self.has_lost_one
     }
 
     fn masked_time(&self, timeout: Timeout) -> Timeout {
@@ -253,6 +261,7 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
             }
             _ => {}
         }
+        self.has_lost_one = true;
         self.registered.retain(|registered| registered.fd != fd.as_raw_fd());
         self.poll.deregister(fd)
     }
@@ -262,7 +271,7 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
         if self.is_refused(timeout) {
             return Err(Error::NothingToWaitFor);
         }
-        if self.fault == Fault::StarvesWhatDoesNotFit {
+        if self.starves() {
             let mut all = Events::with_capacity(1000);
             self.wait_inside(&mut all, timeout)?;
             let mut found = listed(&all);

@@ -50,9 +50,10 @@ enum Fault {
     SpinsForAClosedFd,
     IsSilentInAChild,
     RepeatsInNoTime,
+    ForgetsTurnsOnceOneHasLeft,
 }
 
-const FAULTS: [(Fault, &str); 38] = [
+const FAULTS: [(Fault, &str); 39] = [
     (Fault::ReportsAfterDeregister, "nothing_is_reported_after_deregister"),
     (Fault::LosesWakes, "a_wake_before_the_wait_ends_it"),
     (Fault::EndsAMillisecondEarly, "no_wait_ends_early"),
@@ -91,6 +92,7 @@ const FAULTS: [(Fault, &str); 38] = [
     (Fault::SpinsForAClosedFd, "a_closed_fd_is_reported_at_most_once"),
     (Fault::IsSilentInAChild, "it_works_in_a_child_after_fork"),
     (Fault::RepeatsInNoTime, "what_was_deregistered_can_be_registered_again"),
+    (Fault::ForgetsTurnsOnceOneHasLeft, "turns_survive_a_deregister_of_whichever"),
 ];
 
 /// The family of backends with the fault of that index; past the last, with none.
@@ -171,6 +173,7 @@ caught! {
     a_spin_for_a_closed_fd_is_caught 35
     silence_in_a_child_is_caught 36
     what_no_time_repeats_is_caught 37
+    turns_that_are_forgotten_are_caught 38
 }
 
 fn fails<B: Backend>(property: &str) -> bool {
