@@ -1,20 +1,51 @@
 //! The open-files limit: a process of its own, since it lowers that of all its threads.
 
+#[path = "it/support.rs"]
+#[allow(dead_code, reason = "of all that it has, this needs little")]
+mod support;
+
 use iomux::{Error, Interest, Readiness, Slots, Timeout, max_open_files};
-use iomux_backend::{ByNameError, Mode, NAMES, Reactor, by_name};
+use iomux_backend::{ByNameError, Mode, NAMES, Poll, Reactor, by_name};
 use rlimit::Resource;
+use std::fs::File;
 use std::io::{PipeReader, Write};
 use std::os::fd::AsFd;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use support::skip;
 
 /// Held by the test whose limit it is.
-static LIMIT: Mutex<()> = Mutex::new(());
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// A limit of 64 open files, for as long as this lives.
+struct Limit {
+    before: (u64, u64),
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Limit {
+    fn of_64() -> Self {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = Resource::NOFILE.get().unwrap();
+        Resource::NOFILE.set(64, before.1).unwrap();
+        Self { before, _alone }
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        let (soft, hard) = self.before;
+        Resource::NOFILE.set(soft, hard).unwrap();
+    }
+}
+
+/// Opens files until there are no more fds.
+fn all_fds() -> Vec<File> {
+    std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
+}
 
 #[test]
 fn a_table_larger_than_the_limit_is_polled_up_to_its_highest_slot_and_told_when_that_is_too_high() {
-    let _alone = LIMIT.lock();
-    let (soft, hard) = Resource::NOFILE.get().unwrap();
-    Resource::NOFILE.set(64, hard).unwrap();
+    let _limit = Limit::of_64();
     assert_eq!(max_open_files(), Some(64));
 
     let (reader, mut writer) = std::io::pipe().unwrap();
@@ -28,9 +59,7 @@ fn a_table_larger_than_the_limit_is_polled_up_to_its_highest_slot_and_told_when_
     slots.set(80, reader.as_fd(), Interest::READABLE).unwrap();
     let answer = slots.poll(Timeout::Nowait);
     if answer == Ok(3) {
-        Resource::NOFILE.set(soft, hard).unwrap();
-        eprintln!("skipped: more slots than open files: this system's poll takes them");
-        return;
+        return skip("more slots than open files", "this system's poll takes them");
     }
     let error = Error::TooManySlots { count: 81, limit: 64 };
     assert_eq!(answer, Err(error));
@@ -42,25 +71,39 @@ fn a_table_larger_than_the_limit_is_polled_up_to_its_highest_slot_and_told_when_
 
     slots.clear(80).unwrap();
     assert_eq!(slots.poll(Timeout::Nowait), Ok(2), "and it goes on once that is cleared");
-    Resource::NOFILE.set(soft, hard).unwrap();
+}
+
+/// The backends that have an fd of their own; if there are none, `test` is skipped.
+fn backends_with_an_fd(test: &str) -> Vec<&'static str> {
+    let is_lazy = |name: &str| cfg!(iomux_libkqueue) && name == "kqueue";
+    let (lazy, names): (Vec<&str>, Vec<&str>) =
+        NAMES.iter().filter(|name| !name.starts_with("poll")).partition(|name| is_lazy(name));
+    if !lazy.is_empty() {
+        skip(&format!("{test} of kqueue"), "libkqueue keeps fds of its own for some time");
+    } else if names.is_empty() {
+        skip(test, "no backend here has an fd");
+    }
+    names
 }
 
 #[test]
-fn a_backend_that_has_an_fd_gives_it_back_and_without_one_says_so() {
-    let _alone = LIMIT.lock();
-    let (soft, hard) = Resource::NOFILE.get().unwrap();
-    for name in NAMES.iter().filter(|name| !name.starts_with("poll")) {
-        if cfg!(iomux_libkqueue) && *name == "kqueue" {
-            eprintln!("skipped: kqueue without an fd: libkqueue keeps its own for some time");
-            continue;
-        }
-        Resource::NOFILE.set(64, hard).unwrap();
+fn a_backend_gives_its_fd_back() {
+    let names = backends_with_an_fd("a_backend_gives_its_fd_back");
+    let _limit = Limit::of_64();
+    for name in names {
         for _ in 0..100 {
             by_name(name).unwrap();
         }
-        Resource::NOFILE.set(0, hard).unwrap();
+    }
+}
+
+#[test]
+fn a_backend_for_which_there_is_no_fd_says_so() {
+    let names = backends_with_an_fd("a_backend_for_which_there_is_no_fd_says_so");
+    let _limit = Limit::of_64();
+    let _files = all_fds();
+    for name in names {
         let answer = by_name(name).map(drop);
-        Resource::NOFILE.set(soft, hard).unwrap();
         let no_fd = |error: &_| matches!(error, ByNameError::Failed(iomux_backend::Error::Os { .. }));
         assert!(answer.as_ref().is_err_and(no_fd), "{name}: {answer:?}");
     }
@@ -68,17 +111,17 @@ fn a_backend_that_has_an_fd_gives_it_back_and_without_one_says_so() {
 
 #[test]
 fn a_waker_for_which_there_is_no_fd_is_not_counted() {
-    let _alone = LIMIT.lock();
-    let mut reactor = Reactor::<PipeReader, ()>::new().unwrap();
+    let limit = Limit::of_64();
+    // Over poll: the wakers of some backends need none.
+    let mut reactor = Reactor::<PipeReader, (), _>::with(Poll::new(), 8);
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(b"!").unwrap();
     let key = reactor.insert(reader, (), Interest::READABLE, Mode::Level).unwrap();
-    let (soft, hard) = Resource::NOFILE.get().unwrap();
-    Resource::NOFILE.set(0, hard).unwrap();
+    let files = all_fds();
     assert!(matches!(reactor.waker(), Err(iomux_backend::Error::Os { .. })));
     assert!(matches!(reactor.handle(), Err(iomux_backend::Error::Os { .. })));
     assert_eq!((reactor.len(), reactor.keys().collect::<Vec<_>>()), (1, vec![key]));
-    Resource::NOFILE.set(soft, hard).unwrap();
+    drop((files, limit));
     let (waker_key, waker) = reactor.waker().unwrap();
     waker.wake();
     assert_eq!((reactor.wait(Timeout::Infinite), reactor.len()), (Ok(2), 1));

@@ -69,7 +69,7 @@ fn lacks<B: Backend>(property: &str, needed: Capabilities) -> bool {
 }
 
 /// Says that a property was not tried, and why.
-fn skip(property: &str, reason: &str) {
+pub(crate) fn skip(property: &str, reason: &str) {
     let line = format!("skipped: {property}: {reason}\n");
     eprint!("{line}");
     if let Some(path) = std::env::var_os("IOMUX_SKIPS") {

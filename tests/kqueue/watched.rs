@@ -72,7 +72,7 @@ fn a_file_that_is_written_and_unlinked_says_so() {
 }
 
 #[test]
-fn what_is_watched_can_not_be_watched_again_until_it_is_not() {
+fn what_is_watched_can_not_be_watched_again_until_it_is_unwatched() {
     let mut kqueue = Kqueue::new().unwrap();
     let again = Err(Error::AlreadyWatched);
     assert_eq!(kqueue.watch_signal(Signal::CONT, Token(7)), Ok(()));
@@ -81,14 +81,32 @@ fn what_is_watched_can_not_be_watched_again_until_it_is_not() {
     assert_eq!(kqueue.watch_signal(Signal::CONT, Token(8)), Ok(()));
     assert_eq!(kqueue.watch_exit(std::process::id(), Token(7)), Ok(()));
     assert_eq!(kqueue.watch_exit(std::process::id(), Token(8)), again);
+}
+
+/// Whether this kernel has EVFILT_USER; `test`, which needs it, is skipped where it has not.
+fn has_triggers(test: &str) -> bool {
+    let is_there = Kqueue::new().unwrap().watch_user(1, Token(7)).is_ok();
+    if !is_there {
+        skip(test, "this kernel has no EVFILT_USER");
+    }
+    is_there
+}
+
+#[test]
+fn a_trigger_has_one_name() {
+    if !has_triggers("a_trigger_has_one_name") {
+        return;
+    }
+    let mut kqueue = Kqueue::new().unwrap();
     assert_eq!(kqueue.watch_user(1, Token(7)), Ok(()));
-    assert_eq!(kqueue.watch_user(1, Token(8)), again);
+    assert_eq!(kqueue.watch_user(1, Token(8)), Err(Error::AlreadyWatched));
 }
 
 #[test]
 fn a_number_that_is_no_fd_is_no_file() {
     let answer = Kqueue::new().unwrap().watch_file(nix::fcntl::AT_FDCWD, Token(7), FileChanges::WRITE);
     assert_eq!(answer, Err(Error::NegativeFd { fd: nix::fcntl::AT_FDCWD.as_raw_fd() }));
+    // 0 is one, whatever file it is here.
     let stdin = std::io::stdin();
     let answer = Kqueue::new().unwrap().watch_file(stdin.as_fd(), Token(7), FileChanges::WRITE);
     assert_ne!(answer, Err(Error::NegativeFd { fd: 0 }));
@@ -104,6 +122,9 @@ fn a_process_that_is_not_there_can_not_be_watched() {
 
 #[test]
 fn triggers_wakers_and_timers_of_one_number_are_told_apart() {
+    if !has_triggers("triggers_wakers_and_timers_of_one_number_are_told_apart") {
+        return;
+    }
     let mut kqueue = Kqueue::new().unwrap();
     let waker = kqueue.waker(Token(1)).unwrap();
     for id in 0..4 {

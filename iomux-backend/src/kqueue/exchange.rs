@@ -220,4 +220,4 @@ fn grow(list: &mut Vec<Kevent>, len: usize) -> Result<(), Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

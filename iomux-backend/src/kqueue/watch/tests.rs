@@ -1,5 +1,6 @@
-//! What events make of what is watched: without a kernel.
+//! What events make of what is watched.
 
+use super::super::exchange::tests::ends_at_once;
 use super::*;
 
 fn event(filter: filter_t, ident: usize, fflags: u32, data: data_t, generation: usize) -> Kevent {
@@ -63,6 +64,14 @@ fn only_a_file_has_changes_and_only_what_repeats_is_counted() {
     assert_eq!(notice(Watched::File(1)).count(), 1);
     assert_eq!(notice(Watched::Signal(Signal::USR1)).count(), 9);
     assert_eq!(Notice { data: -1, ..notice(Watched::Timer(1)) }.count(), 1);
+}
+
+#[test]
+fn what_came_in_the_place_of_a_receipt_ends_a_wait_at_once() {
+    let mut kqueue = Kqueue::new().unwrap();
+    kqueue.watch_timer(3, Token(7), Duration::from_secs(1000), false).unwrap();
+    let is_new = kqueue.watches.take(&event(EVFILT_TIMER, 3, 0, 1, kqueue.generation));
+    assert!(is_new && ends_at_once(&mut kqueue));
 }
 
 #[test]
