@@ -18,6 +18,8 @@ struct Registered {
     is_modified: bool,
 }
 
+const BOTH: Readiness = Readiness::READABLE.union(Readiness::WRITABLE);
+
 /// How late a wait ends that is late.
 const LATE: Duration = Duration::from_millis(300);
 
@@ -65,6 +67,7 @@ impl Broken<'_> {
                 Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).into()
             }
             (Fault::EndsAnEndlessWaitAtOnce, Timeout::Infinite) => Timeout::Nowait,
+            (Fault::ForgetsUntil, Timeout::Until(_)) => Timeout::Nowait,
             (Fault::IsLate, Timeout::Until(end)) => (end + LATE).into(),
             _ => timeout,
         }
@@ -156,7 +159,16 @@ impl Broken<'_> {
             let is_modified = registered.is_some_and(|it| it.is_modified);
             match self.fault {
                 Fault::ReportsTwice => report(token, readiness),
-                Fault::HidesHangups if registered.is_some_and(|it| it.interest.is_empty()) => continue,
+                Fault::ReportsDirectionsApart if readiness.contains(BOTH) => {
+                    report(token, readiness - Readiness::WRITABLE);
+                    report(token, readiness - Readiness::READABLE);
+                    continue;
+                }
+                Fault::HidesHangups | Fault::WakesUpForWhatNobodyAsks
+                    if registered.is_some_and(|it| it.interest.is_empty()) =>
+                {
+                    continue;
+                }
                 Fault::HidesEndsOnceModified if is_modified && readiness.is_closed() => continue,
                 Fault::SpinsForAClosedFd if is_modified && readiness.is_invalid() => continue,
                 Fault::TakesASourceForItsWaker if self.waker_token == Some(token) && registered.is_some() => {
@@ -227,8 +239,12 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
+        if self.fault == Fault::RefusesWhatItSaysIsThere && interest.contains(Interest::READ_CLOSED) {
+            return Err(Error::Unsupported { what: "an interest", backend: "broken" });
+        }
         let asked = if self.fault == Fault::NeverDisarms { Mode::Level } else { mode };
-        let answer = self.poll.register(fd, token, interest, asked).map_err(named);
+        let heard = if self.fault == Fault::WakesUpForWhatNobodyAsks { Interest::READABLE } else { interest };
+        let answer = self.poll.register(fd, token, heard, asked).map_err(named);
         if answer.is_ok() {
             self.remember(fd.as_raw_fd(), token, interest, mode);
         } else if self.fault == Fault::RegistersDespiteAnError {
@@ -288,6 +304,11 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
             replace(events, &earlier);
         } else if self.fault == Fault::IsSilentInAChild && process::id() != self.process {
             events.clear();
+        } else if self.fault == Fault::ReportsAnotherThingInAChild && process::id() != self.process {
+            replace(
+                events,
+                &found.iter().map(|(token, _)| (*token, Readiness::WRITABLE)).collect::<Vec<_>>(),
+            );
         } else if self.fault != Fault::None {
             self.distort(&found, &earlier, events);
             self.meddle(&found);

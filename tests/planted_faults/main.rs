@@ -51,9 +51,14 @@ enum Fault {
     IsSilentInAChild,
     RepeatsInNoTime,
     ForgetsTurnsOnceOneHasLeft,
+    ReportsDirectionsApart,
+    ReportsAnotherThingInAChild,
+    RefusesWhatItSaysIsThere,
+    ForgetsUntil,
+    WakesUpForWhatNobodyAsks,
 }
 
-const FAULTS: [(Fault, &str); 39] = [
+const FAULTS: [(Fault, &str); 45] = [
     (Fault::ReportsAfterDeregister, "nothing_is_reported_after_deregister"),
     (Fault::LosesWakes, "a_wake_before_the_wait_ends_it"),
     (Fault::EndsAMillisecondEarly, "no_wait_ends_early"),
@@ -93,6 +98,12 @@ const FAULTS: [(Fault, &str); 39] = [
     (Fault::IsSilentInAChild, "it_works_in_a_child_after_fork"),
     (Fault::RepeatsInNoTime, "what_was_deregistered_can_be_registered_again"),
     (Fault::ForgetsTurnsOnceOneHasLeft, "turns_survive_a_deregister_of_whichever"),
+    (Fault::StarvesWhatDoesNotFit, "what_did_not_fit_comes_first"),
+    (Fault::ReportsDirectionsApart, "at_most_one_event_a_registration_and_wait"),
+    (Fault::ReportsAnotherThingInAChild, "it_works_in_a_child_after_fork"),
+    (Fault::RefusesWhatItSaysIsThere, "what_is_there_is_never_refused"),
+    (Fault::ForgetsUntil, "a_wait_until_a_time_is_not_early"),
+    (Fault::WakesUpForWhatNobodyAsks, "what_is_not_asked_does_not_end_a_wait"),
 ];
 
 /// The family of backends with the fault of that index; past the last, with none.
@@ -174,6 +185,12 @@ caught! {
     silence_in_a_child_is_caught 36
     what_no_time_repeats_is_caught 37
     turns_that_are_forgotten_are_caught 38
+    starvation_with_more_room_is_caught 39
+    directions_reported_apart_are_caught 40
+    another_thing_in_a_child_is_caught 41
+    a_refusal_of_what_is_there_is_caught 42
+    a_wait_that_knows_no_until_is_caught 43
+    a_wait_that_ends_for_what_nobody_asks_is_caught 44
 }
 
 fn fails<B: Backend>(property: &str) -> bool {
