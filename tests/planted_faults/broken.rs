@@ -265,6 +265,8 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
         let answer = self.poll.modify(fd, token, interest, mode).map_err(named);
         if answer.is_ok() {
             self.remember(fd.as_raw_fd(), token, interest, mode);
+        } else if self.fault == Fault::ModifiesDespiteAnError {
+            let _ = self.poll.modify(fd, token, interest, Mode::Level);
         }
         answer
     }

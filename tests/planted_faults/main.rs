@@ -56,9 +56,10 @@ enum Fault {
     RefusesWhatItSaysIsThere,
     ForgetsUntil,
     WakesUpForWhatNobodyAsks,
+    ModifiesDespiteAnError,
 }
 
-const FAULTS: [(Fault, &str); 45] = [
+const FAULTS: [(Fault, &str); 46] = [
     (Fault::ReportsAfterDeregister, "nothing_is_reported_after_deregister"),
     (Fault::LosesWakes, "a_wake_before_the_wait_ends_it"),
     (Fault::EndsAMillisecondEarly, "no_wait_ends_early"),
@@ -104,6 +105,7 @@ const FAULTS: [(Fault, &str); 45] = [
     (Fault::RefusesWhatItSaysIsThere, "what_is_there_is_never_refused"),
     (Fault::ForgetsUntil, "a_wait_until_a_time_is_not_early"),
     (Fault::WakesUpForWhatNobodyAsks, "what_is_not_asked_does_not_end_a_wait"),
+    (Fault::ModifiesDespiteAnError, "a_mode_that_is_not_there_leaves_a_registration_as_it_was"),
 ];
 
 /// The family of backends with the fault of that index; past the last, with none.
@@ -191,6 +193,7 @@ caught! {
     a_refusal_of_what_is_there_is_caught 42
     a_wait_that_knows_no_until_is_caught 43
     a_wait_that_ends_for_what_nobody_asks_is_caught 44
+    a_modify_despite_an_error_is_caught 45
 }
 
 fn fails<B: Backend>(property: &str) -> bool {
