@@ -53,7 +53,7 @@ pub(super) fn what_is_there_is_never_refused<B: Backend>() {
 pub(super) fn bits_without_a_name_never_panic<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
-    let each = (0..16).map(|bit| 1_u16 << bit).chain([u16::MAX, 0x7fff, 0xfc00]);
+    let each = (0..16).map(|bit| 1_u16.rotate_left(bit)).chain([u16::MAX, 0x7fff, 0xfc00]);
     for bits in each {
         let interest = Interest::from_bits_retain(i16::from_ne_bytes(bits.to_ne_bytes()));
         // Whether it is taken is the backend's affair, and what is reported then the kernel's.
@@ -208,7 +208,7 @@ pub(super) fn a_large_number_is_as_good_as_any<B: Backend>() {
     }
     let _alone = os::numbers();
     let (reader, writer) = empty_pipe();
-    let highest = iomux::max_open_files().unwrap_or(1 << 16).min(1 << 16) - 1;
+    let highest = iomux::max_open_files().unwrap_or(usize::MAX).min(1 << 16) - 1;
     let lowest = RawFd::try_from(highest).expect("less than 2^16");
     let large = match os::dup_from(reader.as_fd(), lowest) {
         Ok(large) => large,

@@ -43,7 +43,7 @@ fn owned(fd: c_int) -> io::Result<OwnedFd> {
 
 /// pipe(2): the end to read from, the end to write to.
 pub(super) fn pipe() -> io::Result<(File, File)> {
-    let mut fds = [-1; 2];
+    let mut fds = [0; 2];
     // SAFETY: `fds` has room for two.
     check(unsafe { libc::pipe(fds.as_mut_ptr()) })?;
     Ok((owned(fds[0])?.into(), owned(fds[1])?.into()))
@@ -191,7 +191,7 @@ pub(super) fn holds_in_a_child(holds: impl FnOnce() -> bool) -> io::Result<bool>
         // SAFETY: takes a number, and runs nothing of the parent's.
         unsafe { libc::_exit(code) };
     }
-    let mut status = -1;
+    let mut status = 0;
     // SAFETY: `status` has room for one.
     check(unsafe { libc::waitpid(child, &raw mut status, 0) })?;
     Ok(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0)

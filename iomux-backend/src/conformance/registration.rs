@@ -151,7 +151,7 @@ pub(super) fn modify_changes_the_interest<B: Backend>() {
 
 pub(super) fn any_number_is_a_token<B: Backend>() {
     let pipes = [full_pipe(), full_pipe(), full_pipe()];
-    let tokens = [0, usize::MAX / 2 + 1, usize::MAX];
+    let tokens = [0, 1_usize.rotate_right(1), usize::MAX];
     let mut rig = Rig::<B>::new();
     for ((reader, _), token) in pipes.iter().zip(tokens) {
         rig.watch(reader, token, Interest::READABLE);

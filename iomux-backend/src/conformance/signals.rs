@@ -137,24 +137,22 @@ pub(super) fn no_signal_is_lost_between_a_check_and_a_masked_wait<B: Backend>() 
     std::thread::scope(|scope| {
         let _ends = Ends(&is_over);
         scope.spawn(|| {
-            for sent in 1..=ROUNDS {
+            // Each round a little later, so that every moment of check and wait is hit.
+            for (sent, pause) in (1..=ROUNDS).zip((0..512).cycle()) {
                 while round.load(Ordering::Acquire) < sent {
                     if is_over.load(Ordering::Acquire) {
                         return;
                     }
                     std::thread::yield_now();
                 }
-                // Each round a little later, so that every moment of check and wait is hit.
-                for _ in 0..sent % 512 {
-                    std::hint::spin_loop();
-                }
+                (0..pause).for_each(|_| std::hint::spin_loop());
                 waiter.signal();
             }
         });
-        for number in 1..=ROUNDS {
+        // In turns a time that any call can express, and one that takes the finest.
+        let limits = [LIMIT, LIMIT.saturating_add(Duration::from_nanos(1))];
+        for (number, limit) in (1..=ROUNDS).zip(limits.into_iter().cycle()) {
             round.store(number, Ordering::Release);
-            // In turns a time that any call can express, and one that takes the finest.
-            let limit = LIMIT + Duration::from_nanos((number % 2).into());
             assert_eq!(rig.masked(limit, &blocked.wait_mask()), Err(Error::Interrupted), "round {number}");
             assert_eq!(handler.runs(), number);
         }
