@@ -1,6 +1,6 @@
 //! What it bears: threads, signals, connections, and time. Each run of the tests does a little of it; the whole is
 //!
-//! `IOMUX_LOAD=long cargo test --release --test load -- --nocapture --test-threads 1`
+//! `cargo build --release --examples && IOMUX_LOAD=long cargo test --release --test load -- --nocapture --test-threads 1`
 //!
 //! which takes three quarters of an hour, and says what it has reached: `docs/reliability/load.txt`.
 //! A million registered fds are a benchmark, `iomux-bench scale`.
