@@ -177,7 +177,8 @@ pub(super) fn is_open(fd: RawFd) -> bool {
 pub(super) fn is_write_only(fd: RawFd) -> bool {
     // SAFETY: takes numbers, and changes nothing.
     let flags = unsafe { fcntl(fd, F_GETFL) };
-    flags != -1 && flags & O_ACCMODE == O_WRONLY
+    // An error, -1, has every bit, and so is none of the modes.
+    flags & O_ACCMODE == O_WRONLY
 }
 
 /// What kind of a file an fd is, as far as it matters here.
