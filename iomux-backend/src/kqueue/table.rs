@@ -4,6 +4,7 @@ use super::registration::{Filter, Registration};
 use super::sys::Kevent;
 use crate::error::Error;
 use crate::event::Token;
+use crate::places::{index, reach};
 use iomux::Readiness;
 use std::os::fd::RawFd;
 
@@ -33,14 +34,10 @@ impl Table {
 
     /// Registers `fd`, which is not registered. Nothing allocates on its behalf from here on.
     pub(super) fn insert(&mut self, fd: RawFd, registration: Registration) -> Result<(), Error> {
-        let number = usize::try_from(fd).map_err(|_| Error::NegativeFd { fd })?;
+        reach(&mut self.places, fd, None)?;
         reserve(&mut self.changed, self.len + 1)?;
         reserve(&mut self.ready, self.len + 1)?;
-        if number >= self.places.len() {
-            reserve(&mut self.places, number + 1)?;
-            self.places.resize(number + 1, None);
-        }
-        self.places[number] = Some(registration);
+        self.places[index(fd)] = Some(registration);
         self.len += 1;
         Ok(())
     }
@@ -184,7 +181,7 @@ mod tests {
             table.insert(fd, registration).unwrap();
             assert!(table.changed.capacity() >= table.len && table.ready.capacity() >= table.len);
         }
-        assert_eq!((table.len, table.places.len(), table.places.capacity()), (10, 90, 81 + 81 / 8));
+        assert_eq!((table.len, table.places.len(), table.places.capacity()), (10, 90, 81 + 80 / 8));
         let mut changes = Vec::new();
         for fd in 80..90 {
             table.modify(fd, |registration| registration.modify(Token(1), Interest::READABLE, Mode::Level));

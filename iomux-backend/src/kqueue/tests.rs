@@ -3,17 +3,22 @@
 use super::*;
 
 #[test]
-fn what_it_can_do_becomes_no_less() {
-    let without_priority = Capabilities::EDGE
-        | Capabilities::ONE_SHOT
-        | Capabilities::EDGE_ONE_SHOT
-        | Capabilities::WAKER
-        | Capabilities::READ_CLOSED
-        | Capabilities::HANGUP
-        | Capabilities::ANY_FD;
-    let all = Kqueue::new().unwrap().capabilities();
-    assert_eq!(all.difference(Capabilities::PRIORITY), without_priority);
-    assert_eq!(all.contains(Capabilities::PRIORITY), URGENT.is_some());
+fn it_says_that_it_can_do_what_it_takes() {
+    let can = Kqueue::new().unwrap().capabilities();
+    let modes = [
+        (Mode::Edge, Capabilities::EDGE),
+        (Mode::OneShot, Capabilities::ONE_SHOT),
+        (Mode::EdgeOneShot, Capabilities::EDGE_ONE_SHOT),
+        (Mode::Exclusive, Capabilities::EXCLUSIVE),
+    ];
+    for (mode, needed) in modes {
+        assert_eq!(can.contains(needed), check(Interest::READABLE, mode).is_ok(), "{mode:?}");
+    }
+    let interests =
+        [(Interest::PRIORITY, Capabilities::PRIORITY), (Interest::READ_CLOSED, Capabilities::READ_CLOSED)];
+    for (interest, needed) in interests {
+        assert_eq!(can.contains(needed), check(interest, Mode::Level).is_ok(), "{interest:?}");
+    }
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn a_filter_that_the_end_does_not_need_may_be_refused() {
 
 #[test]
 fn a_pipe_that_nobody_reads_is_a_hangup_and_no_error() {
-    // EBADF of a fd that is open, as NetBSD has it.
+    // EBADF of an fd that is open, as NetBSD has it.
     for code in [EPIPE, EBADF] {
         let mut it = Registered::writer(Interest::WRITABLE, Mode::Level);
         assert_eq!(it.take_refusal(EVFILT_WRITE, code), None, "{code}");
