@@ -1,16 +1,21 @@
 //! The multiplexer over epoll(7): fewer system calls than by hand, and one for each wait.
 
-pub(crate) mod bits;
+#[cfg(target_os = "linux")]
+mod busy_poll;
 mod flags;
+#[cfg(target_os = "linux")]
+mod ioctl;
 mod registrations;
 mod share;
 mod sys;
 mod wait;
 
+#[cfg(target_os = "linux")]
+pub use busy_poll::BusyPoll;
 pub use flags::EpollFlags;
 
 use crate::error::Error;
-use crate::event::{Events, Token};
+use crate::event::{Events, Token, epoll_bits};
 use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 use crate::waker::{Waker, WakerSource};
 use core::ffi::c_int;
@@ -24,7 +29,7 @@ use registrations::{Asked, Registrations};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-pub(crate) const NAME: &str = "epoll";
+const NAME: &str = "epoll";
 
 /// A multiplexer over epoll(7), on Linux and Android: for as many fds as there are, at a cost that depends
 /// on those that are ready.
@@ -116,6 +121,7 @@ impl Epoll<'_> {
     ///
     /// # Errors
     /// As [`new`](Self::new).
+    #[doc(hidden)]
     pub fn without_pwait2() -> Result<Self, Error> {
         Self::with(false)
     }
@@ -132,7 +138,7 @@ impl Epoll<'_> {
         })
     }
 
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.as_fd()
     }
 
@@ -202,7 +208,7 @@ impl<'fd> Epoll<'fd> {
 /// What is asked, or why it can't be: found without the kernel.
 #[inline]
 fn asked(token: Token, interest: Interest, mode: Mode, flags: u32) -> Result<Asked, Error> {
-    let Some(events) = bits::asked(interest) else {
+    let Some(events) = epoll_bits::asked(interest) else {
         return Err(unsupported("an interest without a name"));
     };
     let events = flags | events | events_of(mode);
@@ -279,7 +285,7 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        if let (Mode::Level, false, Some(events)) = (mode, self.is_shared, bits::asked(interest)) {
+        if let (Mode::Level, false, Some(events)) = (mode, self.is_shared, epoll_bits::asked(interest)) {
             if self.registrations.defer(fd.as_raw_fd(), token.0, events) {
                 return Ok(());
             }
