@@ -137,6 +137,23 @@ impl Error {
     }
 }
 
+/// An error of [`iomux::wait_with`] and of poll(2), in the words of this crate.
+impl From<iomux::Error> for Error {
+    #[cold]
+    fn from(error: iomux::Error) -> Self {
+        match error {
+            iomux::Error::NegativeFd { fd } => Self::NegativeFd { fd },
+            iomux::Error::Unsupported { what } => Self::Unsupported { what, backend: "poll" },
+            iomux::Error::NothingToWaitFor => Self::NothingToWaitFor,
+            iomux::Error::Interrupted => Self::Interrupted,
+            iomux::Error::OutOfMemory { .. } => Self::OutOfMemory,
+            iomux::Error::TooManySlots { count, limit } => Self::TooManySources { count, limit },
+            iomux::Error::Os { call, code } => Self::Os { call, code },
+            other => Self::Os { call: "poll", code: other.raw_os_error().unwrap_or_default() },
+        }
+    }
+}
+
 /// What to do about an answer of the kernel.
 fn advice(call: &str, code: i32) -> &'static str {
     match (call, code) {

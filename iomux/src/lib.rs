@@ -49,10 +49,11 @@
 #![deny(unsafe_code)]
 
 mod answer;
-mod calls;
 mod error;
 mod interest;
 mod limits;
+mod mask_turns;
+mod poll;
 mod pollfd;
 mod ready;
 mod signal;
@@ -64,14 +65,15 @@ mod sys;
 mod timeout;
 mod wait;
 
-pub use calls::{next_ready, poll, ppoll, wait, without_ppoll};
 pub use error::Error;
 pub use interest::{HAS_READ_CLOSED, Interest, Readiness};
 pub use limits::max_open_files;
+pub use mask_turns::MaskTurns;
+pub use poll::{HAS_PPOLL, has_ppoll, next_ready, poll, ppoll, wait, without_ppoll};
 pub use pollfd::PollFd;
 pub use ready::{Iter, Ready, ReadySlots, Slot};
 pub use signal::{MaskGuard, SigSet, Signal};
 pub use slack::{set_timer_slack, timer_slack};
 pub use slots::Slots;
-pub use timeout::{Deadline, Timeout, Timespec};
-pub use wait::{HAS_PPOLL, has_ppoll};
+pub use timeout::{Chunk, Deadline, Timeout, Timespec};
+pub use wait::{Interrupt, Outcome, WaitCall, wait_with};

@@ -1,4 +1,4 @@
-//! How long to wait, and the conversion to what the kernel takes: rounded up, saturated, in pieces.
+//! How long to wait, and what one system call takes of it: rounded up, saturated, in chunks.
 
 use std::time::{Duration, Instant};
 
@@ -48,105 +48,95 @@ impl From<Instant> for Timeout {
 }
 
 impl Timeout {
-    /// Whether whole ms can express it, so that poll(2) and epoll_wait(2), which are cheaper, will do.
-    ///
-    /// ```
-    /// use iomux::Timeout;
-    /// use std::time::Duration;
-    ///
-    /// assert!(Timeout::Infinite.is_whole_ms() && Timeout::Nowait.is_whole_ms());
-    /// assert!(Timeout::After(Duration::from_millis(5)).is_whole_ms());
-    /// assert!(!Timeout::After(Duration::from_micros(1500)).is_whole_ms());
-    /// ```
-    #[must_use]
+    /// Returns the ms of one poll(2) that waits for exactly this; ppoll(2) costs more.
     #[inline]
-    pub fn is_whole_ms(self) -> bool {
+    pub(crate) fn exact_ms(self) -> Option<i32> {
         match self {
-            Self::Infinite | Self::Nowait => true,
-            Self::After(time) => time.subsec_nanos() % 1_000_000 == 0,
-            Self::Until(_) => false,
+            Self::Nowait => Some(0),
+            Self::Infinite => Some(-1),
+            Self::After(time) if time < LONGEST && Chunk(Some(time)).is_whole_ms() => {
+                Some(Chunk(Some(time)).poll_ms())
+            }
+            _ => None,
         }
     }
 
-    /// The time from now on as poll(2) and epoll_wait(2) take it: [`Deadline::poll_ms`], for one call.
-    ///
-    /// ```
-    /// use iomux::Timeout;
-    /// use std::time::Duration;
-    ///
-    /// assert_eq!(Timeout::After(Duration::from_nanos(1)).poll_ms(), 1, "0 would be a loop at full speed");
-    /// assert_eq!(Timeout::After(Duration::from_micros(1500)).poll_ms(), 2);
-    /// assert_eq!((Timeout::Nowait.poll_ms(), Timeout::Infinite.poll_ms()), (0, -1));
-    /// ```
-    #[must_use]
-    pub fn poll_ms(self) -> i32 {
-        to_ms(self.remaining())
-    }
-
-    /// The time from now on as ppoll(2), kevent(2) and epoll_pwait2(2) take it: [`Deadline::timespec`], for
-    /// one call.
-    ///
-    /// ```
-    /// use iomux::{Timeout, Timespec};
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let exact = Timespec { tv_sec: 0, tv_nsec: 1_500_000 };
-    /// assert_eq!(Timeout::After(Duration::from_micros(1500)).timespec(), Some(exact));
-    /// let passed = Timeout::Until(Instant::now()).timespec();
-    /// assert_eq!(passed, Some(Timespec { tv_sec: 0, tv_nsec: 0 }), "never negative");
-    /// assert_eq!(Timeout::Infinite.timespec(), None, "a null pointer for the kernel");
-    /// ```
-    #[must_use]
-    pub fn timespec(self) -> Option<Timespec> {
-        to_timespec(self.remaining())
-    }
-
-    /// The time left from now on, `None` for ever. Asks the clock for [`Timeout::Until`] only.
-    pub(crate) fn remaining(self) -> Option<Duration> {
+    /// Returns what one system call can wait for, without a look at the clock.
+    pub(crate) fn one_chunk(self) -> Option<Chunk> {
         match self {
-            Self::Infinite => None,
-            Self::Nowait => Some(Duration::ZERO),
-            Self::After(duration) => Some(duration),
-            Self::Until(end) => Some(end.saturating_duration_since(Instant::now())),
+            Self::Nowait => Some(Chunk::NONE),
+            Self::Infinite => Some(Chunk::INFINITE),
+            Self::After(time) if time <= LONGEST => Some(Chunk(Some(time))),
+            _ => None,
         }
     }
 }
 
-/// The longest time that one call is asked to wait; what is longer is waited for in pieces.
+/// The longest time that one system call is given; a longer one is waited for in chunks.
 ///
-/// 32-bit Linux before 2.6.37 takes more than 1,789,569 ms for ever, Darwin refuses more than
-/// 100,000,000 s, and ms have to fit an `int`: this fits them all.
+/// 32-bit Linux before 2.6.37 takes more than 1,789,569 ms for infinite, Darwin rejects more than
+/// 100,000,000 s, and milliseconds have to fit an `int`: this fits them all.
 pub(crate) const LONGEST: Duration = Duration::from_secs(1_789);
 
-/// The ms of poll(2) and epoll_wait(2): -1 for ever, otherwise rounded up, at most [`LONGEST`].
-#[inline]
-#[allow(clippy::cast_possible_truncation, reason = "`LONGEST` is far below `i32::MAX` ms")]
-pub(crate) fn to_ms(remaining: Option<Duration>) -> i32 {
-    let Some(remaining) = remaining else {
-        return -1;
-    };
-    let piece = remaining.min(LONGEST);
-    let ms = piece.as_secs() * 1_000 + u64::from(piece.subsec_nanos().div_ceil(1_000_000));
-    ms as i32
-}
+/// The time that one system call may sleep: a [`Timeout`], or a part of it that every system accepts.
+///
+/// [`wait_with`](crate::wait_with) gives it to a [`WaitCall`](crate::WaitCall), which takes the form that its system call
+/// needs. Every form is rounded up, never down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Chunk(Option<Duration>);
 
-/// The timespec of ppoll(2), kevent(2) and epoll_pwait2(2): `None` for ever, at most [`LONGEST`].
-pub(crate) fn to_timespec(remaining: Option<Duration>) -> Option<Timespec> {
-    let piece = remaining?.min(LONGEST);
-    let tv_sec = i64::try_from(piece.as_secs()).unwrap_or(i64::MAX);
-    Some(Timespec { tv_sec, tv_nsec: piece.subsec_nanos().into() })
+impl Chunk {
+    /// The call does not sleep.
+    pub const NONE: Self = Self(Some(Duration::ZERO));
+
+    /// The call sleeps until something is ready.
+    pub const INFINITE: Self = Self(None);
+
+    /// Creates a chunk of `time`, cut to the longest that every system accepts.
+    #[inline]
+    pub(crate) fn new(time: Duration) -> Self {
+        Self(Some(time.min(LONGEST)))
+    }
+
+    /// Returns the time, or `None` if the call sleeps until something is ready.
+    #[inline]
+    #[must_use]
+    pub fn duration(self) -> Option<Duration> {
+        self.0
+    }
+
+    /// Returns the timeout of poll(2) and epoll_wait(2) in ms, rounded up; -1 is infinite.
+    #[inline]
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, reason = "`LONGEST` is far below `i32::MAX` ms")]
+    pub fn poll_ms(self) -> i32 {
+        match self.0 {
+            None => -1,
+            Some(time) => {
+                (time.as_secs() * 1_000 + u64::from(time.subsec_nanos().div_ceil(1_000_000))) as i32
+            }
+        }
+    }
+
+    /// Returns `true` if [`poll_ms`](Self::poll_ms) is exact, so that poll(2) and epoll_wait(2), the cheapest calls, express it.
+    #[inline]
+    #[must_use]
+    pub fn is_whole_ms(self) -> bool {
+        self.0.is_none_or(|time| time.subsec_nanos() % 1_000_000 == 0)
+    }
+
+    /// Returns the timeout of ppoll(2), kevent(2) and epoll_pwait2(2); `None`, a null pointer there, is infinite.
+    #[inline]
+    #[must_use]
+    pub fn timespec(self) -> Option<Timespec> {
+        let time = self.0?;
+        let tv_sec = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        Some(Timespec { tv_sec, tv_nsec: time.subsec_nanos().into() })
+    }
 }
 
 /// A time span as the kernel's 64-bit `struct __kernel_timespec` has it, on every processor.
 ///
-/// ```
-/// use iomux::{Timeout, Timespec};
-/// use std::time::Duration;
-///
-/// let time = Timeout::After(Duration::from_millis(2500)).timespec();
-/// assert_eq!(time, Some(Timespec { tv_sec: 2, tv_nsec: 500_000_000 }));
-/// assert_eq!(size_of::<Timespec>(), 16, "where C's own `timespec` may have 8");
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Timespec {
@@ -156,126 +146,62 @@ pub struct Timespec {
     pub tv_nsec: i64,
 }
 
-/// The moment at which a wait ends: taken once, asked again after each interruption.
-///
-/// It is what a backend of one's own needs to get time right: the loop holds a `Deadline`, each round
-/// gives the kernel [`poll_ms`](Self::poll_ms) or [`timespec`](Self::timespec), and "nothing ready"
-/// is the answer only once it [`is_over`](Self::is_over).
-///
-/// ```
-/// use iomux::{Deadline, Timeout};
-/// use std::time::Duration;
-///
-/// let century = Duration::from_secs(100 * 365 * 24 * 3600);
-/// let deadline = Deadline::new(Timeout::After(century));
-/// assert!(deadline.poll_ms() > 0, "a piece: neither 0, at once, nor -1, for ever");
-/// assert!(!deadline.is_over());
-/// assert_eq!(Deadline::new(Timeout::Infinite).poll_ms(), -1);
-/// assert_eq!(Deadline::new(Timeout::Nowait).poll_ms(), 0);
-/// ```
+/// The moment at which a wait ends.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Deadline(End);
+pub struct Deadline(Option<Instant>, bool);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum End {
-    Never,
-    Now,
-    At(Instant),
-}
-
+#[doc(hidden)]
+#[allow(missing_docs, reason = "until its last users are converted to `wait_with`")]
 impl Deadline {
-    /// The end of a wait that begins now. A time past what [`Instant`] can hold never comes.
-    ///
-    /// ```
-    /// use iomux::{Deadline, Timeout};
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let minute = Duration::from_secs(60);
-    /// let deadline = Deadline::new(Timeout::After(minute)); // the time runs from here on
-    /// assert!(deadline.remaining().is_some_and(|left| left <= minute));
-    /// assert!(Deadline::new(Timeout::Until(Instant::now())).is_over());
-    /// assert_eq!(Deadline::new(Timeout::After(Duration::MAX)), Deadline::new(Timeout::Infinite));
-    /// ```
     #[must_use]
     pub fn new(timeout: Timeout) -> Self {
-        Self(match timeout {
-            Timeout::Infinite => End::Never,
-            Timeout::Nowait | Timeout::After(Duration::ZERO) => End::Now,
-            Timeout::After(duration) => Instant::now().checked_add(duration).map_or(End::Never, End::At),
-            Timeout::Until(end) => End::At(end),
-        })
-    }
-
-    /// The time left, `None` for ever.
-    ///
-    /// ```
-    /// use iomux::{Deadline, Timeout};
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let begin = Instant::now();
-    /// let deadline = Deadline::new(Timeout::After(Duration::from_millis(2)));
-    /// while !deadline.is_over() {
-    ///     // What has passed is not waited for again, however often this is interrupted.
-    ///     iomux::poll(&mut [], deadline.remaining())?;
-    /// }
-    /// assert!(begin.elapsed() >= Duration::from_millis(2));
-    /// # Ok::<(), iomux::Error>(())
-    /// ```
-    #[must_use]
-    pub fn remaining(&self) -> Option<Duration> {
-        match self.0 {
-            End::Never => None,
-            End::Now => Some(Duration::ZERO),
-            End::At(end) => Some(end.saturating_duration_since(Instant::now())),
+        match timeout {
+            Timeout::Infinite => Self(None, false),
+            Timeout::Nowait | Timeout::After(Duration::ZERO) => Self(None, true),
+            Timeout::After(time) => Self(Instant::now().checked_add(time), false),
+            Timeout::Until(end) => Self(Some(end), false),
         }
     }
-
-    /// Whether the time has passed.
-    ///
-    /// ```
-    /// use iomux::{Deadline, Timeout};
-    ///
-    /// assert!(Deadline::new(Timeout::Nowait).is_over(), "from the beginning: so look first, and ask then");
-    /// assert!(!Deadline::new(Timeout::Infinite).is_over());
-    /// ```
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        if self.1 {
+            Some(Duration::ZERO)
+        } else {
+            self.0.map(|end| end.saturating_duration_since(Instant::now()))
+        }
+    }
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.remaining().is_some_and(|left| left.is_zero())
     }
-
-    /// The time left as poll(2) and epoll_wait(2) take it, in ms: -1 for ever, otherwise rounded up.
-    ///
-    /// A long time comes in pieces of half an hour: ask again until it [`is_over`](Self::is_over).
-    ///
-    /// ```
-    /// use iomux::{Deadline, Timeout};
-    /// use std::time::Duration;
-    ///
-    /// let day = Deadline::new(Timeout::After(Duration::from_secs(24 * 60 * 60)));
-    /// let piece = day.poll_ms();
-    /// assert!(piece > 0 && piece <= 30 * 60 * 1000);
-    /// assert!(!day.is_over(), "nothing ready after a piece is not yet an answer");
-    /// ```
+    fn chunk(&self) -> Chunk {
+        self.remaining().map_or(Chunk::INFINITE, Chunk::new)
+    }
     #[must_use]
     pub fn poll_ms(&self) -> i32 {
-        to_ms(self.remaining())
+        self.chunk().poll_ms()
     }
-
-    /// The time left as ppoll(2), kevent(2) and epoll_pwait2(2) take it: `None` for ever.
-    ///
-    /// A long time comes in pieces of half an hour: ask again until it [`is_over`](Self::is_over).
-    ///
-    /// ```
-    /// use iomux::{Deadline, Timeout};
-    /// use std::time::Duration;
-    ///
-    /// let day = Deadline::new(Timeout::After(Duration::from_secs(24 * 60 * 60)));
-    /// assert!(day.timespec().is_some_and(|piece| piece.tv_sec > 0 && piece.tv_sec <= 30 * 60));
-    /// assert_eq!(Deadline::new(Timeout::Infinite).timespec(), None, "a null pointer for the kernel");
-    /// ```
     #[must_use]
     pub fn timespec(&self) -> Option<Timespec> {
-        to_timespec(self.remaining())
+        self.chunk().timespec()
+    }
+}
+
+#[doc(hidden)]
+#[allow(missing_docs, reason = "until its last users are converted to `wait_with`")]
+impl Timeout {
+    #[must_use]
+    pub fn is_whole_ms(self) -> bool {
+        Deadline::new(self).chunk().is_whole_ms()
+    }
+    #[must_use]
+    pub fn poll_ms(self) -> i32 {
+        Deadline::new(self).poll_ms()
+    }
+    #[must_use]
+    pub fn timespec(self) -> Option<Timespec> {
+        Deadline::new(self).timespec()
     }
 }
 
@@ -285,6 +211,10 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
     const NS: Duration = Duration::from_nanos(1);
+
+    fn chunk(remaining: Option<Duration>) -> Chunk {
+        remaining.map_or(Chunk::INFINITE, Chunk::new)
+    }
 
     #[test]
     fn ms_are_rounded_up_never_down_and_saturate() {
@@ -313,7 +243,7 @@ mod tests {
             (Some(Duration::MAX), piece),
         ];
         for (remaining, ms) in table {
-            assert_eq!(to_ms(remaining), ms, "{remaining:?}");
+            assert_eq!(chunk(remaining).poll_ms(), ms, "{remaining:?}");
         }
     }
 
@@ -339,13 +269,29 @@ mod tests {
             (Duration::MAX, longest),
         ];
         for (remaining, (tv_sec, tv_nsec)) in table {
-            assert_eq!(to_timespec(Some(remaining)), Some(Timespec { tv_sec, tv_nsec }), "{remaining:?}");
+            assert_eq!(Chunk::new(remaining).timespec(), Some(Timespec { tv_sec, tv_nsec }), "{remaining:?}");
         }
-        assert_eq!(to_timespec(None), None, "for ever");
+        assert_eq!(Chunk::INFINITE.timespec(), None, "a null pointer: infinite");
     }
 
     #[test]
-    fn what_a_clock_cannot_hold_never_comes() {
-        assert_eq!(Deadline::new(Timeout::After(Duration::MAX)).remaining(), None);
+    fn whole_milliseconds_are_for_poll_and_no_other_time_is() {
+        let ms = |time: Duration| Timeout::After(time).exact_ms();
+        assert_eq!(ms(Duration::from_millis(7)), Some(7));
+        assert_eq!(ms(Duration::from_millis(2500)), Some(2500));
+        assert_eq!(ms(Duration::from_micros(2_500_001)), None);
+        assert_eq!(ms(LONGEST - MS), Some(1_788_999));
+        assert_eq!(ms(LONGEST), None);
+        assert_eq!([Timeout::Nowait, Timeout::Infinite].map(Timeout::exact_ms), [Some(0), Some(-1)]);
+        assert_eq!(Timeout::Until(Instant::now()).exact_ms(), None);
+    }
+
+    #[test]
+    fn one_chunk_is_at_most_the_longest() {
+        assert_eq!(Timeout::After(LONGEST).one_chunk(), Some(Chunk::new(LONGEST)));
+        assert_eq!(Timeout::After(LONGEST + NS).one_chunk(), None);
+        assert_eq!(Timeout::Until(Instant::now()).one_chunk(), None);
+        let constant = [Timeout::Nowait, Timeout::Infinite].map(Timeout::one_chunk);
+        assert_eq!(constant, [Some(Chunk::NONE), Some(Chunk::INFINITE)]);
     }
 }

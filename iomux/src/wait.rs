@@ -1,347 +1,304 @@
-//! A wait: which system call can express it, in how many pieces, and what an interruption means.
+//! One way to wait: deadline, chunks, EINTR and the last check are decided here, whatever the system call is.
 
 use crate::error::Error;
-use crate::pollfd::{PollFd, wipe};
-use crate::signal::SigSet;
-use crate::sys;
-use crate::timeout::{Deadline, LONGEST, Timeout, to_ms, to_timespec};
+use crate::timeout::{Chunk, LONGEST, Timeout};
 use core::time::Duration;
-use iomux_sys::errno::EINTR;
-use iomux_sys::poll::PPOLL;
+use std::time::Instant;
 
-/// Whether this system has ppoll(2), or a call that stands in for it (NetBSD's `pollts`).
-///
-/// Where it has none, timeouts go through poll(2), rounded up to ms, and a signal mask is
-/// [`Error::Unsupported`].
+/// One system call that may sleep, for [`wait_with`].
 ///
 /// ```
-/// use iomux::HAS_PPOLL;
+/// use iomux::{Chunk, Error, Interrupt, Outcome, Timeout, WaitCall, wait_with};
 /// use std::time::{Duration, Instant};
 ///
-/// const FINEST: Duration = if HAS_PPOLL { Duration::from_nanos(1) } else { Duration::from_millis(1) };
-/// let begin = Instant::now();
-/// assert_eq!(iomux::poll(&mut [], FINEST)?, 0);
-/// assert!(begin.elapsed() >= FINEST);
-/// # Ok::<(), iomux::Error>(())
-/// ```
-#[doc(alias = "has_ppoll")]
-pub const HAS_PPOLL: bool = PPOLL.is_some();
-
-/// [`HAS_PPOLL`] as a function: whether this system has ppoll(2).
+/// struct Park; // thread::park_timeout(3) in place of a system call
+/// impl WaitCall for Park {
+///     type Error = Error;
+///     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
+///         match chunk.duration() {
+///             None => std::thread::park(),
+///             Some(time) => std::thread::park_timeout(time),
+///         }
+///         Ok(Outcome::Ready(0)) // it may have returned early: `wait_with` looks at the clock
+///     }
+/// }
 ///
+/// let (begin, time) = (Instant::now(), Duration::from_micros(1500));
+/// assert_eq!(wait_with(&mut Park, Timeout::After(time), Interrupt::Resume, true)?, 0);
+/// assert!(begin.elapsed() >= time);
+/// # Ok::<(), Error>(())
 /// ```
-/// use iomux::{PollFd, Timeout};
+pub trait WaitCall {
+    /// Why the call failed.
+    type Error: From<Error>;
+
+    /// Makes the system call, which may sleep for `chunk` and not longer than its rounding demands.
+    ///
+    /// It may make further system calls that do not sleep.
+    ///
+    /// # Errors
+    /// Returns whatever ends the wait; EINTR is [`Outcome::Interrupted`] instead.
+    fn call(&mut self, chunk: Chunk) -> Result<Outcome, Self::Error>;
+}
+
+/// What a [`WaitCall`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// So many are ready; 0 if the chunk has passed, or nothing that counts was found.
+    Ready(usize),
+    /// A signal handler ran first (EINTR).
+    Interrupted,
+}
+
+/// What an interruption does to a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// The wait resumes, with the time that is left.
+    Resume,
+    /// The wait ends with [`Error::Interrupted`].
+    End,
+}
+
+/// Makes `call` until something is ready or the time has passed, and returns how many are ready.
 ///
-/// let mut no_fds: [PollFd; 0] = [];
-/// let mask = iomux::SigSet::full();
-/// let answer = iomux::ppoll(&mut no_fds, Timeout::Nowait, Some(&mask));
-/// assert_eq!(answer.is_ok(), iomux::has_ppoll());
-/// ```
-#[must_use]
-pub const fn has_ppoll() -> bool {
-    HAS_PPOLL
-}
-
-/// The calls that a wait may use, and the longest time that one of them is asked to wait.
-#[derive(Clone, Copy)]
-pub(crate) struct Calls {
-    has_ppoll: bool,
-    longest: Duration,
-}
-
-/// What an interruption by a signal handler does to a wait.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Interruption {
-    Ends,
-    IsPassedOver,
-}
-
-impl Calls {
-    /// What this system has.
-    pub(crate) const NATIVE: &Self = &Self { has_ppoll: HAS_PPOLL, longest: LONGEST };
-
-    /// A system without ppoll(2).
-    pub(crate) const WITHOUT_PPOLL: &Self = &Self { has_ppoll: false, longest: LONGEST };
-
-    /// The ms, if one poll(2) can wait for exactly that; ppoll(2) costs more.
-    #[inline]
-    pub(crate) fn poll_ms(&self, timeout: Timeout) -> Option<i32> {
-        match timeout {
-            Timeout::Nowait => Some(0),
-            Timeout::Infinite => Some(-1),
-            Timeout::After(time) => self.whole_ms(time),
-            Timeout::Until(_) => None,
-        }
-    }
-
-    #[inline]
-    fn whole_ms(&self, time: Duration) -> Option<i32> {
-        let ms = time.subsec_millis();
-        if time.as_secs() >= self.longest.as_secs() || ms * 1_000_000 != time.subsec_nanos() {
-            return None;
-        }
-        #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "less than `LONGEST`")]
-        Some(time.as_secs() as i32 * 1_000 + ms as i32)
-    }
-
-    /// Makes one wait: the answers are in `fds` if it is `Ok`, and none are otherwise.
-    pub(crate) fn poll(&self, fds: &mut [PollFd<'_>], timeout: Timeout) -> Result<usize, Error> {
-        self.timed(fds, timeout.remaining(), None)
-    }
-
-    /// The same with a signal mask for the time of the call.
-    pub(crate) fn ppoll(
-        &self,
-        fds: &mut [PollFd<'_>],
-        timeout: Timeout,
-        mask: Option<&SigSet>,
-    ) -> Result<usize, Error> {
-        if mask.is_some() && !self.has_ppoll {
-            wipe(fds);
-            return Err(Error::Unsupported { what: "a signal mask" });
-        }
-        self.timed(fds, timeout.remaining(), mask)
-    }
-
-    /// A wait that goes on after an interruption, until its time has passed.
-    #[inline]
-    pub(crate) fn wait(&self, fds: &mut [PollFd<'_>], timeout: Timeout) -> Result<usize, Error> {
-        let ms = match timeout {
-            Timeout::Nowait => 0,
-            Timeout::Infinite if fds.iter().any(PollFd::is_armed) => -1,
-            _ => return self.wait_with_care(fds, timeout),
-        };
-        // What a refusal or an interruption means is found out with care.
-        sys::poll(fds, ms).or_else(|_| self.wait_with_care(fds, timeout))
-    }
-
-    #[cold]
-    fn wait_with_care(&self, fds: &mut [PollFd<'_>], timeout: Timeout) -> Result<usize, Error> {
-        if timeout == Timeout::Infinite && !fds.iter().any(PollFd::is_armed) {
-            wipe(fds);
-            return Err(Error::NothingToWaitFor);
-        }
-        self.until(fds, timeout.remaining(), None, Interruption::IsPassedOver)
-    }
-
-    /// A wait that one call can express, without a look at the clock, or else in pieces.
-    fn timed(
-        &self,
-        fds: &mut [PollFd<'_>],
-        remaining: Option<Duration>,
-        mask: Option<&SigSet>,
-    ) -> Result<usize, Error> {
-        if self.is_one_piece(remaining) {
-            return self.piece(fds, remaining, mask).map_err(|(call, code)| failed(call, code, fds));
-        }
-        self.until(fds, remaining, mask, Interruption::Ends)
-    }
-
-    fn until(
-        &self,
-        fds: &mut [PollFd<'_>],
-        mut remaining: Option<Duration>,
-        mask: Option<&SigSet>,
-        interruption: Interruption,
-    ) -> Result<usize, Error> {
-        let deadline = Deadline::new(remaining.into());
-        loop {
-            match self.piece(fds, remaining, mask) {
-                // The kernel prefers EINTR to "time has passed", so signals without end would never
-                // let it say so: the end is ours to see.
-                Err((_, EINTR)) if interruption == Interruption::IsPassedOver => {
-                    if deadline.is_over() {
-                        return self.last_look(fds);
-                    }
-                }
-                Err((call, code)) => return Err(failed(call, code, fds)),
-                Ok(0) if !self.is_one_piece(remaining) => {}
-                Ok(ready) => return Ok(ready),
-            }
-            remaining = deadline.remaining();
-        }
-    }
-
-    /// What is ready once the time has passed: what a handler has just done counts.
-    fn last_look(&self, fds: &mut [PollFd<'_>]) -> Result<usize, Error> {
-        match self.piece(fds, Some(Duration::ZERO), None) {
-            Err((_, EINTR)) => {
-                wipe(fds);
-                Ok(0)
-            }
-            Err((call, code)) => Err(failed(call, code, fds)),
-            Ok(ready) => Ok(ready),
-        }
-    }
-
-    fn is_one_piece(&self, remaining: Option<Duration>) -> bool {
-        remaining.is_none_or(|left| left <= self.longest)
-    }
-
-    /// The cheapest call that can wait for what remains, or for a piece of it.
-    fn piece(
-        &self,
-        fds: &mut [PollFd<'_>],
-        remaining: Option<Duration>,
-        mask: Option<&SigSet>,
-    ) -> Result<usize, Failure> {
-        let piece = remaining.map(|left| left.min(self.longest));
-        let poll_will_do = mask.is_none() && piece.is_none_or(|time| self.whole_ms(time).is_some());
-        if self.has_ppoll && !poll_will_do {
-            let mask = mask.map(SigSet::as_c);
-            return sys::ppoll(fds, to_timespec(piece), mask).map_err(|code| ("ppoll", code));
-        }
-        sys::poll(fds, to_ms(piece)).map_err(|code| ("poll", code))
+/// It returns 0 only when the time has passed, and never before. A long time is waited for in chunks. An
+/// interrupted wait resumes with the time that is left; once no time is left, one more call that does not
+/// sleep counts what a handler has just made ready.
+///
+/// `can_end` says whether something is there that an infinite wait can report.
+///
+/// [`Timeout::Nowait`] and a zero [`Timeout::After`] read no clock, a past [`Timeout::Until`] reads it once.
+///
+/// # Errors
+/// - Returns [`Error::NothingToWaitFor`] if the timeout is infinite and `can_end` is `false`.
+/// - Returns [`Error::Interrupted`] if the call was interrupted and `interrupt` is [`Interrupt::End`].
+/// - Returns what `call` returns.
+// Always, so that a timeout that is known at compile time leaves one call and one comparison.
+#[inline(always)]
+pub fn wait_with<C: WaitCall>(
+    call: &mut C,
+    timeout: Timeout,
+    interrupt: Interrupt,
+    can_end: bool,
+) -> Result<usize, C::Error> {
+    match timeout {
+        Timeout::Nowait => match call.call(Chunk::NONE)? {
+            Outcome::Ready(ready) => Ok(ready),
+            Outcome::Interrupted => check_again(call, interrupt),
+        },
+        Timeout::Infinite if !can_end => Err(Error::NothingToWaitFor.into()),
+        Timeout::Infinite => match call.call(Chunk::INFINITE)? {
+            Outcome::Ready(ready) if ready > 0 => Ok(ready),
+            outcome => resume(call, interrupt, outcome),
+        },
+        timeout => timed(call, timeout, interrupt, LONGEST),
     }
 }
 
-/// The C name of a call that failed, and what it left in `errno`.
-type Failure = (&'static str, i32);
-
-/// What a failed call means. The kernel left old answers where they were: they are wiped.
+/// Ends a wait whose time has passed with an interruption: what a handler has just made ready counts.
 #[cold]
 #[inline(never)]
-pub(crate) fn failed(call: &'static str, code: i32, fds: &mut [PollFd<'_>]) -> Error {
-    wipe(fds);
-    Error::from_errno(call, code, fds.len())
+fn check_again<C: WaitCall>(call: &mut C, interrupt: Interrupt) -> Result<usize, C::Error> {
+    if interrupt == Interrupt::End {
+        return Err(Error::Interrupted.into());
+    }
+    match call.call(Chunk::NONE)? {
+        Outcome::Ready(ready) => Ok(ready),
+        // The kernel interrupts no call that does not sleep. Where a sandbox does, once is enough.
+        Outcome::Interrupted => Ok(0),
+    }
+}
+
+/// Goes on with an infinite wait.
+#[cold]
+#[inline(never)]
+fn resume<C: WaitCall>(call: &mut C, interrupt: Interrupt, first: Outcome) -> Result<usize, C::Error> {
+    let mut outcome = first;
+    loop {
+        match outcome {
+            Outcome::Ready(0) => {}
+            Outcome::Ready(ready) => return Ok(ready),
+            Outcome::Interrupted if interrupt == Interrupt::End => return Err(Error::Interrupted.into()),
+            Outcome::Interrupted => {}
+        }
+        outcome = call.call(Chunk::INFINITE)?;
+    }
+}
+
+/// Waits with a deadline, in chunks of at most `longest`.
+#[inline(never)]
+fn timed<C: WaitCall>(
+    call: &mut C,
+    timeout: Timeout,
+    interrupt: Interrupt,
+    longest: Duration,
+) -> Result<usize, C::Error> {
+    // A deadline past what `Instant` can hold never comes.
+    let (mut left, deadline) = match timeout {
+        Timeout::Nowait | Timeout::After(Duration::ZERO) => (Duration::ZERO, None),
+        Timeout::Infinite => (Duration::MAX, None),
+        Timeout::After(time) => (time, Instant::now().checked_add(time)),
+        Timeout::Until(end) => (end.saturating_duration_since(Instant::now()), Some(end)),
+    };
+    let mut is_checked = false;
+    while !left.is_zero() {
+        is_checked = match call.call(Chunk::new(left.min(longest)))? {
+            Outcome::Ready(0) => true,
+            Outcome::Ready(ready) => return Ok(ready),
+            Outcome::Interrupted if interrupt == Interrupt::End => return Err(Error::Interrupted.into()),
+            // The kernel prefers EINTR to "timed out", so signals without a pause would never let it say so.
+            Outcome::Interrupted => false,
+        };
+        left = deadline.map_or(left, |end| end.saturating_duration_since(Instant::now()));
+    }
+    if is_checked { Ok(0) } else { wait_with(call, Timeout::Nowait, interrupt, true) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interest::{Interest, Readiness};
+    use crate::interest::Interest;
+    use crate::poll::{HAS_PPOLL, PollCall, ppoll};
+    use crate::pollfd::PollFd;
+    use crate::signal::{SigSet, Signal};
+    use crate::sys;
     use std::io::Write;
     use std::os::fd::AsFd;
-    use std::time::Instant;
+    use std::sync::atomic::Ordering;
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// This system, one without ppoll(2), and both with pieces so small that every wait takes many.
-    const SYSTEMS: [&Calls; 4] = [
-        Calls::NATIVE,
-        Calls::WITHOUT_PPOLL,
-        &Calls { longest: MS, ..*Calls::NATIVE },
-        &Calls { has_ppoll: false, longest: MS },
-    ];
+    /// Returns the outcomes of a list, one per call, and notes the chunks that it was given.
+    struct Script {
+        outcomes: Vec<Outcome>,
+        chunks: Vec<Chunk>,
+    }
 
-    type Wait = fn(&Calls, &mut [PollFd<'_>], Timeout) -> Result<usize, Error>;
-    const WAITS: [Wait; 3] =
-        [Calls::poll, |calls, fds, timeout| calls.ppoll(fds, timeout, None), Calls::wait];
+    impl WaitCall for Script {
+        type Error = Error;
 
-    #[test]
-    fn whole_milliseconds_are_for_poll_and_no_other_time_is() {
-        let calls = Calls::NATIVE;
-        let ms = |time: Duration| calls.poll_ms(time.into());
-        assert_eq!(ms(Duration::from_millis(7)), Some(7));
-        assert_eq!(ms(Duration::from_millis(2500)), Some(2500));
-        assert_eq!(ms(Duration::from_micros(2_500_001)), None);
-        assert_eq!(ms(LONGEST), None);
-        assert_eq!([Timeout::Nowait, Timeout::Infinite].map(|time| calls.poll_ms(time)), [Some(0), Some(-1)]);
-        assert_eq!(calls.poll_ms(Timeout::Until(Instant::now())), None);
+        fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
+            self.chunks.push(chunk);
+            Ok(self.outcomes.remove(0))
+        }
+    }
+
+    /// Waits over `outcomes`, and returns the result with the number of calls that could have slept.
+    #[track_caller]
+    fn run(outcomes: &[Outcome], timeout: Timeout, interrupt: Interrupt) -> (Result<usize, Error>, usize) {
+        let mut script = Script { outcomes: outcomes.to_vec(), chunks: Vec::new() };
+        let result = wait_with(&mut script, timeout, interrupt, true);
+        assert_eq!(script.outcomes, [], "every call of the list was made");
+        (result, script.chunks.iter().filter(|chunk| **chunk != Chunk::NONE).count())
     }
 
     #[test]
-    fn no_wait_is_early_without_ppoll_nor_in_pieces() {
+    fn a_wait_without_time_calls_once_and_again_after_an_interruption() {
+        use Outcome::{Interrupted, Ready};
+        let past = Timeout::Until(Instant::now());
+        for timeout in [Timeout::Nowait, Timeout::After(Duration::ZERO), past] {
+            let resume = |outcomes: &[Outcome]| run(outcomes, timeout, Interrupt::Resume);
+            assert_eq!(resume(&[Ready(0)]), (Ok(0), 0), "{timeout:?}");
+            assert_eq!(resume(&[Ready(2)]), (Ok(2), 0), "{timeout:?}");
+            assert_eq!(resume(&[Interrupted, Ready(3)]), (Ok(3), 0), "{timeout:?}");
+            assert_eq!(resume(&[Interrupted, Interrupted]), (Ok(0), 0), "{timeout:?}");
+            let ended = run(&[Interrupted], timeout, Interrupt::End);
+            assert_eq!(ended, (Err(Error::Interrupted), 0), "{timeout:?}");
+        }
+    }
+
+    #[test]
+    fn a_wait_with_time_left_resumes_until_something_is_ready() {
+        use Outcome::{Interrupted, Ready};
+        let long = [Timeout::Infinite, Duration::MAX.into(), Duration::from_secs(600).into()];
+        for timeout in long {
+            let resumed = run(&[Interrupted, Ready(0), Interrupted, Ready(2)], timeout, Interrupt::Resume);
+            assert_eq!(resumed, (Ok(2), 4), "{timeout:?}");
+            assert_eq!(run(&[Ready(1)], timeout, Interrupt::Resume), (Ok(1), 1), "{timeout:?}");
+            let ended = run(&[Ready(0), Interrupted], timeout, Interrupt::End);
+            assert_eq!(ended, (Err(Error::Interrupted), 2), "{timeout:?}");
+            let ended = run(&[Interrupted], timeout, Interrupt::End);
+            assert_eq!(ended, (Err(Error::Interrupted), 1), "{timeout:?}");
+        }
+    }
+
+    #[test]
+    fn an_infinite_wait_that_cannot_end_makes_no_call() {
+        let mut script = Script { outcomes: Vec::new(), chunks: Vec::new() };
+        let result = wait_with(&mut script, Timeout::Infinite, Interrupt::Resume, false);
+        assert_eq!((result, script.chunks.len()), (Err(Error::NothingToWaitFor), 0));
+    }
+
+    /// poll(2) and ppoll(2) over real fds, in chunks of 1 ms.
+    fn in_small_chunks(fds: &mut [PollFd<'_>], timeout: Timeout) -> Result<usize, Error> {
+        timed(&mut PollCall::new(fds, None), timeout, Interrupt::Resume, MS)
+    }
+
+    #[test]
+    fn no_wait_in_chunks_is_early() {
         let (reader, _writer) = std::io::pipe().unwrap();
         let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
-        for (system, calls) in SYSTEMS.into_iter().enumerate() {
-            for wait in WAITS {
-                for time in [MS / 2, MS, MS + MS / 2, 7 * MS, 7 * MS + Duration::from_nanos(1)] {
-                    let begin = Instant::now();
-                    assert_eq!(wait(calls, &mut fds, time.into()), Ok(0));
-                    assert!(begin.elapsed() >= time, "system {system}: {:?} of {time:?}", begin.elapsed());
-                    let end = Instant::now() + time;
-                    assert_eq!(wait(calls, &mut fds, end.into()), Ok(0));
-                    assert!(Instant::now() >= end, "system {system}, until");
-                }
-            }
+        for time in [MS / 2, MS, MS + MS / 2, 7 * MS, 7 * MS + Duration::from_nanos(1)] {
+            let begin = Instant::now();
+            assert_eq!(in_small_chunks(&mut fds, time.into()), Ok(0));
+            assert!(begin.elapsed() >= time, "{:?} of {time:?}", begin.elapsed());
+            let end = Instant::now() + time;
+            assert_eq!(in_small_chunks(&mut fds, end.into()), Ok(0));
+            assert!(Instant::now() >= end, "until");
         }
     }
 
     #[test]
-    fn without_ppoll_a_time_is_rounded_up_to_ms() {
-        let begin = Instant::now();
-        assert_eq!(Calls::WITHOUT_PPOLL.poll(&mut [], Duration::from_nanos(1).into()), Ok(0));
-        assert!(begin.elapsed() >= MS, "{:?}", begin.elapsed());
-    }
-
-    #[test]
-    fn pieces_go_on_for_as_long_as_it_takes() {
-        let timeouts = [Timeout::Infinite, Duration::MAX.into(), Duration::from_secs(600).into()];
-        for (wait, timeout) in WAITS.into_iter().flat_map(|wait| timeouts.map(|timeout| (wait, timeout))) {
-            for calls in SYSTEMS {
-                let (reader, mut writer) = std::io::pipe().unwrap();
-                let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
-                std::thread::scope(|scope| {
-                    scope.spawn(move || {
-                        Calls::NATIVE.poll(&mut [], (5 * MS).into()).unwrap();
-                        writer.write_all(b"!").unwrap();
-                    });
-                    assert_eq!(wait(calls, &mut fds, timeout), Ok(1), "{timeout:?}");
+    fn chunks_go_on_for_as_long_as_it_takes() {
+        for timeout in [Timeout::Infinite, Duration::MAX.into(), Duration::from_secs(600).into()] {
+            let (reader, mut writer) = std::io::pipe().unwrap();
+            let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
+            std::thread::scope(|scope| {
+                scope.spawn(move || {
+                    crate::poll(&mut [], 5 * MS).unwrap();
+                    writer.write_all(b"!").unwrap();
                 });
-                assert!(fds[0].readiness().is_readable());
-            }
+                assert_eq!(in_small_chunks(&mut fds, timeout), Ok(1), "{timeout:?}");
+            });
+            assert!(fds[0].readiness().is_readable());
         }
     }
 
     #[test]
-    fn without_ppoll_a_mask_is_unsupported_and_nothing_is_reported() {
-        let (_reader, writer) = std::io::pipe().unwrap();
-        let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE).unwrap()];
-        assert_eq!(Calls::WITHOUT_PPOLL.ppoll(&mut fds, Timeout::Nowait, None), Ok(1));
-        let answer = Calls::WITHOUT_PPOLL.ppoll(&mut fds, Timeout::Nowait, Some(&SigSet::empty()));
-        assert_eq!(answer, Err(Error::Unsupported { what: "a signal mask" }));
-        assert_eq!(fds[0].readiness(), Readiness::empty(), "not the answer of the call before");
-        assert_eq!(fds[0].interest(), Interest::WRITABLE);
-    }
-
-    #[test]
-    fn signals_without_end_do_not_keep_a_wait_from_ending() {
+    fn endless_signals_do_not_keep_a_wait_from_ending() {
         if !HAS_PPOLL {
-            eprintln!("skipped: signals without end: no ppoll to let them through");
+            eprintln!("skipped: endless signals: no ppoll(2) to let them through");
             return;
         }
-        let signal = crate::Signal::USR2;
+        let signal = Signal::USR2;
         let left = sys::pending_again_and_again(signal.as_raw(), 1_000_000);
         let blocked = SigSet::from(signal).block().unwrap();
         signal_hook::low_level::raise(signal.as_raw()).unwrap();
         let mask = blocked.wait_mask();
-        let (begin, mask) = (Instant::now(), Some(&mask));
-        let answer = Calls::NATIVE.until(&mut [], Some(5 * MS), mask, Interruption::IsPassedOver);
-        let left = left.swap(0, std::sync::atomic::Ordering::SeqCst);
-        assert_eq!(answer, Ok(0));
+        let begin = Instant::now();
+        let mut call = PollCall::new(&mut [], Some(&mask));
+        let result = wait_with(&mut call, (5 * MS).into(), Interrupt::Resume, true);
+        let left = left.swap(0, Ordering::SeqCst);
+        assert_eq!(result, Ok(0));
         assert!(begin.elapsed() >= 5 * MS);
         assert!((1..1_000_000).contains(&left), "every call was interrupted, and still the wait ended");
         // The last one is still pending.
-        assert_eq!(Calls::NATIVE.ppoll(&mut [], Timeout::Nowait, mask), Err(Error::Interrupted));
+        assert_eq!(ppoll(&mut [], Timeout::Nowait, Some(&mask)), Err(Error::Interrupted));
     }
 
     #[test]
-    fn a_signal_ends_a_wait_in_pieces_too() {
+    fn a_signal_ends_an_interruptible_wait_in_chunks() {
         if !HAS_PPOLL {
-            eprintln!("skipped: a signal in a wait in pieces: no ppoll to let it through");
+            eprintln!("skipped: a signal in a wait in chunks: no ppoll(2) to let it through");
             return;
         }
-        let signal = crate::Signal::USR1;
+        let signal = Signal::USR1;
         sys::pending_again_and_again(signal.as_raw(), 0);
         let blocked = SigSet::from(signal).block().unwrap();
         signal_hook::low_level::raise(signal.as_raw()).unwrap();
-        let calls = Calls { longest: MS, ..*Calls::NATIVE };
-        let answer = calls.ppoll(&mut [], Duration::from_secs(600).into(), Some(&blocked.wait_mask()));
-        assert_eq!(answer, Err(Error::Interrupted));
-    }
-
-    #[test]
-    fn the_last_look_sees_what_is_ready() {
-        let (reader, mut writer) = std::io::pipe().unwrap();
-        let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
-        assert_eq!(Calls::NATIVE.last_look(&mut fds), Ok(0));
-        writer.write_all(b"!").unwrap();
-        assert_eq!(Calls::NATIVE.last_look(&mut fds), Ok(1));
-    }
-
-    #[test]
-    fn has_ppoll_is_a_function_too() {
-        assert_eq!(has_ppoll(), HAS_PPOLL);
+        let mask = blocked.wait_mask();
+        let mut call = PollCall::new(&mut [], Some(&mask));
+        let result = timed(&mut call, Duration::from_secs(600).into(), Interrupt::End, MS);
+        assert_eq!(result, Err(Error::Interrupted));
     }
 }

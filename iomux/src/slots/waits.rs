@@ -3,13 +3,13 @@
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::interest::Readiness;
-use crate::pollfd::PollFd;
+use crate::poll::PollCall;
+use crate::pollfd::{PollFd, wipe};
 use crate::ready::{Iter, Ready, ReadySlots, first_ready};
 use crate::signal::SigSet;
 use crate::slots::Slots;
 use crate::sys;
 use crate::timeout::Timeout;
-use crate::wait::{Calls, failed};
 
 impl<'fd, S> Slots<'fd, S>
 where
@@ -50,7 +50,7 @@ where
     #[inline(always)]
     pub fn poll(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
         let timeout = timeout.into();
-        let Some(ms) = Calls::NATIVE.poll_ms(timeout) else {
+        let Some(ms) = timeout.exact_ms() else {
             return self.poll_otherwise(timeout);
         };
         let slots = self.in_use();
@@ -84,7 +84,7 @@ where
         let slots = self.storage.as_mut();
         let capacity = slots.len();
         let asked = slots.get_mut(..count).ok_or(Error::CountOutOfRange { count, capacity })?;
-        let answer = Calls::NATIVE.poll(asked, timeout.into());
+        let answer = PollCall::new(asked, None).interruptible(timeout.into());
         self.answer.note_either(count, answer)
     }
 
@@ -120,7 +120,7 @@ where
     #[doc(alias = "ppoll_or_poll")]
     pub fn ppoll(&mut self, timeout: impl Into<Timeout>, mask: Option<&SigSet>) -> Result<usize, Error> {
         let slots = self.in_use();
-        let (count, answer) = (slots.len(), Calls::NATIVE.ppoll(slots, timeout.into(), mask));
+        let (count, answer) = (slots.len(), PollCall::new(slots, mask).interruptible(timeout.into()));
         self.answer.note_either(count, answer)
     }
 
@@ -147,7 +147,7 @@ where
     /// slot is vacant or paused and the timeout is infinite, since nothing could ever end that wait.
     pub fn wait(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
         let slots = self.in_use();
-        let (count, answer) = (slots.len(), Calls::NATIVE.wait(slots, timeout.into()));
+        let (count, answer) = (slots.len(), PollCall::new(slots, None).resumed(timeout.into()));
         self.answer.note_either(count, answer)
     }
 
@@ -269,14 +269,16 @@ where
     /// A poll whose time ms can't express.
     fn poll_otherwise(&mut self, timeout: Timeout) -> Result<usize, Error> {
         let slots = self.in_use();
-        let (count, answer) = (slots.len(), Calls::NATIVE.poll(slots, timeout));
+        let (count, answer) = (slots.len(), PollCall::new(slots, None).interruptible(timeout));
         self.answer.note_either(count, answer)
     }
 
     #[cold]
     fn poll_failed(&mut self, code: i32) -> Error {
         self.answer = Answer::NONE;
-        failed("poll", code, self.in_use())
+        let slots = self.in_use();
+        wipe(slots);
+        Error::from_errno("poll", code, slots.len())
     }
 
     /// The slots up to the highest one in use, to be polled.

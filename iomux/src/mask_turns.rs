@@ -1,0 +1,77 @@
+//! The turns of signals and events in a masked wait.
+
+use crate::error::Error;
+use crate::poll::ppoll;
+use crate::signal::SigSet;
+use crate::timeout::Timeout;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// Lets pending signals and events take turns in the masked waits of a multiplexer.
+///
+/// When an fd is ready, ppoll(2) and epoll_pwait(2) return without running the handler of a pending signal, so a
+/// loop that is always busy would never see it. A call that can't find an fd lets it through first. Signals
+/// without a pause would then keep events away, so the next wait goes without.
+///
+/// ```
+/// use iomux::{Error, Interest, MaskTurns, PollFd, SigSet, Signal, Timeout};
+/// use std::os::fd::AsFd;
+///
+/// # if !iomux::HAS_PPOLL { return Ok(()) }
+/// # let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+/// # signal_hook::flag::register(Signal::USR1.as_raw(), flag)?;
+/// let (_reader, writer) = std::io::pipe()?;
+/// let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE)?]; // always ready
+/// let blocked = SigSet::from(Signal::USR1).block()?;
+/// signal_hook::low_level::raise(Signal::USR1.as_raw())?;
+/// let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
+/// let mut wait = || turns.wait(&mask, || iomux::ppoll(&mut fds, Timeout::Infinite, Some(&mask)));
+/// assert_eq!(wait(), Err(Error::Interrupted), "the signal was not lost");
+/// assert_eq!(wait(), Ok(1), "nor was the event");
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Debug, Default)]
+pub struct MaskTurns {
+    /// Whether a signal has kept the last wait from reporting events.
+    owes_events: AtomicBool,
+}
+
+impl MaskTurns {
+    /// Creates the turns of a multiplexer that owes nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { owes_events: AtomicBool::new(false) }
+    }
+
+    /// Runs the handlers of pending signals that `mask` lets through, or `wait` if it is the events' turn.
+    ///
+    /// `wait` makes the wait with `mask`, and returns how many events it found.
+    ///
+    /// # Errors
+    /// - Returns [`Error::Interrupted`] if a handler has run. No event was taken from the kernel then.
+    /// - Returns [`Error::Unsupported`] where there is no ppoll(2).
+    /// - Returns what `wait` returns.
+    pub fn wait<E: From<Error>>(
+        &self,
+        mask: &SigSet,
+        wait: impl FnOnce() -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        let owed = self.owes_events.swap(false, Ordering::Relaxed);
+        if !owed {
+            self.run_handlers(mask)?;
+        }
+        let ready = wait()?;
+        if owed && ready == 0 {
+            // What was owed is no longer there, and a call that does not sleep lets no signal through.
+            self.run_handlers(mask)?;
+        }
+        Ok(ready)
+    }
+
+    fn run_handlers(&self, mask: &SigSet) -> Result<(), Error> {
+        let checked = ppoll(&mut [], Timeout::Nowait, Some(mask));
+        if checked == Err(Error::Interrupted) {
+            self.owes_events.store(true, Ordering::Relaxed);
+        }
+        checked.map(|_| ())
+    }
+}
