@@ -5,7 +5,7 @@
 mod support;
 
 use iomux::{Error, Interest, Readiness, Slots, Timeout, max_open_files};
-use iomux_backend::{ByNameError, Mode, NAMES, Poll, Reactor, by_name};
+use iomux_backend::{ALL_NAMES as NAMES, ByNameError, Mode, Poll, Reactor, by_name};
 use rlimit::Resource;
 use std::fs::File;
 use std::io::{PipeReader, Write};

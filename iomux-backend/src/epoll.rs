@@ -1,11 +1,19 @@
 //! The multiplexer over epoll(7): the kernel keeps the registrations, so it keeps none itself.
 
-pub(crate) mod bits;
+#[cfg(target_os = "linux")]
+mod busy_poll;
+#[cfg(target_os = "linux")]
+mod ioctl;
 mod wakers;
 
+#[cfg(target_os = "linux")]
+pub use busy_poll::BusyPoll;
+
+use crate::capabilities::Capabilities;
 use crate::error::Error;
-use crate::event::{Event, Events, Token};
-use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
+use crate::event::{Event, Events, Token, epoll_bits};
+use crate::mode::Mode;
+use crate::multiplexer::{Multiplexer, TrustedMultiplexer};
 use crate::waker::{Waker, WakerSource};
 use core::ffi::c_int;
 use core::fmt;
@@ -23,7 +31,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use wakers::Wakers;
 
-pub(crate) const NAME: &str = "epoll";
+const NAME: &str = "epoll";
 
 /// A multiplexer over epoll(7), on Linux and Android: for as many fds as there are, at a cost that depends on
 /// those that are ready.
@@ -300,7 +308,7 @@ impl fmt::Debug for Epoll<'_> {
 /// Returns epoll's bits for an interest, a mode and flags, or why epoll has none.
 #[inline]
 fn event_bits(interest: Interest, mode: Mode, flags: EpollFlags) -> Result<u32, Error> {
-    let Some(events) = bits::asked(interest) else {
+    let Some(events) = epoll_bits::asked(interest) else {
         return Err(unsupported("an interest without a name"));
     };
     if !EpollFlags::all().contains(flags) {

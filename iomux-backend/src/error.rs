@@ -1,6 +1,6 @@
 //! What can go wrong, each with what the caller needs to mend it.
 
-use crate::multiplexer::Mode;
+use crate::mode::Mode;
 use iomux_sys::errno::{EBADF, EINTR, EINVAL, EMFILE, ENOSPC};
 use std::io;
 use std::os::fd::RawFd;

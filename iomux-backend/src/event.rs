@@ -1,7 +1,17 @@
 //! What a wait reports, and the buffer that it fills.
 
-use crate::raw::Raw;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod epoll;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod epoll_bits;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod plain;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use epoll::Raw;
 use iomux::Readiness;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use plain::Raw;
 use std::fmt;
 
 /// The caller's name for a registration: any number, an index or a pointer; none is reserved.

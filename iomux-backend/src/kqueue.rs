@@ -8,12 +8,37 @@ mod table;
 mod wakers;
 mod watch;
 
+// What a system has: one line per system for the file, and one for its use.
+#[cfg(target_vendor = "apple")]
+mod apple;
+#[cfg(target_os = "dragonfly")]
+mod dragonfly;
+#[cfg(target_os = "freebsd")]
+mod freebsd;
+#[cfg(iomux_libkqueue)]
+mod libkqueue;
+#[cfg(target_os = "netbsd")]
+mod netbsd;
+#[cfg(target_os = "openbsd")]
+mod openbsd;
+
+#[cfg(target_vendor = "apple")]
+use apple as system;
+#[cfg(target_os = "dragonfly")]
+use dragonfly as system;
+#[cfg(target_os = "freebsd")]
+use freebsd as system;
+#[cfg(iomux_libkqueue)]
+use libkqueue as system;
+#[cfg(target_os = "netbsd")]
+use netbsd as system;
+#[cfg(target_os = "openbsd")]
+use openbsd as system;
+
 pub use notice::{FileChanges, Notice, Watched};
-pub(crate) use wakers::Trigger;
 
 use crate::error::Error;
 use crate::event::{Events, Token};
-use crate::kqueue_system::{URGENT, WAKES_BY_FILTER};
 use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 use crate::waker::Waker;
 use exchange::NO_TIME;
@@ -22,6 +47,7 @@ use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use sys::{Kevent, Kind, Queue};
+use system::{URGENT, WAKES_BY_FILTER};
 use table::Table;
 use wakers::Wakers;
 use watch::Watches;

@@ -21,15 +21,28 @@
 //! - `conformance`: the suite that proves a backend, and its macro `conformance!`: for tests.
 //! - `tracing`: `Traced`, a multiplexer around any other that tells the crate tracing of each call.
 
-#[macro_use]
 mod any;
+mod capabilities;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod epoll;
 mod error;
 mod event;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    iomux_libkqueue,
+))]
+mod kqueue;
+mod mode;
 mod multiplexer;
+mod native;
 mod places;
 mod poll;
 mod reactor;
@@ -37,174 +50,29 @@ mod reactor;
 mod traced;
 mod waker;
 
-// Never compiled: cargo-mutants reads these lines, and does not look into `cfg_if!`.
-#[cfg(any())]
-#[path = "epoll/busy_poll.rs"]
-mod busy_poll;
-#[cfg(any())]
-mod epoll;
-#[cfg(any())]
-mod kqueue;
-#[cfg(any())]
-#[path = "waker/eventfd.rs"]
-mod notifier;
-#[cfg(any())]
-#[path = "event/epoll.rs"]
-mod raw;
-
-// The target table: which system gets which file. Nothing else in this crate names a system.
-cfg_if::cfg_if! {
-    if #[cfg(loom)] {
-        #[path = "event/plain.rs"]
-        mod raw;
-        // Not a system: the model checker's.
-        #[path = "waker/loom.rs"]
-        mod notifier;
-        #[path = "native/poll.rs"]
-        mod native;
-    } else if #[cfg(all(target_os = "linux", iomux_libkqueue))] {
-        #[path = "event/epoll.rs"]
-        mod raw;
-        mod sys;
-        #[path = "waker/eventfd.rs"]
-        mod notifier_fd;
-        #[path = "waker/kqueue.rs"]
-        mod notifier;
-        #[cfg(test)]
-        #[path = "waker/socketpair.rs"]
-        mod notifier_elsewhere;
-        mod epoll;
-        #[path = "epoll/ioctl.rs"]
-        mod ioctl;
-        #[path = "epoll/busy_poll.rs"]
-        mod busy_poll;
-        mod kqueue;
-        #[path = "kqueue/system/libkqueue.rs"]
-        mod kqueue_system;
-        #[path = "native/libkqueue.rs"]
-        mod native;
-        pub use busy_poll::BusyPoll;
-        pub use epoll::{Epoll, EpollFlags};
-        pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
-    } else if #[cfg(target_os = "linux")] {
-        #[path = "event/epoll.rs"]
-        mod raw;
-        mod sys;
-        #[path = "waker/eventfd.rs"]
-        mod notifier;
-        #[cfg(test)]
-        #[path = "waker/socketpair.rs"]
-        mod notifier_elsewhere;
-        mod epoll;
-        #[path = "epoll/ioctl.rs"]
-        mod ioctl;
-        #[path = "epoll/busy_poll.rs"]
-        mod busy_poll;
-        #[path = "native/epoll.rs"]
-        mod native;
-        pub use busy_poll::BusyPoll;
-        pub use epoll::{Epoll, EpollFlags};
-    } else if #[cfg(target_os = "android")] {
-        #[path = "event/epoll.rs"]
-        mod raw;
-        mod sys;
-        #[path = "waker/eventfd.rs"]
-        mod notifier;
-        mod epoll;
-        #[path = "native/epoll.rs"]
-        mod native;
-        pub use epoll::{Epoll, EpollFlags};
-    } else if #[cfg(target_vendor = "apple")] {
-        #[path = "event/plain.rs"]
-        mod raw;
-        #[path = "waker/socketpair.rs"]
-        mod notifier_fd;
-        #[path = "waker/kqueue.rs"]
-        mod notifier;
-        mod kqueue;
-        #[path = "kqueue/system/apple.rs"]
-        mod kqueue_system;
-        #[path = "native/kqueue.rs"]
-        mod native;
-        pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
-    } else if #[cfg(target_os = "freebsd")] {
-        #[path = "event/plain.rs"]
-        mod raw;
-        mod sys;
-        #[path = "waker/eventfd.rs"]
-        mod notifier_fd;
-        #[path = "waker/kqueue.rs"]
-        mod notifier;
-        mod kqueue;
-        #[path = "kqueue/system/freebsd.rs"]
-        mod kqueue_system;
-        #[path = "native/kqueue.rs"]
-        mod native;
-        pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
-    } else if #[cfg(target_os = "netbsd")] {
-        #[path = "event/plain.rs"]
-        mod raw;
-        mod sys;
-        #[path = "waker/eventfd.rs"]
-        mod notifier_fd;
-        #[path = "waker/kqueue.rs"]
-        mod notifier;
-        mod kqueue;
-        #[path = "kqueue/system/netbsd.rs"]
-        mod kqueue_system;
-        #[path = "native/kqueue.rs"]
-        mod native;
-        pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
-    } else if #[cfg(target_os = "openbsd")] {
-        #[path = "event/plain.rs"]
-        mod raw;
-        #[path = "waker/socketpair.rs"]
-        mod notifier_fd;
-        #[path = "waker/kqueue.rs"]
-        mod notifier;
-        mod kqueue;
-        #[path = "kqueue/system/openbsd.rs"]
-        mod kqueue_system;
-        #[path = "native/kqueue.rs"]
-        mod native;
-        pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
-    } else if #[cfg(target_os = "dragonfly")] {
-        #[path = "event/plain.rs"]
-        mod raw;
-        #[path = "waker/socketpair.rs"]
-        mod notifier_fd;
-        #[path = "waker/kqueue.rs"]
-        mod notifier;
-        mod kqueue;
-        #[path = "kqueue/system/dragonfly.rs"]
-        mod kqueue_system;
-        #[path = "native/kqueue.rs"]
-        mod native;
-        pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
-    } else if #[cfg(target_os = "illumos")] {
-        #[path = "event/plain.rs"]
-        mod raw;
-        mod sys;
-        #[path = "waker/eventfd.rs"]
-        mod notifier;
-        #[path = "native/poll.rs"]
-        mod native;
-    } else {
-        #[path = "event/plain.rs"]
-        mod raw;
-        #[path = "waker/socketpair.rs"]
-        mod notifier;
-        #[path = "native/poll.rs"]
-        mod native;
-    }
-}
-
-pub use any::ByNameError;
+pub use any::{Any, ByNameError, by_name};
+pub use capabilities::Capabilities;
+#[cfg(target_os = "linux")]
+pub use epoll::BusyPoll;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use epoll::{Epoll, EpollFlags};
 pub use error::Error;
 pub use event::{Event, Events, Token};
 pub use iomux::{Deadline, Interest, MaskGuard, Readiness, SigSet, Signal, Timeout};
-pub use multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
-pub use native::{Any, NAMES, Native, by_name, native};
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    iomux_libkqueue,
+))]
+pub use kqueue::{FileChanges, Kqueue, Notice, Watched};
+pub use mode::Mode;
+pub use multiplexer::{Multiplexer, TrustedMultiplexer};
+#[doc(hidden)]
+pub use native::ALL_NAMES;
+pub use native::{NAMES, Native, native};
 pub use poll::Poll;
 pub use reactor::{Handle, InsertError, Key, Reactor, Ready, SubmitError};
 #[cfg(feature = "tracing")]

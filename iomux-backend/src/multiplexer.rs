@@ -1,8 +1,7 @@
 //! The contract: what every multiplexer does, method by method.
 
-mod capabilities;
-
-pub use capabilities::{Capabilities, Mode};
+pub(crate) use crate::capabilities::Capabilities;
+pub(crate) use crate::mode::Mode;
 
 use crate::error::Error;
 use crate::event::{Events, Token};
@@ -57,11 +56,9 @@ pub trait Multiplexer<'fd> {
     /// The mechanism's name, in lower case: `poll`, `epoll`, `kqueue`, `select`. It is in error messages.
     ///
     /// ```
-    /// use iomux_backend::{Multiplexer, Poll, by_name};
+    /// use iomux_backend::{Multiplexer, Poll};
     ///
     /// assert_eq!(Poll::new().name(), "poll");
-    /// assert_eq!(by_name("poll-without-ppoll")?.name(), "poll", "the mechanism's, not that of `NAMES`");
-    /// # Ok::<(), iomux_backend::ByNameError>(())
     /// ```
     fn name(&self) -> &'static str;
 

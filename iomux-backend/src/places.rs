@@ -1,7 +1,7 @@
 //! Where a registered fd is in a dense array, found by its number: 4 bytes each, no hash.
 
 use crate::error::Error;
-use crate::multiplexer::Mode;
+use crate::mode::Mode;
 use std::os::fd::RawFd;
 
 /// Where a registration is, and what it is.

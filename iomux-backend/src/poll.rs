@@ -76,6 +76,7 @@ impl Poll<'_> {
     /// let answer = poll.wait_masked(&mut Events::with_capacity(1), Timeout::Nowait, &SigSet::empty());
     /// assert!(matches!(answer, Err(Error::Unsupported { .. })));
     /// ```
+    #[doc(hidden)]
     #[must_use]
     pub fn without_ppoll() -> Self {
         Self::with(false)

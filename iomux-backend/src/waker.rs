@@ -1,10 +1,52 @@
 //! Ending a wait from another thread: an fd that becomes readable, and a flag that says that it is.
 
-use crate::error::Error;
-use crate::notifier::Notifier;
+#[cfg(all(
+    not(loom),
+    any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "illumos",
+    )
+))]
+mod eventfd;
 #[cfg(loom)]
-use loom::sync::{Arc, atomic::AtomicBool};
+mod loom;
+#[cfg(any(
+    test,
+    not(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "illumos",
+    ))
+))]
+mod socketpair;
+
+cfg_if::cfg_if! {
+    if #[cfg(loom)] {
+        use self::loom::Notifier;
+    } else if #[cfg(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "illumos",
+    ))] {
+        use eventfd::Notifier;
+    } else {
+        use socketpair::Notifier;
+    }
+}
+
+use crate::error::Error;
+#[cfg(loom)]
+use ::loom::sync::{Arc, atomic::AtomicBool};
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::panic::RefUnwindSafe;
 use std::sync::atomic::Ordering;
 #[cfg(not(loom))]
 use std::sync::{Arc, atomic::AtomicBool};
@@ -40,7 +82,41 @@ pub struct Waker(Arc<Shared>);
 struct Shared {
     /// Whether a wake is on its way that the source has not noticed.
     is_pending: AtomicBool,
-    notifier: Notifier,
+    target: Target,
+}
+
+/// What a wake makes ready.
+#[derive(Debug)]
+enum Target {
+    /// An fd of the source.
+    Fd(Notifier),
+    /// A filter of the multiplexer's own fd.
+    Filter(Box<dyn Filter>),
+}
+
+/// What a backend gives its wakers to trigger, where its mechanism needs no fd for each.
+pub(crate) trait Filter: AsFd + fmt::Debug + RefUnwindSafe + Send + Sync {
+    /// Makes the filter ready, and returns `true` if that succeeded. It is safe in a signal handler.
+    fn trigger(&self) -> bool;
+}
+
+impl Target {
+    /// Makes the target ready, and returns `true` if that succeeded.
+    #[inline]
+    fn notify(&self) -> bool {
+        match self {
+            Self::Fd(notifier) => notifier.notify(),
+            Self::Filter(filter) => filter.trigger(),
+        }
+    }
+
+    /// Makes the target not ready. The kernel resets a filter when it reports it.
+    fn drain(&self) {
+        match self {
+            Self::Fd(notifier) => notifier.drain(),
+            Self::Filter(_) => {}
+        }
+    }
 }
 
 impl Waker {
@@ -72,7 +148,7 @@ impl Shared {
     // Apart, so that a wake that is already pending saves no registers for the call.
     #[inline(never)]
     fn notify(&self) {
-        if !self.notifier.notify() {
+        if !self.target.notify() {
             // No kernel is known to refuse it, but a sandbox may: the next wake tries again.
             self.is_pending.store(false, Ordering::Release);
         }
@@ -119,11 +195,17 @@ impl WakerSource {
     /// # Errors
     /// [`Error::Os`], for want of an fd.
     pub fn new() -> Result<Self, Error> {
-        Notifier::new().map(Self::with)
+        Notifier::new().map(|notifier| Self::with(Target::Fd(notifier)))
     }
 
-    pub(crate) fn with(notifier: Notifier) -> Self {
-        Self(Arc::new(Shared { is_pending: AtomicBool::new(false), notifier }))
+    /// Returns a source whose wakers trigger `filter`.
+    #[allow(dead_code, reason = "not every system has a backend with such filters")]
+    pub(crate) fn with_filter(filter: impl Filter + 'static) -> Self {
+        Self::with(Target::Filter(Box::new(filter)))
+    }
+
+    fn with(target: Target) -> Self {
+        Self(Arc::new(Shared { is_pending: AtomicBool::new(false), target }))
     }
 
     /// A waker that makes this readable.
@@ -165,7 +247,7 @@ impl WakerSource {
     pub fn drain(&self) {
         // The fd first: were the flag taken back before, a wake in between would be read away here
         // while the flag stays up, and no later wake would write again.
-        self.0.notifier.drain();
+        self.0.target.drain();
         self.take_note();
     }
 
@@ -185,19 +267,22 @@ impl WakerSource {
 
 impl AsFd for WakerSource {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.notifier.as_fd()
+        match &self.0.target {
+            Target::Fd(notifier) => notifier.as_fd(),
+            Target::Filter(filter) => filter.as_fd(),
+        }
     }
 }
 
 #[cfg(all(test, loom))]
 mod tests {
     use super::*;
-    use loom::sync::atomic::AtomicUsize;
-    use loom::thread;
+    use ::loom::sync::atomic::AtomicUsize;
+    use ::loom::thread;
 
     /// Waits and drains until all of `numbers` were told by threads that wake after each.
     fn told(threads: &'static [&'static [usize]], drain: fn(&WakerSource)) {
-        loom::model(move || {
+        ::loom::model(move || {
             let source = WakerSource::new().unwrap();
             let told = Arc::new(AtomicUsize::new(0));
             for numbers in threads {
@@ -212,7 +297,8 @@ mod tests {
             let all: usize = threads.iter().copied().flatten().sum();
             // A lost wake is a wait without end, which loom reports.
             while told.load(Ordering::Relaxed) != all {
-                source.0.notifier.wait();
+                let Target::Fd(notifier) = &source.0.target else { unreachable!("it was made with an fd") };
+                notifier.wait();
                 drain(&source);
             }
         });
@@ -220,7 +306,7 @@ mod tests {
 
     /// As an edge-triggered epoll does: a report ends the edge, and note is taken of what is pending.
     fn take_edge(source: &WakerSource) {
-        source.0.notifier.drain();
+        source.0.target.drain();
         if source.is_pending() {
             source.take_note();
         }

@@ -236,6 +236,7 @@ pub fn next_ready<'fd>(fds: &[PollFd<'fd>], from: usize) -> Option<Ready<'fd>> {
 /// let answer = without_ppoll::ppoll(&mut [], Timeout::Nowait, Some(&SigSet::empty()));
 /// assert!(matches!(answer, Err(Error::Unsupported { .. })));
 /// ```
+#[doc(hidden)]
 pub mod without_ppoll {
     use super::{Error, PollCall, PollFd, SigSet, Timeout};
 

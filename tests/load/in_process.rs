@@ -5,7 +5,8 @@ use crate::{Random, alone, amount, report};
 use allocation_counter::measure;
 use iomux::Slots;
 use iomux_backend::{
-    Any, Events, Handle, Interest, Key, Mode, Multiplexer, NAMES, Reactor, Timeout, Token, by_name,
+    ALL_NAMES as NAMES, Any, Events, Handle, Interest, Key, Mode, Multiplexer, Reactor, Timeout, Token,
+    by_name,
 };
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::AsFd;

@@ -3,7 +3,9 @@
 use crate::server::DEADLINE;
 use crate::support::is_emulated;
 use crate::{alone, amount, report};
-use iomux_backend::{Any, Events, Handle, Multiplexer, NAMES, Reactor, Timeout, Token, Waker, by_name};
+use iomux_backend::{
+    ALL_NAMES as NAMES, Any, Events, Handle, Multiplexer, Reactor, Timeout, Token, Waker, by_name,
+};
 use std::fmt::Display;
 use std::io::PipeReader;
 use std::sync::atomic::{AtomicUsize, Ordering};

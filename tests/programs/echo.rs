@@ -2,7 +2,7 @@
 
 use crate::example;
 use crate::support::skip;
-use iomux_backend::NAMES;
+use iomux_backend::ALL_NAMES as NAMES;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};

@@ -6,19 +6,19 @@ use crate::{Error, Multiplexer};
 ///
 /// ```
 /// use iomux_backend::conformance::{Backend, run};
-/// use iomux_backend::{Any, Error, by_name};
+/// use iomux_backend::{Error, Native, native};
 ///
-/// struct Old;
+/// struct Best;
 ///
-/// impl Backend for Old {
-///     type Mux<'fd> = Any<'fd>;
+/// impl Backend for Best {
+///     type Mux<'fd> = Native<'fd>;
 ///
-///     fn create<'fd>() -> Result<Any<'fd>, Error> {
-///         Ok(by_name("poll-without-ppoll").expect("it is everywhere"))
+///     fn create<'fd>() -> Result<Native<'fd>, Error> {
+///         native()
 ///     }
 /// }
 ///
-/// run::<Old>("no_wait_ends_early");
+/// run::<Best>("no_wait_ends_early");
 /// ```
 pub trait Backend {
     /// The multiplexer, for sources that live for `'fd`.

@@ -1,8 +1,7 @@
 //! Busy-polling the network card instead of waiting for its interrupt: ioctls of Linux 6.9.
 
-use crate::epoll::{Epoll, NAME};
+use super::{Epoll, NAME, ioctl};
 use crate::error::Error;
-use crate::ioctl;
 use core::ffi::c_int;
 use iomux_sys::epoll_params::{EPIOCGPARAMS, EPIOCSPARAMS, epoll_params};
 use iomux_sys::errno::{ENOSYS, ENOTTY, EOPNOTSUPP};

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// ioctl(2), `EPIOCSPARAMS` or `EPIOCGPARAMS`.
-pub(crate) fn params(epoll: BorrowedFd<'_>, request: c_uint, params: &mut epoll_params) -> Result<(), c_int> {
+pub(super) fn params(epoll: BorrowedFd<'_>, request: c_uint, params: &mut epoll_params) -> Result<(), c_int> {
     // SAFETY: both requests take such a struct, and it is ours alone.
     let returned = unsafe { epoll_ioctl(epoll.as_raw_fd(), request, params) };
     if returned < 0 {

@@ -1,20 +1,20 @@
 //! An event as epoll(7) writes it, so that none is copied: other backends write the same.
 
-use crate::epoll::bits;
-use crate::event::{Event, Events, Token};
+use super::epoll_bits;
+use super::{Event, Events, Token};
 use iomux::Readiness;
 use iomux_sys::epoll::epoll_event;
 
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub(crate) struct Raw(epoll_event);
+pub(super) struct Raw(epoll_event);
 
 impl Raw {
-    pub(crate) const EMPTY: Self = Self(epoll_event { events: 0, data: 0 });
+    pub(super) const EMPTY: Self = Self(epoll_event { events: 0, data: 0 });
 
     #[inline]
     pub(crate) fn new(token: Token, readiness: Readiness) -> Self {
-        Self(epoll_event { events: bits::kept(readiness), data: token.0 as u64 })
+        Self(epoll_event { events: epoll_bits::kept(readiness), data: token.0 as u64 })
     }
 
     #[inline]
@@ -25,7 +25,7 @@ impl Raw {
 
     #[inline]
     pub(crate) fn readiness(self) -> Readiness {
-        bits::reported(self.0.events)
+        epoll_bits::reported(self.0.events)
     }
 }
 

@@ -1,8 +1,8 @@
 //! A registered fd: which of its filters the kernel has, which it is to have, and what their events mean.
 
 use super::sys::{Kevent, Kind};
+use super::system::URGENT;
 use crate::event::Token;
-use crate::kqueue_system::URGENT;
 use crate::multiplexer::Mode;
 use iomux::{Interest, Readiness};
 use iomux_sys::kqueue::{

@@ -6,8 +6,7 @@ use super::sys::{self, Kevent, Kind, Queue};
 use crate::error::Error;
 use crate::event::Token;
 use crate::multiplexer::Mode;
-use crate::notifier::Notifier;
-use crate::waker::{Waker, WakerSource};
+use crate::waker::{Filter, Waker, WakerSource};
 use iomux::Interest;
 use iomux_sys::errno::EINVAL;
 use iomux_sys::kqueue::{EV_ADD, EV_CLEAR, EV_RECEIPT, EVFILT_USER, NOTE_TRIGGER};
@@ -16,24 +15,24 @@ use std::sync::Arc;
 
 /// A filter `EVFILT_USER` of a queue, to be triggered from anywhere.
 #[derive(Debug)]
-pub(crate) struct Trigger {
+struct Trigger {
     /// Its share of the queue: were that closed, the number would be another file's.
     queue: Arc<Queue>,
     ident: usize,
 }
 
-impl Trigger {
-    /// Triggers it, or says that it could not: a system call, and nothing that a signal handler may not do.
-    #[inline]
-    pub(crate) fn pull(&self) -> bool {
+impl Filter for Trigger {
+    fn trigger(&self) -> bool {
         let change = Kevent::change(self.ident, EVFILT_USER, EV_RECEIPT, NOTE_TRIGGER, 0, self.ident);
         // A receipt, and so a place for it: without either DragonFly's kernel answers at random.
         let mut receipt = [Kevent::EMPTY];
         let called = sys::kevent(self.queue.as_fd(), &[change], &mut receipt, Some(NO_TIME));
         called.is_ok() && receipt[0].answer().unwrap_or(0) == 0
     }
+}
 
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+impl AsFd for Trigger {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.queue.as_fd()
     }
 }
@@ -113,7 +112,7 @@ impl Kqueue<'_> {
         let ident = self.next_generation();
         self.say(Kevent::change(ident, EVFILT_USER, EV_ADD | EV_CLEAR, 0, 0, ident))?;
         let trigger = Trigger { queue: Arc::clone(&self.queue), ident };
-        Ok(WakerOf { source: WakerSource::with(Notifier::Queue(trigger)), token, ident: Some(ident) })
+        Ok(WakerOf { source: WakerSource::with_filter(trigger), token, ident: Some(ident) })
     }
 
     fn add_fd(&mut self, token: Token) -> Result<WakerOf, Error> {
@@ -213,7 +212,7 @@ mod tests {
         let mut kqueue = Kqueue::new().unwrap();
         for ident in [70, 71] {
             let trigger = Trigger { queue: Arc::clone(&kqueue.queue), ident };
-            let source = WakerSource::with(Notifier::Queue(trigger));
+            let source = WakerSource::with_filter(trigger);
             kqueue.wakers.all.push(WakerOf { source, token: Token(ident), ident: Some(ident) });
         }
         kqueue
@@ -247,7 +246,7 @@ mod tests {
         let Some(ident) = kqueue.wakers.all[0].ident else {
             return skip("a_filter_can_be_triggered_if_it_is_there", "this kernel has no EVFILT_USER");
         };
-        let is_triggered = |ident| Trigger { queue: Arc::clone(&kqueue.queue), ident }.pull();
+        let is_triggered = |ident| Trigger { queue: Arc::clone(&kqueue.queue), ident }.trigger();
         assert!(is_triggered(ident) && !is_triggered(ident + 1));
     }
 

@@ -3,9 +3,9 @@
 use super::Kqueue;
 use super::notice::{FileChanges, Notice, Watched};
 use super::sys::Kevent;
+use super::system::{LONGEST_TIMER, TIMER};
 use crate::error::Error;
 use crate::event::Token;
-use crate::kqueue_system::{LONGEST_TIMER, TIMER};
 use iomux::Signal;
 use iomux_sys::errno::{EINVAL, ENOENT};
 use iomux_sys::kqueue::{

@@ -1,17 +1,19 @@
 //! What a waker writes to where the system has eventfd(2): one fd, a counter.
 
 use crate::error::Error;
-use crate::sys;
+use core::ffi::c_int;
+use iomux_sys::eventfd::{EFD_CLOEXEC, EFD_NONBLOCK, eventfd};
+use iomux_sys::unistd::write;
 use std::fs::File;
-use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 #[derive(Debug)]
-pub(crate) struct Notifier(File);
+pub(super) struct Notifier(File);
 
 impl Notifier {
-    pub(crate) fn new() -> Result<Self, Error> {
-        match sys::eventfd() {
+    pub(super) fn new() -> Result<Self, Error> {
+        match open() {
             Ok(fd) => Ok(Self(fd.into())),
             Err(code) => Err(Error::Os { call: "eventfd", code }),
         }
@@ -19,14 +21,14 @@ impl Notifier {
 
     /// Makes it readable, or says that it could not.
     #[inline]
-    pub(crate) fn notify(&self) -> bool {
+    pub(super) fn notify(&self) -> bool {
         // The call itself: each frame of `File` would be one more to return from (`iomux-bench returns`).
-        sys::add_one(self.0.as_fd())
+        add_one(self.0.as_fd())
     }
 
     /// Makes it unreadable.
     #[inline]
-    pub(crate) fn drain(&self) {
+    pub(super) fn drain(&self) {
         let _ = (&self.0).read(&mut [0; 8]);
     }
 }
@@ -35,4 +37,24 @@ impl AsFd for Notifier {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// eventfd(2): a counter of 0, close-on-exec, non-blocking.
+fn open() -> Result<OwnedFd, c_int> {
+    // SAFETY: takes and returns numbers.
+    let fd = unsafe { eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error().raw_os_error().unwrap_or_default());
+    }
+    // SAFETY: the kernel has just opened it, so nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Adds one to the counter of an eventfd(2), and returns `true` if that succeeded: there is room for 2^64 - 2.
+#[inline]
+fn add_one(eventfd: BorrowedFd<'_>) -> bool {
+    let one = 1_u64;
+    // SAFETY: as many bytes as `one` has, which are ours.
+    let written = unsafe { write(eventfd.as_raw_fd(), (&raw const one).cast(), size_of_val(&one)) };
+    written > 0
 }

@@ -2,35 +2,36 @@
 //! eventfd(2), by a lock.
 
 use crate::error::Error;
-use loom::sync::atomic::{AtomicUsize, Ordering};
-use loom::thread::yield_now;
+use ::loom::sync::atomic::{AtomicUsize, Ordering};
+use ::loom::thread::yield_now;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 
 #[derive(Debug)]
-pub(crate) struct Notifier {
+pub(super) struct Notifier {
     counter: AtomicUsize,
     /// What stands in for the fd, which loom can't wait for.
     file: File,
 }
 
 impl Notifier {
-    pub(crate) fn new() -> Result<Self, Error> {
+    pub(super) fn new() -> Result<Self, Error> {
         let file = File::open("/dev/null").expect("every system has it");
         Ok(Self { counter: AtomicUsize::new(0), file })
     }
 
-    pub(crate) fn notify(&self) -> bool {
+    pub(super) fn notify(&self) -> bool {
         self.counter.fetch_add(1, Ordering::AcqRel);
         true
     }
 
-    pub(crate) fn drain(&self) {
+    pub(super) fn drain(&self) {
         self.counter.swap(0, Ordering::AcqRel);
     }
 
     /// What a wait is to an fd.
-    pub(crate) fn wait(&self) {
+    #[cfg(test)]
+    pub(super) fn wait(&self) {
         while self.counter.load(Ordering::Acquire) == 0 {
             yield_now();
         }

@@ -6,13 +6,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 #[derive(Debug)]
-pub(crate) struct Notifier {
+pub(super) struct Notifier {
     reader: UnixStream,
     writer: UnixStream,
 }
 
 impl Notifier {
-    pub(crate) fn new() -> Result<Self, Error> {
+    pub(super) fn new() -> Result<Self, Error> {
         let pair = || -> io::Result<Self> {
             let (reader, writer) = UnixStream::pair()?;
             reader.set_nonblocking(true)?;
@@ -25,13 +25,13 @@ impl Notifier {
 
     /// Makes it readable, or says that it could not. There is room: a byte is written once between two drains.
     #[inline]
-    pub(crate) fn notify(&self) -> bool {
+    pub(super) fn notify(&self) -> bool {
         (&self.writer).write(&[1]).is_ok()
     }
 
     /// Makes it unreadable.
     #[inline]
-    pub(crate) fn drain(&self) {
+    pub(super) fn drain(&self) {
         let _ = (&self.reader).read(&mut [0; 8]);
     }
 }

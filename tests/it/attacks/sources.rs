@@ -3,8 +3,8 @@
 use super::{LONG, READABLE, insert, panics, ready_keys};
 use crate::support::{empty_pipe, full_pipe};
 use iomux_backend::{
-    Error, Events, Interest, Mode, Multiplexer, NAMES, Poll, Reactor, Readiness, Timeout, Token, Traced,
-    WakerSource, by_name,
+    ALL_NAMES as NAMES, Error, Events, Interest, Mode, Multiplexer, Poll, Reactor, Readiness, Timeout, Token,
+    Traced, WakerSource, by_name,
 };
 use std::cell::RefCell;
 use std::io::{PipeReader, Read, Write};

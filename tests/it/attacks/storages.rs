@@ -3,7 +3,7 @@
 use super::{LONG, panics};
 use crate::support::{empty_pipe, full_pipe};
 use iomux::{Error, Interest, PollFd, Readiness, SigSet, Signal, Slots, Timeout};
-use iomux_backend::{Events, Mode, Multiplexer, NAMES, Reactor, Token, by_name};
+use iomux_backend::{ALL_NAMES as NAMES, Events, Mode, Multiplexer, Reactor, Token, by_name};
 use std::cell::Cell;
 use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;

@@ -2,7 +2,7 @@
 
 use super::{LONG, READABLE, insert, panics, ready_keys};
 use crate::support::{empty_pipe, full_pipe};
-use iomux_backend::{Handle, Mode, Multiplexer, NAMES, Reactor, Timeout, Token, by_name};
+use iomux_backend::{ALL_NAMES as NAMES, Handle, Mode, Multiplexer, Reactor, Timeout, Token, by_name};
 use std::io::{PipeReader, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;

@@ -1,7 +1,7 @@
 //! Many threads at a reactor that goes away under them.
 
 use crate::support::is_emulated;
-use iomux_backend::{Handle, NAMES, Poll, Reactor, Timeout, Waker, by_name};
+use iomux_backend::{ALL_NAMES as NAMES, Handle, Poll, Reactor, Timeout, Waker, by_name};
 use std::cell::RefCell;
 use std::io::PipeReader;
 use std::rc::Rc;

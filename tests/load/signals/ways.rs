@@ -1,7 +1,7 @@
 //! The ways to wait for a pipe: of a table and of each backend, with a mask and without.
 
 use iomux::{Error as SlotsError, HAS_PPOLL, Interest, SigSet, Slots, Timeout};
-use iomux_backend::{Capabilities, Error, Events, Mode, Multiplexer, NAMES, Token, by_name};
+use iomux_backend::{ALL_NAMES as NAMES, Capabilities, Error, Events, Mode, Multiplexer, Token, by_name};
 use std::io::PipeReader;
 use std::os::fd::AsFd;
 

@@ -4,13 +4,13 @@ use iomux_sys::kqueue::{EVFILT_EXCEPT, NOTE_NSECONDS, NOTE_OOB, data_t, filter_t
 use std::time::Duration;
 
 /// The filter of urgent data, and what is asked of it.
-pub(crate) const URGENT: Option<(filter_t, u32)> = Some((EVFILT_EXCEPT, NOTE_OOB));
+pub(super) const URGENT: Option<(filter_t, u32)> = Some((EVFILT_EXCEPT, NOTE_OOB));
 
 /// The unit of a timer: `fflags`, and how many of it are a second.
-pub(crate) const TIMER: (u32, data_t) = (NOTE_NSECONDS, 1_000_000_000);
+pub(super) const TIMER: (u32, data_t) = (NOTE_NSECONDS, 1_000_000_000);
 
 /// Well below what the sum of it and of the time since boot can hold.
-pub(crate) const LONGEST_TIMER: Duration = Duration::from_secs(1 << 30);
+pub(super) const LONGEST_TIMER: Duration = Duration::from_secs(1 << 30);
 
 /// Whether a waker may be a filter of the queue, `EVFILT_USER`, where the kernel has it.
-pub(crate) const WAKES_BY_FILTER: bool = true;
+pub(super) const WAKES_BY_FILTER: bool = true;

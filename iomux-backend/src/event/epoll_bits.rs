@@ -40,7 +40,7 @@ const fn word(bits: i16) -> u32 {
 
 /// What epoll is to be asked for; `None` if `interest` has a bit without a name.
 #[inline]
-pub(super) fn asked(interest: Interest) -> Option<u32> {
+pub(crate) fn asked(interest: Interest) -> Option<u32> {
     if !Interest::all().contains(interest) {
         return None;
     }
@@ -65,13 +65,13 @@ const POLLS_OWN: u32 = epoll::EPOLLET;
 
 /// What a backend has reported, to be kept as epoll reports it, with the bits that have no name.
 #[inline]
-pub(crate) fn kept(readiness: Readiness) -> u32 {
+pub(super) fn kept(readiness: Readiness) -> u32 {
     if ARE_THE_SAME { word(readiness.bits()) } else { word(readiness.bits()) | POLLS_OWN }
 }
 
 /// What epoll, or another backend, has reported, in poll's bits.
 #[inline]
-pub(crate) fn reported(events: u32) -> Readiness {
+pub(super) fn reported(events: u32) -> Readiness {
     if !ARE_THE_SAME && events & POLLS_OWN == 0 {
         return reported_bit_by_bit(events);
     }

@@ -4,15 +4,15 @@ use iomux_sys::kqueue::{EVFILT_EXCEPT, NOTE_OOB, data_t, filter_t};
 use std::time::Duration;
 
 /// The filter of urgent data, and what is asked of it.
-pub(crate) const URGENT: Option<(filter_t, u32)> = Some((EVFILT_EXCEPT, NOTE_OOB));
+pub(super) const URGENT: Option<(filter_t, u32)> = Some((EVFILT_EXCEPT, NOTE_OOB));
 
 /// The unit of a timer: `fflags`, and how many of it are a second.
 ///
 /// ms, which every release takes: those before OpenBSD 7.4 know no other unit, and would take ns for ms.
-pub(crate) const TIMER: (u32, data_t) = (0, 1_000);
+pub(super) const TIMER: (u32, data_t) = (0, 1_000);
 
 /// What is longer would end early: the kernel counts ticks, in an `int` of which 1,024 may be a second.
-pub(crate) const LONGEST_TIMER: Duration = Duration::from_secs(i32::MAX as u64 / 1_024);
+pub(super) const LONGEST_TIMER: Duration = Duration::from_secs(i32::MAX as u64 / 1_024);
 
 /// Whether a waker may be a filter of the queue, `EVFILT_USER`, where the kernel has it.
-pub(crate) const WAKES_BY_FILTER: bool = true;
+pub(super) const WAKES_BY_FILTER: bool = true;
