@@ -27,11 +27,6 @@ impl Wakers {
         Self { first: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.first.load(Ordering::Acquire).is_null()
-    }
-
     pub(super) fn push(&self, token: Token, source: WakerSource) {
         let node = Box::into_raw(Box::new(Node { token, source, next: ptr::null_mut() }));
         let mut first = self.first.load(Ordering::Relaxed);
@@ -46,31 +41,31 @@ impl Wakers {
         }
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Node> {
-        let mut next = self.first.load(Ordering::Acquire);
-        std::iter::from_fn(move || {
-            // SAFETY: null, or a node of this list, which lives as long as the list that is borrowed here.
-            let node = unsafe { next.as_ref() }?;
-            next = node.next;
-            Some(node)
-        })
-    }
-
     /// Notes the wakes among `events`, so that the next wake writes again.
     #[inline]
     pub(super) fn note(&self, events: &Events) {
-        if !self.is_empty() {
-            self.note_each(events);
+        let first = self.first.load(Ordering::Acquire);
+        // SAFETY: null, or a node of this list, which lives as long as the list that is borrowed here.
+        if let Some(first) = unsafe { first.as_ref() } {
+            first.note(events);
         }
     }
+}
 
+impl Node {
     #[inline(never)]
-    fn note_each(&self, events: &Events) {
-        for Node { token, source, .. } in self.iter() {
-            // An idle waker costs no look at the events. A source with the same token costs the next wake a
-            // write that was not needed, and no more.
-            if source.is_pending() && events.iter().any(|event| event.token() == *token) {
-                source.take_note();
+    fn note(&self, events: &Events) {
+        let mut node = self;
+        loop {
+            // An idle waker costs no look at the events. A source with the same token costs the next wake a write
+            // that was not needed, and no more.
+            if node.source.is_pending() && events.iter().any(|event| event.token() == node.token) {
+                node.source.take_note();
+            }
+            // SAFETY: null, or the node that was first when this one was added; the list frees both together.
+            match unsafe { node.next.as_ref() } {
+                Some(next) => node = next,
+                None => return,
             }
         }
     }
