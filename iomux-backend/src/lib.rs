@@ -46,8 +46,10 @@ mod native;
 mod places;
 mod poll;
 mod reactor;
+mod timers;
 #[cfg(feature = "tracing")]
 mod traced;
+mod try_io;
 mod waker;
 
 pub use any::{Any, ByNameError, by_name};
@@ -74,9 +76,11 @@ pub use multiplexer::{Multiplexer, TrustedMultiplexer};
 pub use native::ALL_NAMES;
 pub use native::{NAMES, Native, native};
 pub use poll::Poll;
-pub use reactor::{Handle, InsertError, Key, Reactor, Ready, SubmitError};
+pub use reactor::{Cause, Handle, InsertError, Key, Reactor, Ready, SubmitError};
+pub use timers::{TimerKey, Timers};
 #[cfg(feature = "tracing")]
 pub use traced::Traced;
+pub use try_io::{TryRead, TryWrite, try_io};
 pub use waker::{Waker, WakerSource};
 
 /// The README's programs, compiled.

@@ -1,5 +1,6 @@
 //! A multiplexer that owns its sources, which may come and go.
 
+mod deadlines;
 mod error;
 mod handle;
 mod key;
@@ -8,14 +9,15 @@ mod sources;
 
 pub use error::{InsertError, SubmitError};
 pub use handle::Handle;
-pub use key::{Key, Ready};
+pub use key::{Cause, Key, Ready};
 
 use crate::error::Error;
 use crate::event::Events;
 use crate::multiplexer::{Capabilities, Mode, TrustedMultiplexer};
 use crate::waker::Waker;
 use crate::{Native, native};
-use handle::{Inbox, Turn};
+use deadlines::Deadlines;
+use handle::Inbox;
 use iomux::{Chunk, Interest, Interrupt, Outcome, SigSet, Timeout, WaitCall, wait_with};
 use sources::Sources;
 use std::fmt;
@@ -76,6 +78,7 @@ pub struct Reactor<S, T = (), M = Native<'static>> {
     inbox: Inbox<S, T, M>,
     sources: Sources<S, T, M>,
     events: Events,
+    deadlines: Deadlines,
     /// The index of the event that `next_ready` looks at next.
     next: usize,
     /// The generation at which the last wait began: an event is for who is older.
@@ -120,7 +123,14 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     #[must_use]
     pub fn with(multiplexer: M, events: usize) -> Self {
         let events = Events::with_capacity(events);
-        Self { inbox: Inbox::closed(), sources: Sources::new(multiplexer), events, next: 0, wait_began: 0 }
+        Self {
+            inbox: Inbox::closed(),
+            sources: Sources::new(multiplexer),
+            events,
+            deadlines: Deadlines::default(),
+            next: 0,
+            wait_began: 0,
+        }
     }
 
     /// Takes `source`, asks its fd for `interest`, and keeps `state` beside it.
@@ -147,7 +157,35 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         interest: Interest,
         mode: Mode,
     ) -> Result<Key, InsertError<S, T>> {
-        self.sources.insert(source, state, interest, mode)
+        self.sources.insert(source, interest, mode, |_| state)
+    }
+
+    /// Inserts `source` with a state that knows its own key, as [`insert`](Self::insert).
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Key, Mode, Reactor};
+    ///
+    /// struct Connection {
+    ///     key: Key,
+    /// }
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let key = reactor.insert_with(reader, Interest::READABLE, Mode::Level, |key| Connection { key })?;
+    /// assert_eq!(reactor.get(key).map(|(_, connection)| connection.key), Some(key));
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert). The key that `state` was given then names nothing.
+    pub fn insert_with(
+        &mut self,
+        source: S,
+        interest: Interest,
+        mode: Mode,
+        state: impl FnOnce(Key) -> T,
+    ) -> Result<Key, InsertError<S, T>> {
+        self.sources.insert(source, interest, mode, state)
     }
 
     /// Deregisters a source, and hands it and its state back. `None` if there is none under that key.
@@ -162,7 +200,9 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn remove(&mut self, key: Key) -> Option<(S, T)> {
-        self.sources.remove(key)
+        let removed = self.sources.remove(key)?;
+        self.deadlines.remove(key.place);
+        Some(removed)
     }
 
     /// Removes and drops every source of which `is_kept` says `false`.
@@ -264,6 +304,50 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.sources.resume(key)
     }
 
+    /// Sets, moves or removes the deadline of a source: [`next`](Self::next) hands the source out as
+    /// [`Cause::Expired`] once the deadline has passed and the source was not found ready.
+    ///
+    /// A [`Duration`](std::time::Duration) counts from now, an [`Instant`] is the deadline itself, and `None` or
+    /// [`Timeout::Infinite`] removes it. Moving a deadline to later takes constant time, so it may be moved with every byte.
+    ///
+    /// - A source whose bytes arrived in time comes as [`Cause::Ready`], whatever the process did meanwhile.
+    /// - A source that is ready when its deadline has passed comes as `Ready` first and then, in the same turn, as
+    ///   `Expired`, unless the deadline was moved in between: so an idle timeout is moved by what arrives, and a hard deadline
+    ///   is kept though the peer keeps sending.
+    /// - Whatever is not reported expires: a paused source, a one-shot that has reported, an edge that was not drained.
+    /// - A deadline that has expired is removed as the source is handed out. One that is not handed out, since the program
+    ///   did not call [`next`](Self::next) to the end, comes again with the next wait.
+    ///
+    /// ```
+    /// use iomux_backend::{Cause, Interest, Mode, Reactor, Timeout};
+    /// use std::time::Duration;
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let (silent, _writer) = std::io::pipe()?;
+    /// let key = reactor.insert(silent, (), Interest::READABLE, Mode::Level)?;
+    /// reactor.set_deadline(key, Duration::from_millis(2))?;
+    /// reactor.wait(Timeout::Infinite)?;
+    /// assert!(matches!(reactor.next(), Some((found, Cause::Expired, _, _)) if found == key));
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for a first deadline of this source.
+    pub fn set_deadline(&mut self, key: Key, deadline: impl Into<Timeout>) -> Result<(), Error> {
+        if !self.contains(key) {
+            return Err(Error::NoSuchKey);
+        }
+        let deadline = match deadline.into() {
+            Timeout::Infinite => None,
+            Timeout::Nowait => Some(Instant::now()),
+            // A time that `Instant` can't hold never comes.
+            Timeout::After(time) => Instant::now().checked_add(time),
+            Timeout::Until(end) => Some(end),
+        };
+        self.deadlines.set(key.place, deadline)
+    }
+
     /// A waker, which ends a wait from any thread, or from a signal handler, and the key that it is reported
     /// under. It stays for as long as the reactor; its key is not a source's: it can't be removed, modified or
     /// paused, which answer as if nothing were there. A waker that is kept for longer keeps an fd open.
@@ -359,24 +443,44 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.wait_for(timeout.into(), Some(mask))
     }
 
-    /// The next source that the last wait has found ready, or `None` when that was all.
+    /// Takes the next source that the last wait found ready or expired, with its state; `None` if that was all.
     ///
-    /// Between two, anything may be inserted, changed and removed: what is no longer there is passed over.
+    /// First come the sources that are ready, then those whose [deadline](Self::set_deadline) has expired. Between two calls,
+    /// sources may be inserted, modified and removed: what is no longer there is skipped. A [waker](Self::waker) is skipped
+    /// as well: it has ended the wait, and what it was about is looked at after the sources.
     ///
     /// ```
-    /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
+    /// use iomux_backend::{Cause, Interest, Mode, Reactor, Timeout};
+    /// use std::io::{Read, Write};
     ///
     /// let mut reactor = Reactor::new()?;
-    /// for _ in 0..2 {
-    ///     let (_reader, writer) = std::io::pipe()?;
-    ///     reactor.insert(writer, (), Interest::WRITABLE, Mode::Level)?;
+    /// let (reader, mut writer) = std::io::pipe()?;
+    /// reactor.insert(reader, Vec::new(), Interest::READABLE, Mode::Level)?;
+    /// writer.write_all(b"hello")?;
+    /// reactor.wait(Timeout::Infinite)?;
+    /// while let Some((key, cause, mut source, bytes)) = reactor.next() {
+    ///     assert!(matches!(cause, Cause::Ready(readiness) if readiness.is_readable()));
+    ///     bytes.resize(16, 0);
+    ///     let count = source.read(bytes)?;
+    ///     bytes.truncate(count);
+    ///     assert_eq!(bytes, b"hello");
+    ///     reactor.remove(key);
     /// }
-    /// assert_eq!(reactor.wait(Timeout::Infinite)?, 2);
-    /// let first = reactor.next_ready().unwrap();
-    /// reactor.retain(|key, _, _| key == first.key());
-    /// assert_eq!(reactor.next_ready(), None, "the second was removed");
     /// # std::io::Result::Ok(())
     /// ```
+    #[expect(clippy::should_implement_trait, reason = "an iterator could not lend the source")]
+    pub fn next(&mut self) -> Option<(Key, Cause, &S, &mut T)> {
+        loop {
+            let Ready { key, cause } = self.next_ready()?;
+            if self.contains(key) {
+                return self.sources.get(key).map(|(source, state)| (key, cause, source, state));
+            }
+        }
+    }
+
+    /// Takes the next key that the last wait found ready or expired, wakers included; `None` if that was all.
+    ///
+    /// It is [`next`](Self::next) for a program that tells its wakers apart, or needs more than one source at a time.
     #[must_use]
     pub fn next_ready(&mut self) -> Option<Ready> {
         if let Some(ready) = self.sources.next_rejected() {
@@ -390,7 +494,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
                 return ready;
             }
         }
-        None
+        let key = self.sources.key_at(self.deadlines.next_expired()?)?;
+        Some(Ready { key, cause: Cause::Expired })
     }
 
     /// The source that `key` is of, and its state. `None` if there is none, or no longer.
@@ -502,6 +607,19 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         unsafe { self.sources.get_mut(key) }
     }
 
+    /// Runs what was [submitted](Handle::submit) so far without waiting, and returns `true` if there was anything.
+    ///
+    /// What comes meanwhile is left to the next call, or to the next wait, which runs it by itself.
+    pub fn run_submitted(&mut self) -> bool {
+        let Some(mut turn) = self.inbox.turn() else { return false };
+        // One by one: if one panics, the others are still there; and one may put another reactor in this
+        // one's place.
+        while let Some(task) = self.inbox.pop(&mut turn) {
+            task(self);
+        }
+        true
+    }
+
     /// Returns the name of its multiplexer's mechanism.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -517,7 +635,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     fn wait_for(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
         // First of all: a task sees no event of the wait before.
         self.forget_events();
-        if !self.inbox.is_open() {
+        if !self.inbox.is_open() && self.deadlines.is_empty() {
             return self.wait_once(timeout, mask);
         }
         let timeout = self.run_before(timeout);
@@ -536,26 +654,36 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.next = 0;
     }
 
+    /// Ends a wait of the multiplexer that has found `count` events: runs what was submitted, if nothing else was found.
+    fn after(&mut self, count: usize, expired: usize) -> Outcome {
+        let inbox = self.inbox.key().map(|key| key.place);
+        let wakes = match inbox {
+            Some(inbox) => self.events.iter().filter(|event| event.token().0 == inbox).count(),
+            None => 0,
+        };
+        if count + expired > wakes || wakes == 0 || !self.inbox.was_woken() {
+            // A wake that is not the inbox's belongs to what was registered before the reactor had the
+            // multiplexer: `next_ready` skips it, but the wait would not end without it.
+            return Outcome::Ready(if count + expired > wakes { count + expired - wakes } else { count });
+        }
+        // Its wake may have taken the place of a source in a small buffer, which then comes first.
+        self.run_submitted();
+        Outcome::Interrupted
+    }
+
     /// Runs what was submitted before the wait, and returns the wait's timeout: the time runs meanwhile.
     fn run_before(&mut self, timeout: Timeout) -> Timeout {
-        let Some(turn) = self.inbox.turn() else { return timeout };
+        if !self.inbox.has_tasks() {
+            return timeout;
+        }
         let timeout = match timeout {
             Timeout::After(time) => {
                 Instant::now().checked_add(time).map_or(Timeout::Infinite, Timeout::Until)
             }
             timeout => timeout,
         };
-        self.run(turn);
+        self.run_submitted();
         timeout
-    }
-
-    /// Runs what was submitted before `turn` began. What comes meanwhile wakes the wait.
-    fn run(&mut self, mut turn: Turn<S, T, M>) {
-        // One by one: if one panics, the others are still there; and one may put another reactor in this
-        // one's place.
-        while let Some(task) = self.inbox.pop(&mut turn) {
-            task(self);
-        }
     }
 }
 
@@ -570,19 +698,33 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> WaitCall for ReactorCall<'_, S,
 
     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
         let reactor = &mut *self.reactor;
-        let count = reactor.wait_once(chunk.duration().into(), self.mask)?;
-        let inbox = reactor.inbox.key().map(|key| key.place);
-        let wakes = reactor.events.iter().filter(|event| Some(event.token().0) == inbox).count();
-        if count > wakes || wakes == 0 || !reactor.inbox.was_woken() {
-            // A wake that is not the inbox's belongs to what was registered before the reactor had the
-            // multiplexer: `next_ready` skips it, but the wait would not end without it.
-            return Ok(Outcome::Ready(if count > wakes { count - wakes } else { count }));
+        if reactor.deadlines.is_empty() {
+            let count = reactor.wait_once(chunk.duration().into(), self.mask)?;
+            return Ok(reactor.after(count, 0));
         }
-        // Its wake may have taken the place of a source in a small buffer, which then comes first.
-        if let Some(turn) = reactor.inbox.turn() {
-            reactor.run(turn);
+        // Only what has passed by now may expire: what passes while the process is stopped in the wait was not looked at.
+        let now = Instant::now();
+        let full_waits = reactor.len() / reactor.events.capacity().max(1) + 2;
+        match reactor.deadlines.begin_wait(now, full_waits) {
+            Ok(()) => {
+                let count = reactor.wait_once(Timeout::Nowait, self.mask)?;
+                let is_full = reactor.events.len() == reactor.events.capacity();
+                let ready = reactor.events.iter().map(|event| event.token().0);
+                let expired = reactor.deadlines.end_wait(is_full, ready);
+                Ok(reactor.after(count, expired))
+            }
+            Err(next) => {
+                let left = next.map(|next| next.saturating_duration_since(now));
+                let is_cut = left.is_some_and(|left| chunk.duration().is_none_or(|chunk| left <= chunk));
+                let time = if is_cut { left } else { chunk.duration() };
+                let count = reactor.wait_once(time.into(), self.mask)?;
+                match reactor.after(count, 0) {
+                    // The deadline has ended the sleep: look again.
+                    Outcome::Ready(0) if is_cut => Ok(Outcome::Interrupted),
+                    outcome => Ok(outcome),
+                }
+            }
         }
-        Ok(Outcome::Interrupted)
     }
 }
 

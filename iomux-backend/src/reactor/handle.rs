@@ -195,6 +195,13 @@ impl<S, T, M> Inbox<S, T, M> {
         was_woken
     }
 
+    /// Returns `true` if there are tasks to run.
+    pub(super) fn has_tasks(&self) -> bool {
+        let Some(open) = &self.0 else { return false };
+        let queue = open.shared.lock();
+        queue.as_ref().is_some_and(|queue| !queue.is_running && !queue.tasks.is_empty())
+    }
+
     /// Begins to run the tasks that are there, unless there are none or one is running.
     pub(super) fn turn(&self) -> Option<Turn<S, T, M>> {
         let shared = &self.0.as_ref()?.shared;

@@ -26,38 +26,44 @@ pub struct Key {
     pub(super) generation: u64,
 }
 
-/// A source that is ready, from [`next_ready`](crate::Reactor::next_ready).
-///
-/// ```
-/// use iomux_backend::{Interest, Mode, Reactor, Timeout};
-///
-/// let (_reader, writer) = std::io::pipe()?;
-/// let mut reactor = Reactor::new()?;
-/// let key = reactor.insert(writer, "the writer", Interest::WRITABLE, Mode::Level)?;
-/// reactor.wait(Timeout::Infinite)?;
-/// let ready = reactor.next_ready().unwrap();
-/// assert_eq!(ready.key(), key);
-/// assert!(ready.readiness().is_writable());
-/// # std::io::Result::Ok(())
-/// ```
+/// Why [`Reactor::next`](crate::Reactor::next) hands out a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The source is ready; the readiness is never empty.
+    Ready(Readiness),
+    /// The source's [deadline](crate::Reactor::set_deadline) has passed, and is removed.
+    Expired,
+}
+
+/// A key and its cause, from [`Reactor::next_ready`](crate::Reactor::next_ready).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
     pub(super) key: Key,
-    pub(super) readiness: Readiness,
+    pub(super) cause: Cause,
 }
 
 impl Ready {
-    /// The source's key, or the waker's.
+    /// Returns the source's key, or the waker's.
     #[inline]
     #[must_use]
     pub fn key(&self) -> Key {
         self.key
     }
 
-    /// What was reported; never empty.
+    /// Returns why it was handed out.
+    #[inline]
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// Returns the readiness; empty if the source's deadline has expired.
     #[inline]
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        self.readiness
+        match self.cause {
+            Cause::Ready(readiness) => readiness,
+            Cause::Expired => Readiness::empty(),
+        }
     }
 }

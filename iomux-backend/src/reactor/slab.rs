@@ -59,10 +59,15 @@ impl<V> Slab<V> {
         self.places.try_reserve(1).map_err(|_| Error::OutOfMemory)
     }
 
+    /// Returns the key of the next value that is inserted.
+    pub(super) fn next_key(&mut self) -> Key {
+        Key { place: self.vacant.unwrap_or(self.places.len()), generation: self.next_generation() }
+    }
+
     pub(super) fn insert(&mut self, value: V) -> Key {
-        let generation = self.next_generation();
+        let Key { place, generation } = self.next_key();
+        self.generations.start += 1;
         let occupied = Place::Occupied { generation, value };
-        let place = self.vacant.unwrap_or(self.places.len());
         match self.places.get_mut(place) {
             Some(vacant) => {
                 if let Place::Vacant { next } = mem::replace(vacant, occupied) {
@@ -81,9 +86,7 @@ impl<V> Slab<V> {
             self.generations = *untaken..*untaken + TAKEN;
             *untaken = self.generations.end;
         }
-        let generation = self.generations.start;
-        self.generations.start += 1;
-        generation
+        self.generations.start
     }
 
     pub(super) fn remove(&mut self, key: Key) -> Option<V> {

@@ -10,7 +10,7 @@
 //!   before the sources. It is not lent out either: `&Epoll` could register, deregister and wait.
 
 use super::error::InsertError;
-use super::key::{Key, Ready};
+use super::key::{Cause, Key, Ready};
 use super::slab::Slab;
 use crate::error::Error;
 use crate::event::{Event, Events, Token};
@@ -140,6 +140,11 @@ impl<S, T, M> Sources<S, T, M> {
         })
     }
 
+    /// Returns the key of the source in `place`, if there is one.
+    pub(super) fn key_at(&self, place: usize) -> Option<Key> {
+        self.slab.at(place).map(|(key, _)| key)
+    }
+
     /// Returns the first entry in `place` or after it, wakers included.
     pub(super) fn first_from(&self, place: usize) -> Option<Key> {
         self.slab.first_from(place)
@@ -158,7 +163,7 @@ impl<S, T, M> Sources<S, T, M> {
             Some(waits) => waits < self.waits && source.registered.is_some(),
             None => true,
         });
-        let ready = Ready { key, readiness: event.readiness() };
+        let ready = Ready { key, cause: Cause::Ready(event.readiness()) };
         (key.generation < wait_began && is_registered).then_some(ready)
     }
 
@@ -171,7 +176,7 @@ impl<S, T, M> Sources<S, T, M> {
             source.registered = Some(PAUSED);
         }
         self.drop_deferred(key);
-        Some(Ready { key, readiness: Readiness::INVALID })
+        Some(Ready { key, cause: Cause::Ready(Readiness::INVALID) })
     }
 
     /// Takes a source from the list of deferred changes.
@@ -218,11 +223,13 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     pub(super) fn insert(
         &mut self,
         source: S,
-        state: T,
         interest: Interest,
         mode: Mode,
+        state: impl FnOnce(Key) -> T,
     ) -> Result<Key, InsertError<S, T>> {
-        if let Err(error) = self.slab.reserve() {
+        let reserved = self.slab.reserve();
+        let state = state(self.slab.next_key());
+        if let Err(error) = reserved {
             return Err(InsertError { error, source, state });
         }
         let fd = source.as_fd().as_raw_fd();
