@@ -5,8 +5,8 @@ mod submit;
 
 use crate::support::{full_pipe, skip};
 use iomux_backend::{
-    ALL_NAMES as NAMES, Capabilities, Error, Handle, Interest, Key, Mode, Poll, Reactor,
-    Readiness, SigSet, Signal, Timeout, TrustedMultiplexer, by_name,
+    ALL_NAMES as NAMES, Capabilities, Error, Handle, Interest, Key, Mode, Poll, Reactor, Readiness, SigSet,
+    Signal, Timeout, TrustedMultiplexer, by_name,
 };
 use std::cell::Cell;
 use std::io::{ErrorKind, PipeReader, Read, Write};

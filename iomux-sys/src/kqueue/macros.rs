@@ -1,29 +1,4 @@
-//! What `<sys/event.h>` has alike on every BSD and Apple: the calls, and most of the constants.
-
-use crate::kqueue::{self as of_system, nevents_t};
-use crate::time::timespec;
-use core::ffi::c_int;
-pub use libc::kqueue;
-
-/// kevent(2): applies `nchanges` changes, then waits for up to `nevents` events, or for `timeout`;
-/// a null one is for ever.
-///
-/// # Safety
-/// `changelist` points to `nchanges` changes that nobody writes during the call, `eventlist` to room
-/// for `nevents` events that nobody else uses; the two may be the same array. `timeout` is null or
-/// points to a timespec.
-#[inline]
-pub unsafe fn kevent(
-    kq: c_int,
-    changelist: *const of_system::kevent,
-    nchanges: nevents_t,
-    eventlist: *mut of_system::kevent,
-    nevents: nevents_t,
-    timeout: *const timespec,
-) -> c_int {
-    // SAFETY: the caller guarantees the pointers; the layout is libc's, asserted beside the struct.
-    unsafe { libc::kevent(kq, changelist.cast(), nchanges, eventlist.cast(), nevents, timeout) }
-}
+//! The macro by which the file of a system declares its `<sys/event.h>`.
 
 /// Declares the constants that have one value on every system, and the system's own beside them.
 macro_rules! kqueue_constants {
@@ -103,24 +78,6 @@ macro_rules! kqueue_constants {
                 $($as_in_libc)*
             }
             not in libc { $($not_in_libc)* }
-        }
-    };
-}
-
-/// Declares the C macro `EV_SET`: a change, with nothing in the fields that it does not name.
-macro_rules! ev_set {
-    ($($rest:ident: $zero:expr)?) => {
-        /// `EV_SET`: a change; fields that it does not name are 0.
-        #[must_use]
-        pub const fn EV_SET(
-            ident: usize,
-            filter: filter_t,
-            flags: flags_t,
-            fflags: u32,
-            data: data_t,
-            udata: *mut c_void,
-        ) -> kevent {
-            kevent { ident, filter, flags, fflags, data, udata $(, $rest: $zero)? }
         }
     };
 }

@@ -1,38 +1,6 @@
-//! What `<poll.h>` has alike on every system: the struct, the call, and the names of the events.
+//! The macros by which the file of a system declares its `<poll.h>`.
 
-use crate::poll::nfds_t;
-use crate::signal::sigset_t;
-use crate::time::timespec;
-use core::ffi::{c_int, c_short};
-
-/// `struct pollfd`: one entry of the array given to poll(2).
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct pollfd {
-    /// The fd to ask about; a negative one is ignored, and its `revents` become 0.
-    pub fd: c_int,
-    /// What is asked: a union of `POLL*`.
-    pub events: c_short,
-    /// What was reported: a union of `POLL*`, written by the kernel.
-    pub revents: c_short,
-}
-layout_as_in_libc!(POLLFD: pollfd { fd, events, revents });
-
-/// poll(2): waits until one of `nfds` entries is ready, or for `timeout` ms; negative is for ever.
-///
-/// # Safety
-/// `fds` points to `nfds` entries that nobody else uses during the call.
-#[inline]
-pub unsafe fn poll(fds: *mut pollfd, nfds: nfds_t, timeout: c_int) -> c_int {
-    // SAFETY: the caller guarantees the array; the layout is libc's, asserted above.
-    unsafe { libc::poll(fds.cast(), nfds, timeout) }
-}
-
-/// The type of ppoll(2): a null timeout is for ever, a null mask leaves the signal mask as it is.
-pub type PpollFn =
-    unsafe fn(fds: *mut pollfd, nfds: nfds_t, timeout: *const timespec, mask: *const sigset_t) -> c_int;
-
-/// Declares the ten events that every system has, by the values of this one, and its own beside them.
+/// Declares the ten events that every system has, by their values on this one, and its own constants.
 macro_rules! poll_constants {
     (
         IN $in:expr, PRI $pri:expr, OUT $out:expr, ERR $err:expr, HUP $hup:expr, NVAL $nval:expr,
@@ -67,12 +35,30 @@ macro_rules! poll_constants {
             }
             not in libc { $($not_in_libc)* }
         }
-        #[doc(hidden)]
-        pub const HEADER: crate::table::Header = crate::table::Header {
-            includes: &["poll.h"],
-            guard: None,
-            constants: CONSTANTS,
-            structs: &[POLLFD],
-        };
+    };
+}
+
+/// Declares ppoll(2), by its name here and the C function behind it.
+#[allow(unused_macros, reason = "some systems have no ppoll(2)")]
+macro_rules! ppoll {
+    ($name:ident, $symbol:path) => {
+        /// ppoll(2), where the system has it.
+        pub const PPOLL: Option<super::PpollFn> = Some($name);
+
+        /// poll(2) with a timeout in ns, and a signal mask that holds during the call only.
+        ///
+        /// # Safety
+        /// `fds` points to `nfds` entries that nothing else uses during the call; `timeout` and `mask`
+        /// are null or point to what their types say.
+        #[inline]
+        pub unsafe fn $name(
+            fds: *mut super::pollfd,
+            nfds: nfds_t,
+            timeout: *const crate::time::timespec,
+            mask: *const crate::signal::sigset_t,
+        ) -> core::ffi::c_int {
+            // SAFETY: the caller guarantees the pointers; the layouts are libc's, asserted in poll.rs.
+            unsafe { $symbol(fds.cast(), nfds, timeout, mask) }
+        }
     };
 }

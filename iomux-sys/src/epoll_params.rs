@@ -1,4 +1,5 @@
 //! The busy-poll parameters of an epoll, since Linux 6.9: two ioctls and their struct.
+#![cfg(target_os = "linux")]
 
 use core::ffi::{c_int, c_uint};
 
@@ -45,8 +46,7 @@ constants! {
     not in libc {}
 }
 
-#[doc(hidden)]
-pub const HEADER: crate::table::Header = crate::table::Header {
+pub(crate) const HEADER: crate::table::Header = crate::table::Header {
     includes: &["sys/epoll.h"],
     guard: Some("EPIOCSPARAMS"),
     constants: CONSTANTS,
@@ -56,7 +56,7 @@ pub const HEADER: crate::table::Header = crate::table::Header {
 /// ioctl(2) with `EPIOCSPARAMS` or `EPIOCGPARAMS`: C libraries differ in the type of the request.
 ///
 /// # Safety
-/// `params` points to parameters that nobody else uses during the call.
+/// `params` points to parameters that nothing else uses during the call.
 #[inline]
 pub unsafe fn epoll_ioctl(epfd: c_int, request: c_uint, params: *mut epoll_params) -> c_int {
     // The same 32 bits, as `unsigned long` or as `int`.
