@@ -104,20 +104,20 @@ macro_rules! contestants {
 }
 
 contestants! {
-    poll, 30_000: Poll::new();
-    poll_without_ppoll, 10_000: Poll::without_ppoll();
-    poll_boxed, 10_000: Box::new(Poll::new()) as Box<dyn Multiplexer<'static>>;
-    select, 30_000: Select::new();
+    poll, 10_000: Poll::new();
+    poll_without_ppoll, 4_000: Poll::without_ppoll();
+    poll_boxed, 4_000: Box::new(Poll::new()) as Box<dyn Multiplexer<'static>>;
+    select, 10_000: Select::new();
     #[cfg(target_os = "linux")]
-    epoll, 30_000: Epoll::new().unwrap();
+    epoll, 10_000: Epoll::new().unwrap();
     #[cfg(target_os = "linux")]
-    epoll_without_pwait2, 10_000: Epoll::without_pwait2().unwrap();
+    epoll_without_pwait2, 4_000: Epoll::without_pwait2().unwrap();
     #[cfg(target_os = "linux")]
-    poll_beside_epoll, 30_000: Sides::new(vec![Box::new(Poll::new()), Box::new(Epoll::new().unwrap())]);
+    poll_beside_epoll, 10_000: Sides::new(vec![Box::new(Poll::new()), Box::new(Epoll::new().unwrap())]);
     #[cfg(target_os = "linux")]
-    select_beside_poll_and_epoll, 20_000: Sides::new(vec![
+    select_beside_poll_and_epoll, 8_000: Sides::new(vec![
         Box::new(Select::new()), Box::new(Poll::new()), Box::new(Epoll::new().unwrap()),
     ]);
     #[cfg(iomux_libkqueue)]
-    kqueue, 30_000: iomux_backend::Kqueue::new().unwrap();
+    kqueue, 10_000: iomux_backend::Kqueue::new().unwrap();
 }

@@ -16,7 +16,6 @@ mod values;
 
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// Children of one test have copies of another's fds.
@@ -25,7 +24,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// All that was kept, and `IOMUX_FUZZED` inputs more, of a seed that a failure prints.
 fn on_all_inputs(target: &str, run: fn(&[u8])) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let corpus = support::root().join("fuzz/corpus").join(target);
     let files: Vec<_> = corpus.read_dir().expect("a corpus").map(|file| file.unwrap().path()).collect();
     let kept = files.len();
     assert!(kept >= 10, "a corpus of {kept}");

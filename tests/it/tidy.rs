@@ -1,7 +1,8 @@
 //! The style of the repository, held by tests: what is said here is not said in prose elsewhere.
 
+use crate::support::root;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const CRATES: [&str; 3] = ["iomux-sys/src", "iomux/src", "iomux-backend/src"];
 const ALL: [&str; 6] = ["iomux-sys", "iomux", "iomux-backend", "tests", "examples", "benches"];
@@ -56,10 +57,6 @@ impl Source {
     fn is(&self, path: &str) -> bool {
         self.path == path
     }
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// All `.rs` files under these folders, built ones left out.
@@ -201,7 +198,7 @@ fn tests_wait_for_events_not_for_time() {
 
 #[test]
 fn every_example_says_what_it_is() {
-    let silent: Vec<_> = sources(&["examples"])
+    let silent: Vec<_> = sources(&["examples", "iomux/examples"])
         .iter()
         .filter(|source| !source.text.starts_with("//! "))
         .map(|source| format!("{}:1", source.path))
@@ -211,7 +208,7 @@ fn every_example_says_what_it_is() {
 
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace() {
-    let deaf: Vec<_> = ["", "iomux-sys/", "iomux/", "iomux-backend/", "benches/"]
+    let deaf: Vec<_> = ["", "iomux-sys/", "iomux/", "iomux-backend/", "tests/", "benches/"]
         .map(|folder| format!("{folder}Cargo.toml"))
         .into_iter()
         .filter(|path| {
@@ -220,6 +217,19 @@ fn every_crate_takes_the_lints_of_the_workspace() {
         })
         .collect();
     assert_none(&deaf, "add `[lints] workspace = true`");
+}
+
+#[test]
+fn every_test_program_is_named() {
+    let manifest = fs::read_to_string(root().join("tests/Cargo.toml")).unwrap();
+    let unnamed: Vec<_> = sources(&["tests"])
+        .iter()
+        .filter_map(|source| source.path.strip_prefix("tests/"))
+        .filter(|path| !path.contains('/') || path.ends_with("/main.rs"))
+        .filter(|path| !manifest.contains(&format!("path = \"{path}\"")))
+        .map(|path| format!("tests/{path}:1"))
+        .collect();
+    assert_none(&unnamed, "add a `[[test]]` for it to tests/Cargo.toml: cargo does not run it otherwise");
 }
 
 #[test]
