@@ -51,12 +51,15 @@
 mod answer;
 mod error;
 mod interest;
+#[allow(unsafe_code, reason = "sysconf(3)")]
 mod limits;
 mod mask_turns;
 mod poll;
 mod pollfd;
 mod ready;
+#[allow(unsafe_code, reason = "sigset_t and pthread_sigmask(3)")]
 mod signal;
+#[allow(unsafe_code, reason = "prctl(2)")]
 mod slack;
 mod slots;
 mod storage;

@@ -1,25 +1,17 @@
 //! Every `unsafe` of this crate: the system calls behind safe signatures, and the one type whose
 //! private fields prove that a number is an open fd.
 
-use core::ffi::{c_int, c_long, c_ulong};
+use core::ffi::c_int;
 use core::marker::PhantomData;
 use core::mem::{ManuallyDrop, MaybeUninit, transmute};
 use core::ptr;
 use iomux_sys::errno::{EINVAL, ENOSYS};
 use iomux_sys::poll::{self as c, nfds_t, pollfd};
-use iomux_sys::prctl;
-use iomux_sys::signal::{self, sigset_t};
+use iomux_sys::signal::sigset_t;
 use iomux_sys::time::timespec;
-use iomux_sys::unistd;
-use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-#[cfg(test)]
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
 
-use crate::error::Error;
+use crate::error::{Error, errno};
 use crate::interest::Interest;
 use crate::pollfd::{PollFd, check};
 use crate::slots::Slots;
@@ -207,11 +199,6 @@ fn answer(returned: c_int) -> Result<usize, i32> {
     usize::try_from(returned).map_err(|_| errno())
 }
 
-#[cold]
-fn errno() -> i32 {
-    io::Error::last_os_error().raw_os_error().unwrap_or_default()
-}
-
 /// poll(2) over `fds`, for `timeout` ms; negative is for ever.
 #[inline]
 pub(crate) fn poll(fds: &mut [PollFd<'_>], timeout: i32) -> Result<usize, i32> {
@@ -225,7 +212,7 @@ pub(crate) fn poll(fds: &mut [PollFd<'_>], timeout: i32) -> Result<usize, i32> {
 pub(crate) fn ppoll(
     fds: &mut [PollFd<'_>],
     timeout: Option<Timespec>,
-    mask: Option<&SignalSet>,
+    mask: Option<&sigset_t>,
 ) -> Result<usize, i32> {
     let Some(ppoll) = c::PPOLL else {
         return Err(ENOSYS);
@@ -233,7 +220,7 @@ pub(crate) fn ppoll(
     let count = count(fds.len())?;
     let timeout = timeout.map(c_timespec);
     let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-    let mask = mask.map_or(ptr::null(), |set| ptr::from_ref(&set.0));
+    let mask = mask.map_or(ptr::null(), ptr::from_ref);
     // SAFETY: `fds` as in `poll`; both pointers are null or to what outlives the call.
     answer(unsafe { ppoll(fds.as_mut_ptr().cast(), count, timeout, mask) })
 }
@@ -248,26 +235,6 @@ fn c_timespec(time: Timespec) -> timespec {
     c
 }
 
-/// sysconf(3) `_SC_OPEN_MAX`: -1 is "no limit".
-pub(crate) fn open_max() -> c_long {
-    // SAFETY: takes and returns a number.
-    unsafe { unistd::sysconf(unistd::_SC_OPEN_MAX) }
-}
-
-/// prctl(2) `PR_GET_TIMERSLACK`: ns; `None` where there is none.
-pub(crate) fn timer_slack() -> Option<Result<u64, i32>> {
-    // SAFETY: takes and returns numbers.
-    let ns = prctl::GET_TIMERSLACK.map(|get| unsafe { get() })?;
-    Some(u64::try_from(ns).map_err(|_| errno()))
-}
-
-/// prctl(2) `PR_SET_TIMERSLACK`, in ns; `None` where there is none.
-pub(crate) fn set_timer_slack(ns: c_ulong) -> Option<Result<(), i32>> {
-    // SAFETY: takes and returns numbers.
-    let returned = prctl::SET_TIMERSLACK.map(|set| unsafe { set(ns) })?;
-    Some(if returned < 0 { Err(errno()) } else { Ok(()) })
-}
-
 /// The slots of `fds`, all vacant and in the same allocation, for fds of another lifetime.
 pub(crate) fn rebind<'new>(fds: Vec<PollFd<'_>>) -> Vec<PollFd<'new>> {
     let mut fds = ManuallyDrop::new(fds);
@@ -276,74 +243,6 @@ pub(crate) fn rebind<'new>(fds: Vec<PollFd<'_>>) -> Vec<PollFd<'new>> {
     // SAFETY: the parts of a Vec that is never dropped; only the lifetime of its items differs, and
     // none of them holds an fd.
     unsafe { Vec::from_raw_parts(pointer.cast(), length, capacity) }
-}
-
-/// A C `sigset_t`, initialised.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub(crate) struct SignalSet(sigset_t);
-
-impl SignalSet {
-    pub(crate) fn empty() -> Self {
-        // SAFETY: a sigset_t is integers, so all zeroes is one. (sigemptyset(3) of glibc writes no more
-        // than the kernel's part of it.)
-        let mut set = unsafe { MaybeUninit::<sigset_t>::zeroed().assume_init() };
-        // SAFETY: a valid set, ours alone.
-        unsafe { signal::sigemptyset(&raw mut set) };
-        Self(set)
-    }
-
-    pub(crate) fn full() -> Self {
-        let mut set = Self::empty();
-        // SAFETY: a valid set, ours alone.
-        unsafe { signal::sigfillset(&raw mut set.0) };
-        set
-    }
-
-    /// Adds a signal; `false` if there is none of that number.
-    pub(crate) fn insert(&mut self, number: c_int) -> bool {
-        // SAFETY: a valid set, ours alone; an unknown number is refused.
-        unsafe { signal::sigaddset(&raw mut self.0, number) == 0 }
-    }
-
-    pub(crate) fn remove(&mut self, number: c_int) {
-        // SAFETY: a valid set, ours alone; an unknown number is refused.
-        unsafe { signal::sigdelset(&raw mut self.0, number) };
-    }
-
-    pub(crate) fn contains(&self, number: c_int) -> bool {
-        // SAFETY: a valid set, only read; an unknown number is refused.
-        unsafe { signal::sigismember(&raw const self.0, number) == 1 }
-    }
-}
-
-/// `pthread_sigmask(3)`: changes the calling thread's mask, and returns the one before.
-///
-/// It returns the error number itself, and leaves `errno` alone.
-pub(crate) fn change_mask(how: c_int, set: Option<&SignalSet>) -> Result<SignalSet, i32> {
-    let mut before = SignalSet::empty();
-    let set = set.map_or(ptr::null(), |set| ptr::from_ref(&set.0));
-    // SAFETY: `set` is null or valid, `before` is valid and ours alone.
-    match unsafe { signal::pthread_sigmask(how, set, &raw mut before.0) } {
-        0 => Ok(before),
-        code => Err(code),
-    }
-}
-
-/// For tests: a signal whose handler sends it again, `times` times: it is never not pending.
-#[cfg(test)]
-pub(crate) fn pending_again_and_again(number: c_int, times: usize) -> Arc<AtomicUsize> {
-    let left = Arc::new(AtomicUsize::new(times));
-    let in_handler = Arc::clone(&left);
-    let again = move || {
-        let more = in_handler.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        if more.is_ok() {
-            let _ = signal_hook::low_level::raise(number);
-        }
-    };
-    // SAFETY: atomics and raise(3) are safe in a handler.
-    unsafe { signal_hook::low_level::register(number, again) }.expect("a signal that can be handled");
-    left
 }
 
 #[cfg(test)]
@@ -361,7 +260,7 @@ mod tests {
 
     #[test]
     fn rebinding_keeps_the_allocation_and_vacates_every_entry() {
-        let stdin = io::stdin();
+        let stdin = std::io::stdin();
         let fd = std::os::fd::AsFd::as_fd(&stdin);
         let mut fds = Vec::with_capacity(9);
         fds.resize(5, PollFd::new(fd, crate::Interest::READABLE).unwrap());

@@ -160,8 +160,7 @@ mod tests {
     use crate::interest::Interest;
     use crate::poll::{HAS_PPOLL, PollCall, ppoll};
     use crate::pollfd::PollFd;
-    use crate::signal::{SigSet, Signal};
-    use crate::sys;
+    use crate::signal::{SigSet, Signal, resend_in_handler};
     use std::io::Write;
     use std::os::fd::AsFd;
     use std::sync::atomic::Ordering;
@@ -271,7 +270,7 @@ mod tests {
             return;
         }
         let signal = Signal::USR2;
-        let left = sys::pending_again_and_again(signal.as_raw(), 1_000_000);
+        let left = resend_in_handler(signal, 1_000_000);
         let blocked = SigSet::from(signal).block().unwrap();
         signal_hook::low_level::raise(signal.as_raw()).unwrap();
         let mask = blocked.wait_mask();
@@ -293,7 +292,7 @@ mod tests {
             return;
         }
         let signal = Signal::USR1;
-        sys::pending_again_and_again(signal.as_raw(), 0);
+        resend_in_handler(signal, 0);
         let blocked = SigSet::from(signal).block().unwrap();
         signal_hook::low_level::raise(signal.as_raw()).unwrap();
         let mask = blocked.wait_mask();
