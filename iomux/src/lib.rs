@@ -54,17 +54,18 @@ mod interest;
 #[allow(unsafe_code, reason = "sysconf(3)")]
 mod limits;
 mod mask_turns;
+#[allow(unsafe_code, reason = "poll(2) and ppoll(2)")]
 mod poll;
+#[allow(unsafe_code, reason = "its private field proves that a number is an open fd")]
 mod pollfd;
 mod ready;
 #[allow(unsafe_code, reason = "sigset_t and pthread_sigmask(3)")]
 mod signal;
 #[allow(unsafe_code, reason = "prctl(2)")]
 mod slack;
+#[allow(unsafe_code, reason = "`set_raw` passes its caller's promise on")]
 mod slots;
 mod storage;
-#[allow(unsafe_code, reason = "the one file that exists for it")]
-mod sys;
 mod timeout;
 mod wait;
 
@@ -72,9 +73,11 @@ pub use error::Error;
 pub use interest::{HAS_READ_CLOSED, Interest, Readiness};
 pub use limits::max_open_files;
 pub use mask_turns::MaskTurns;
-pub use poll::{HAS_PPOLL, has_ppoll, next_ready, poll, ppoll, wait, without_ppoll};
+#[doc(hidden)]
+pub use poll::without_ppoll;
+pub use poll::{HAS_PPOLL, has_ppoll, poll, ppoll, wait};
 pub use pollfd::PollFd;
-pub use ready::{Iter, Ready, ReadySlots, Slot};
+pub use ready::{Iter, Ready, ReadySlots, Slot, next_ready};
 pub use signal::{MaskGuard, SigSet, Signal};
 pub use slack::{set_timer_slack, timer_slack};
 pub use slots::Slots;

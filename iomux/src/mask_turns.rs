@@ -10,8 +10,9 @@ use core::sync::atomic::{AtomicBool, Ordering};
 ///
 /// When an fd is ready, ppoll(2) and epoll_pwait(2) return without running the handler of a pending signal, so a
 /// loop that is always busy would never see it. A call that can't find an fd lets it through first. Signals
-/// without a pause would then keep events away, so the next wait goes without.
+/// without a pause would then keep events away, so the next wait skips that call.
 ///
+/// # Examples
 /// ```
 /// use iomux::{Error, Interest, MaskTurns, PollFd, SigSet, Signal, Timeout};
 /// use std::os::fd::AsFd;

@@ -8,7 +8,7 @@ use crate::interest::{Interest, Readiness};
 use crate::pollfd::{PollFd, strace};
 use core::fmt;
 use core::marker::PhantomData;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, RawFd};
 
 /// A table of fd slots, addressed by indices that the caller chooses.
 ///
@@ -315,6 +315,44 @@ where
         let slots = self.storage.as_mut();
         let capacity = slots.len();
         slots.get_mut(index).ok_or(Error::IndexOutOfRange { index, capacity })
+    }
+}
+
+impl<'fd, S> Slots<'fd, S>
+where
+    S: AsRef<[PollFd<'fd>]> + AsMut<[PollFd<'fd>]>,
+{
+    /// As [`set`](Self::set), from the number of an fd: for who closes fds while their table lives.
+    ///
+    /// # Safety
+    /// `fd` stays open until the slot is cleared or set to another, in this table or, once it is gone, in
+    /// its storage (a borrowed buffer, [`into_inner`](Self::into_inner)); and for as long as anything that
+    /// was taken from the slot is used: a `BorrowedFd`, a [`Ready`](crate::Ready), a copied [`PollFd`].
+    ///
+    /// # Errors
+    /// As [`set`](Self::set). A negative number is [`Error::NegativeFd`]: to make a slot vacant, use
+    /// [`clear`](Self::clear).
+    ///
+    /// ```
+    /// use iomux::{Interest, Slots, Timeout};
+    /// use std::os::fd::AsRawFd;
+    ///
+    /// let (reader, writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(1);
+    /// // SAFETY: `reader` lives until after the slot is cleared.
+    /// unsafe { slots.set_raw(0, reader.as_raw_fd(), Interest::READABLE)? };
+    /// drop(writer);
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1);
+    /// slots.clear(0)?;
+    /// drop(reader);
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 0);
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[inline]
+    pub unsafe fn set_raw(&mut self, index: usize, fd: RawFd, interest: Interest) -> Result<(), Error> {
+        // SAFETY: the caller keeps the fd open for as long as it is in the slot.
+        let slot = unsafe { PollFd::from_raw(fd, interest) }?;
+        self.put(index, slot)
     }
 }
 

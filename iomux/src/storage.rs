@@ -2,9 +2,8 @@
 
 use crate::answer::Answer;
 use crate::error::Error;
-use crate::pollfd::{PollFd, wipe};
+use crate::pollfd::{PollFd, clear_readiness, rebind};
 use crate::slots::{Slots, used};
-use crate::sys;
 use core::marker::PhantomData;
 
 impl Slots<'_> {
@@ -70,7 +69,7 @@ impl Slots<'_> {
     /// ```
     #[must_use = "the table itself is consumed"]
     pub fn recycle<'new>(self) -> Slots<'new> {
-        Slots::vacant(sys::rebind(self.storage))
+        Slots::vacant(rebind(self.storage))
     }
 }
 
@@ -140,7 +139,7 @@ where
     /// ```
     #[must_use]
     pub fn into_inner(mut self) -> S {
-        wipe(self.storage.as_mut());
+        clear_readiness(self.storage.as_mut());
         self.storage
     }
 }

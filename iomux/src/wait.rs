@@ -127,7 +127,7 @@ fn resume<C: WaitCall>(call: &mut C, interrupt: Interrupt, first: Outcome) -> Re
 
 /// Waits with a deadline, in chunks of at most `longest`.
 #[inline(never)]
-fn timed<C: WaitCall>(
+pub(crate) fn timed<C: WaitCall>(
     call: &mut C,
     timeout: Timeout,
     interrupt: Interrupt,
@@ -157,15 +157,6 @@ fn timed<C: WaitCall>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interest::Interest;
-    use crate::poll::{HAS_PPOLL, PollCall, ppoll};
-    use crate::pollfd::PollFd;
-    use crate::signal::{SigSet, Signal, resend_in_handler};
-    use std::io::Write;
-    use std::os::fd::AsFd;
-    use std::sync::atomic::Ordering;
-
-    const MS: Duration = Duration::from_millis(1);
 
     /// Returns the outcomes of a list, one per call, and notes the chunks that it was given.
     struct Script {
@@ -226,78 +217,5 @@ mod tests {
         let mut script = Script { outcomes: Vec::new(), chunks: Vec::new() };
         let result = wait_with(&mut script, Timeout::Infinite, Interrupt::Resume, false);
         assert_eq!((result, script.chunks.len()), (Err(Error::NothingToWaitFor), 0));
-    }
-
-    /// poll(2) and ppoll(2) over real fds, in chunks of 1 ms.
-    fn in_small_chunks(fds: &mut [PollFd<'_>], timeout: Timeout) -> Result<usize, Error> {
-        timed(&mut PollCall::new(fds, None), timeout, Interrupt::Resume, MS)
-    }
-
-    #[test]
-    fn no_wait_in_chunks_is_early() {
-        let (reader, _writer) = std::io::pipe().unwrap();
-        let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
-        for time in [MS / 2, MS, MS + MS / 2, 7 * MS, 7 * MS + Duration::from_nanos(1)] {
-            let begin = Instant::now();
-            assert_eq!(in_small_chunks(&mut fds, time.into()), Ok(0));
-            assert!(begin.elapsed() >= time, "{:?} of {time:?}", begin.elapsed());
-            let end = Instant::now() + time;
-            assert_eq!(in_small_chunks(&mut fds, end.into()), Ok(0));
-            assert!(Instant::now() >= end, "until");
-        }
-    }
-
-    #[test]
-    fn chunks_go_on_for_as_long_as_it_takes() {
-        for timeout in [Timeout::Infinite, Duration::MAX.into(), Duration::from_secs(600).into()] {
-            let (reader, mut writer) = std::io::pipe().unwrap();
-            let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
-            std::thread::scope(|scope| {
-                scope.spawn(move || {
-                    crate::poll(&mut [], 5 * MS).unwrap();
-                    writer.write_all(b"!").unwrap();
-                });
-                assert_eq!(in_small_chunks(&mut fds, timeout), Ok(1), "{timeout:?}");
-            });
-            assert!(fds[0].readiness().is_readable());
-        }
-    }
-
-    #[test]
-    fn endless_signals_do_not_keep_a_wait_from_ending() {
-        if !HAS_PPOLL {
-            eprintln!("skipped: endless signals: no ppoll(2) to let them through");
-            return;
-        }
-        let signal = Signal::USR2;
-        let left = resend_in_handler(signal, 1_000_000);
-        let blocked = SigSet::from(signal).block().unwrap();
-        signal_hook::low_level::raise(signal.as_raw()).unwrap();
-        let mask = blocked.wait_mask();
-        let begin = Instant::now();
-        let mut call = PollCall::new(&mut [], Some(&mask));
-        let result = wait_with(&mut call, (5 * MS).into(), Interrupt::Resume, true);
-        let left = left.swap(0, Ordering::SeqCst);
-        assert_eq!(result, Ok(0));
-        assert!(begin.elapsed() >= 5 * MS);
-        assert!((1..1_000_000).contains(&left), "every call was interrupted, and still the wait ended");
-        // The last one is still pending.
-        assert_eq!(ppoll(&mut [], Timeout::Nowait, Some(&mask)), Err(Error::Interrupted));
-    }
-
-    #[test]
-    fn a_signal_ends_an_interruptible_wait_in_chunks() {
-        if !HAS_PPOLL {
-            eprintln!("skipped: a signal in a wait in chunks: no ppoll(2) to let it through");
-            return;
-        }
-        let signal = Signal::USR1;
-        resend_in_handler(signal, 0);
-        let blocked = SigSet::from(signal).block().unwrap();
-        signal_hook::low_level::raise(signal.as_raw()).unwrap();
-        let mask = blocked.wait_mask();
-        let mut call = PollCall::new(&mut [], Some(&mask));
-        let result = timed(&mut call, Duration::from_secs(600).into(), Interrupt::End, MS);
-        assert_eq!(result, Err(Error::Interrupted));
     }
 }

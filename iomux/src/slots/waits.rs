@@ -3,12 +3,11 @@
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::interest::Readiness;
-use crate::poll::PollCall;
-use crate::pollfd::{PollFd, wipe};
-use crate::ready::{Iter, Ready, ReadySlots, first_ready};
+use crate::poll::{PollCall, sys_poll};
+use crate::pollfd::{PollFd, clear_readiness};
+use crate::ready::{Iter, Ready, ReadySlots, next_ready};
 use crate::signal::SigSet;
 use crate::slots::Slots;
-use crate::sys;
 use crate::timeout::Timeout;
 
 impl<'fd, S> Slots<'fd, S>
@@ -55,7 +54,7 @@ where
         };
         let slots = self.in_use();
         let count = slots.len();
-        match sys::poll(slots, ms) {
+        match sys_poll(slots, ms) {
             Ok(ready) => Ok(self.answer.note(count, ready)),
             Err(code) => Err(self.poll_failed(code)),
         }
@@ -255,7 +254,7 @@ where
         }
         let slots = self.storage.as_ref();
         let polled = slots.len().min(answer.reported());
-        let Some(ready) = first_ready(&slots[..polled], answer.next as usize) else {
+        let Some(ready) = next_ready(&slots[..polled], answer.next as usize) else {
             answer.found = answer.ready;
             return None;
         };
@@ -277,7 +276,7 @@ where
     fn poll_failed(&mut self, code: i32) -> Error {
         self.answer = Answer::NONE;
         let slots = self.in_use();
-        wipe(slots);
+        clear_readiness(slots);
         Error::from_errno("poll", code, slots.len())
     }
 
