@@ -1,4 +1,4 @@
-//! The turns of signals and events in a masked wait.
+//! Fairness between signals and events in masked waits.
 
 use crate::error::Error;
 use crate::poll::ppoll;
@@ -6,11 +6,12 @@ use crate::signal::SigSet;
 use crate::timeout::Timeout;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// Lets pending signals and events take turns in the masked waits of a multiplexer.
+/// The alternation of pending signals and events in the masked waits of a multiplexer.
 ///
-/// When an fd is ready, ppoll(2) and epoll_pwait(2) return without running the handler of a pending signal, so a
-/// loop that is always busy would never see it. A call that can't find an fd lets it through first. Signals
-/// without a pause would then keep events away, so the next wait skips that call.
+/// If an fd is ready, ppoll(2) and epoll_pwait(2) return without running the handler of a pending signal, so a
+/// loop that is always busy would never see the signal. [`wait`](Self::wait) therefore makes a call first that
+/// can't find an fd, which runs the handler. Endless signals would then starve the events, so the wait after an
+/// interrupted one skips that call.
 ///
 /// # Examples
 /// ```
@@ -32,20 +33,20 @@ use core::sync::atomic::{AtomicBool, Ordering};
 /// ```
 #[derive(Debug, Default)]
 pub struct MaskTurns {
-    /// Whether a signal has kept the last wait from reporting events.
+    /// Whether a signal has interrupted the last wait before it could report events.
     owes_events: AtomicBool,
 }
 
 impl MaskTurns {
-    /// Creates the turns of a multiplexer that owes nothing.
+    /// Creates the state of a multiplexer that has not waited yet.
     #[must_use]
     pub const fn new() -> Self {
         Self { owes_events: AtomicBool::new(false) }
     }
 
-    /// Runs the handlers of pending signals that `mask` lets through, or `wait` if it is the events' turn.
+    /// Runs the handlers of pending signals that `mask` lets through, then `wait`.
     ///
-    /// `wait` makes the wait with `mask`, and returns how many events it found.
+    /// `wait` waits with `mask`, and returns how many events it found.
     ///
     /// # Errors
     /// - Returns [`Error::Interrupted`] if a handler has run. No event was taken from the kernel then.
@@ -62,7 +63,7 @@ impl MaskTurns {
         }
         let ready = wait()?;
         if owed && ready == 0 {
-            // What was owed is no longer there, and a call that does not sleep lets no signal through.
+            // The event is gone, and a wait that does not sleep runs no handler.
             self.run_handlers(mask)?;
         }
         Ok(ready)

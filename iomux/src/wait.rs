@@ -1,4 +1,4 @@
-//! One way to wait: deadline, chunks, EINTR and the last check are decided here, whatever the system call is.
+//! One way to wait: the deadline, chunks, EINTR and the last check, for any system call.
 
 use crate::error::Error;
 use crate::timeout::{Chunk, LONGEST, Timeout};
@@ -7,11 +7,12 @@ use std::time::Instant;
 
 /// One system call that may sleep, for [`wait_with`].
 ///
+/// # Examples
 /// ```
 /// use iomux::{Chunk, Error, Interrupt, Outcome, Timeout, WaitCall, wait_with};
 /// use std::time::{Duration, Instant};
 ///
-/// struct Park; // thread::park_timeout(3) in place of a system call
+/// struct Park; // `thread::park_timeout` instead of a system call
 /// impl WaitCall for Park {
 ///     type Error = Error;
 ///     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
@@ -19,7 +20,7 @@ use std::time::Instant;
 ///             None => std::thread::park(),
 ///             Some(time) => std::thread::park_timeout(time),
 ///         }
-///         Ok(Outcome::Ready(0)) // it may have returned early: `wait_with` looks at the clock
+///         Ok(Outcome::Ready(0)) // `park_timeout` may return early: `wait_with` reads the clock
 ///     }
 /// }
 ///
@@ -32,40 +33,40 @@ pub trait WaitCall {
     /// Why the call failed.
     type Error: From<Error>;
 
-    /// Makes the system call, which may sleep for `chunk` and not longer than its rounding demands.
+    /// Makes the system call, which may sleep for `chunk`, and returns its outcome.
     ///
     /// It may make further system calls that do not sleep.
     ///
     /// # Errors
-    /// Returns whatever ends the wait; EINTR is [`Outcome::Interrupted`] instead.
+    /// - Returns the error of the system call, which ends the wait. EINTR is [`Outcome::Interrupted`] instead.
     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Self::Error>;
 }
 
-/// What a [`WaitCall`] returned.
+/// The outcome of a [`WaitCall`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// So many are ready; 0 if the chunk has passed, or nothing that counts was found.
+    /// The number of ready fds or events; 0 if the chunk has expired, or nothing that counts was found.
     Ready(usize),
     /// A signal handler ran first (EINTR).
     Interrupted,
 }
 
-/// What an interruption does to a wait.
+/// The effect of an interruption (EINTR) on a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
-    /// The wait resumes, with the time that is left.
+    /// The wait resumes with the remaining time.
     Resume,
     /// The wait ends with [`Error::Interrupted`].
     End,
 }
 
-/// Makes `call` until something is ready or the time has passed, and returns how many are ready.
+/// Waits until `call` finds something ready or the timeout expires, and returns how many are ready.
 ///
-/// It returns 0 only when the time has passed, and never before. A long time is waited for in chunks. An
-/// interrupted wait resumes with the time that is left; once no time is left, one more call that does not
-/// sleep counts what a handler has just made ready.
+/// It returns 0 only after the timeout has expired. A long timeout is waited for in chunks. An interrupted wait
+/// resumes with the remaining time. If none remains, one more call that does not sleep finds what a signal
+/// handler has just made ready.
 ///
-/// `can_end` says whether something is there that an infinite wait can report.
+/// `can_end` is `false` if nothing is registered that could end an infinite wait.
 ///
 /// [`Timeout::Nowait`] and a zero [`Timeout::After`] read no clock, a past [`Timeout::Until`] reads it once.
 ///
@@ -73,7 +74,7 @@ pub enum Interrupt {
 /// - Returns [`Error::NothingToWaitFor`] if the timeout is infinite and `can_end` is `false`.
 /// - Returns [`Error::Interrupted`] if the call was interrupted and `interrupt` is [`Interrupt::End`].
 /// - Returns what `call` returns.
-// Always, so that a timeout that is known at compile time leaves one call and one comparison.
+// Always inlined, so that a constant timeout leaves one call and one comparison.
 #[inline(always)]
 pub fn wait_with<C: WaitCall>(
     call: &mut C,
@@ -95,7 +96,7 @@ pub fn wait_with<C: WaitCall>(
     }
 }
 
-/// Ends a wait whose time has passed with an interruption: what a handler has just made ready counts.
+/// Ends an expired wait whose last call was interrupted: a handler may just have made something ready.
 #[cold]
 #[inline(never)]
 fn check_again<C: WaitCall>(call: &mut C, interrupt: Interrupt) -> Result<usize, C::Error> {
@@ -109,7 +110,7 @@ fn check_again<C: WaitCall>(call: &mut C, interrupt: Interrupt) -> Result<usize,
     }
 }
 
-/// Goes on with an infinite wait.
+/// Resumes an infinite wait.
 #[cold]
 #[inline(never)]
 fn resume<C: WaitCall>(call: &mut C, interrupt: Interrupt, first: Outcome) -> Result<usize, C::Error> {
@@ -146,7 +147,7 @@ pub(crate) fn timed<C: WaitCall>(
             Outcome::Ready(0) => true,
             Outcome::Ready(ready) => return Ok(ready),
             Outcome::Interrupted if interrupt == Interrupt::End => return Err(Error::Interrupted.into()),
-            // The kernel prefers EINTR to "timed out", so signals without a pause would never let it say so.
+            // The kernel prefers EINTR to 0, so under endless signals no call would ever return 0.
             Outcome::Interrupted => false,
         };
         left = deadline.map_or(left, |end| end.saturating_duration_since(Instant::now()));
@@ -158,7 +159,7 @@ pub(crate) fn timed<C: WaitCall>(
 mod tests {
     use super::*;
 
-    /// Returns the outcomes of a list, one per call, and notes the chunks that it was given.
+    /// Returns the outcomes of a list, one per call, and records the chunks.
     struct Script {
         outcomes: Vec<Outcome>,
         chunks: Vec<Chunk>,
