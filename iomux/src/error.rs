@@ -42,9 +42,9 @@ pub enum Error {
         capacity: usize,
     },
     /// The slot holds no fd whose interest could be changed.
-    #[error("slot {index} is vacant: give it an fd with `set` first")]
-    Vacant {
-        /// The index of the vacant slot.
+    #[error("slot {index} is empty: give it an fd with `set` first")]
+    EmptySlot {
+        /// The index of the empty slot.
         index: usize,
     },
     /// A negative number is not an fd; the kernel would ignore the slot silently.
@@ -139,7 +139,7 @@ impl From<Error> for io::Error {
             Error::OutOfMemory { .. } => io::ErrorKind::OutOfMemory,
             Error::IndexOutOfRange { .. }
             | Error::CountOutOfRange { .. }
-            | Error::Vacant { .. }
+            | Error::EmptySlot { .. }
             | Error::NegativeFd { .. }
             | Error::TooManySlots { .. }
             | Error::NothingToWaitFor

@@ -39,8 +39,8 @@ bitflags::bitflags! {
     /// Errors, hangups and closed fds are reported whatever the interest, so only [`Readiness`] has flags for
     /// them.
     ///
-    /// Bits that have no name here can be set with [`from_bits_retain`](Self::from_bits_retain). They reach the
-    /// kernel unchanged.
+    /// Bits that have no name here can be set with [`from_bits_retain`](Self::from_bits_retain). They reach
+    /// the kernel unchanged.
     ///
     /// # Examples
     /// ```
@@ -58,15 +58,16 @@ bitflags::bitflags! {
         /// Writing would not block.
         #[doc(alias = "POLLOUT")]
         const WRITABLE = c::POLLOUT;
-        /// There is an exceptional condition: urgent TCP data, a state change of a pseudo-terminal or a GPIO line.
+        /// There is an exceptional condition: urgent TCP data, a state change of a pseudo-terminal or a GPIO
+        /// line.
         #[doc(alias = "POLLPRI")]
         const PRIORITY = c::POLLPRI;
         /// The peer has closed its writing half, or the whole connection.
         ///
         /// # Platform notes
         /// poll(2) reports it on Linux, Android, FreeBSD and illumos
-        /// ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)); elsewhere, a slot with this
-        /// interest is [`Error::Unsupported`](crate::Error::Unsupported), and the bit never reaches the kernel.
+        /// ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)); elsewhere, a slot with this interest is
+        /// [`Error::Unsupported`](crate::Error::Unsupported), and the bit never reaches the kernel.
         #[doc(alias = "POLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
         /// There is normal data to read; the same as `READABLE` for most fds.
@@ -102,7 +103,8 @@ bitflags::bitflags! {
     /// let is_reset = Readiness::READABLE | Readiness::ERROR | Readiness::HANGUP;
     /// assert!(is_reset.is_error() && is_reset.is_closed() && is_reset.is_read_closed());
     /// assert!(is_reset.is_writable(), "a write fails immediately");
-    /// assert!(Readiness::INVALID.is_invalid() && Readiness::INVALID.is_readable(), "a read fails immediately");
+    /// let is_not_open = Readiness::INVALID;
+    /// assert!(is_not_open.is_invalid() && is_not_open.is_readable(), "a read fails immediately");
     /// assert!(Readiness::PRIORITY.is_priority() && !Readiness::PRIORITY.is_readable(), "out of band");
     /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -113,13 +115,15 @@ bitflags::bitflags! {
         /// Writing would not block.
         #[doc(alias = "POLLOUT")]
         const WRITABLE = c::POLLOUT;
-        /// There is an exceptional condition: urgent TCP data, a state change of a pseudo-terminal or a GPIO line.
+        /// There is an exceptional condition: urgent TCP data, a state change of a pseudo-terminal or a GPIO
+        /// line.
         #[doc(alias = "POLLPRI")]
         const PRIORITY = c::POLLPRI;
         /// The peer has closed its writing half, or the whole connection.
         #[doc(alias = "POLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
-        /// There is an error, which the next read or write returns. On a pipe's writing end, no reader is left.
+        /// There is an error, which the next read or write returns. On a pipe's writing end, no reader is
+        /// left.
         #[doc(alias = "POLLERR")]
         const ERROR = c::POLLERR;
         /// The peer has hung up. What it sent before can still be read.
@@ -191,7 +195,8 @@ impl Readiness {
         self.intersects(Self::PRIORITY)
     }
 
-    /// Returns `true` if the peer will send no more: [`READ_CLOSED`](Self::READ_CLOSED) or [`HANGUP`](Self::HANGUP).
+    /// Returns `true` if the peer will send no more: [`READ_CLOSED`](Self::READ_CLOSED) or
+    /// [`HANGUP`](Self::HANGUP).
     #[inline]
     #[must_use]
     pub const fn is_read_closed(self) -> bool {

@@ -24,8 +24,8 @@
 //!   [`ready`](Slots::ready) ones. Its storage is a `Vec`, an array in a `static`, or a borrowed slice.
 //! - [`poll`](poll()), [`ppoll`](ppoll()) and [`wait`](wait()) are the calls alone, over a slice of
 //!   [`PollFd`]s.
-//! - [`wait_with`] and [`MaskTurns`] are for a custom multiplexer: they decide deadline, EINTR and signal masks
-//!   around a system call of the caller.
+//! - [`wait_with`] and [`MaskTurns`] are for a custom multiplexer: they decide deadline, EINTR and signal
+//!   masks around a system call of the caller.
 //!
 //! [`Interest`] is what to poll an fd for, [`Readiness`] what was reported, [`Timeout`] how long to wait,
 //! [`SigSet`] a signal mask, and [`Error`] what went wrong.
@@ -35,8 +35,8 @@
 //! - An index or a count past the table is an [`Error`], and nothing is changed.
 //! - The readiness of a slot is that of a poll that succeeded and reached the slot, and never that of an fd
 //!   that was in the slot before.
-//! - No wait is early, and none is infinite because a number was too large. Signals neither extend nor shorten
-//!   [`Slots::wait`].
+//! - No wait is early, and none is infinite because a number was too large. Signals neither extend nor
+//!   shorten [`Slots::wait`].
 //! - Only [`Slots::grow`] allocates after construction.
 //! - Bits that a kernel reports and this crate has no name for are kept, and never panic.
 //!
@@ -45,8 +45,8 @@
 //! Cygwin, QNX.
 //!
 //! Where a system has no ppoll(2), [`HAS_PPOLL`] is `false`, timeouts are rounded up to ms and a mask is
-//! [`Error::Unsupported`]. Where poll(2) can't report that a peer has shut down writing, [`HAS_READ_CLOSED`] is
-//! `false` and that interest is [`Error::Unsupported`].
+//! [`Error::Unsupported`]. Where poll(2) can't report that a peer has shut down writing, [`HAS_READ_CLOSED`]
+//! is `false` and that interest is [`Error::Unsupported`].
 //!
 //! The crate needs std for [`BorrowedFd`](std::os::fd::BorrowedFd) and [`Instant`](std::time::Instant).
 

@@ -15,7 +15,8 @@ pub fn max_open_files() -> Option<usize> {
     limit_from(unsafe { sysconf(_SC_OPEN_MAX) })
 }
 
-/// Returns the limit that sysconf(3) means: -1 is "no limit"; the BSDs' `RLIM_INFINITY` is the largest number.
+/// Returns the limit that sysconf(3) means: -1 is "no limit"; the BSDs' `RLIM_INFINITY` is the largest
+/// number.
 fn limit_from(returned: c_long) -> Option<usize> {
     usize::try_from(returned).ok().filter(|_| returned != c_long::MAX)
 }

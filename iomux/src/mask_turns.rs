@@ -8,10 +8,10 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 /// The alternation of pending signals and events in the masked waits of a multiplexer.
 ///
-/// If an fd is ready, ppoll(2) and epoll_pwait(2) return without running the handler of a pending signal, so a
-/// loop that is always busy would never see the signal. [`wait`](Self::wait) therefore makes a call first that
-/// can't find an fd, which runs the handler. Endless signals would then starve the events, so the wait after an
-/// interrupted one skips that call.
+/// If an fd is ready, ppoll(2) and epoll_pwait(2) return without running the handler of a pending signal, so
+/// a loop that is always busy would never see the signal. [`wait`](Self::wait) therefore makes a call first
+/// that can't find an fd, which runs the handler. Endless signals would then starve the events, so the wait
+/// after an interrupted one skips that call.
 ///
 /// # Examples
 /// ```

@@ -28,8 +28,8 @@ pub const fn has_ppoll() -> bool {
 /// Waits until an fd of `fds` is ready, poll(2), and returns how many are; 0 if the timeout expired.
 ///
 /// [`PollFd::readiness`] returns what was reported. Each call makes the cheapest system call that can express
-/// the timeout: poll(2) for [`Timeout::Nowait`], [`Timeout::Infinite`] and whole ms, ppoll(2) for a finer one.
-/// Timeouts are rounded up, never down. A timeout that is too long for a system is waited for in chunks.
+/// the timeout: poll(2) for [`Timeout::Nowait`], [`Timeout::Infinite`] and whole ms, ppoll(2) for a finer
+/// one. Timeouts are rounded up, never down. A timeout that is too long for a system is waited for in chunks.
 ///
 /// # Errors
 /// The readiness of every slot is empty after an error.
@@ -43,7 +43,7 @@ pub const fn has_ppoll() -> bool {
 /// [POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/poll.html),
 /// [FreeBSD](https://man.freebsd.org/cgi/man.cgi?query=poll&sektion=2),
 /// [NetBSD](https://man.netbsd.org/poll.2), [OpenBSD](https://man.openbsd.org/poll.2),
-/// [illumos](https://illumos.org/man/2/poll). Where there is no ppoll(2) ([`HAS_PPOLL`](crate::HAS_PPOLL)),
+/// [illumos](https://illumos.org/man/2/poll). Where there is no ppoll(2) ([`HAS_PPOLL`]),
 /// timeouts are rounded up to ms.
 ///
 /// # Examples
@@ -76,7 +76,7 @@ pub fn poll(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize
 ///
 /// # Errors
 /// - Returns the errors of [`poll`].
-/// - Returns [`Error::Unsupported`] for a mask where there is no ppoll(2) ([`HAS_PPOLL`](crate::HAS_PPOLL)).
+/// - Returns [`Error::Unsupported`] for a mask where there is no ppoll(2) ([`HAS_PPOLL`]).
 ///
 /// # Platform notes
 /// [Linux](https://man7.org/linux/man-pages/man2/poll.2.html); POSIX since 2024; NetBSD's is
@@ -98,7 +98,7 @@ pub fn ppoll(
 ///
 /// # Errors
 /// - Returns the errors of [`poll`], except [`Error::Interrupted`].
-/// - Returns [`Error::NothingToWaitFor`] if every slot is vacant or paused and the timeout is infinite.
+/// - Returns [`Error::NothingToWaitFor`] if every slot is empty or paused and the timeout is infinite.
 pub fn wait(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
     PollCall::new(fds, None).resumed(timeout.into())
 }
@@ -212,8 +212,8 @@ impl WaitCall for PollCall<'_, '_> {
 
 /// Returns the length of `fds` as the kernel takes it, or EINVAL.
 ///
-/// Linux takes an `unsigned int` whatever `nfds_t` is, and AIX uses half of one: both would cut a larger number
-/// off silently.
+/// Linux takes an `unsigned int` whatever `nfds_t` is, and AIX uses half of one: both would cut a larger
+/// number off silently.
 #[inline]
 #[allow(clippy::cast_possible_truncation, reason = "`nfds_t` holds `MAX_NFDS`")]
 fn count(fds: usize) -> Result<nfds_t, i32> {
@@ -234,7 +234,8 @@ pub(crate) fn sys_poll(fds: &mut [PollFd<'_>], timeout: i32) -> Result<usize, i3
     result(unsafe { c::poll(fds.as_mut_ptr().cast(), count, timeout) })
 }
 
-/// Makes one ppoll(2) over `fds`; no timeout is infinite, no mask keeps the thread's. ENOSYS where there is none.
+/// Makes one ppoll(2) over `fds`; no timeout is infinite, no mask keeps the thread's. ENOSYS where there is
+/// none.
 #[inline]
 fn sys_ppoll(fds: &mut [PollFd<'_>], timeout: Option<Timespec>, mask: Option<&SigSet>) -> Result<usize, i32> {
     let Some(ppoll) = c::PPOLL else {

@@ -21,7 +21,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 /// use std::os::fd::AsFd;
 ///
 /// let (reader, mut writer) = std::io::pipe()?;
-/// let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE)?, PollFd::VACANT];
+/// let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE)?, PollFd::EMPTY];
 /// writer.write_all(b"x")?;
 /// assert_eq!(iomux::poll(&mut fds, Timeout::Infinite)?, 1);
 /// assert!(fds[0].readiness().is_readable());
@@ -30,8 +30,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 #[derive(Clone)]
 #[repr(transparent)]
 pub struct PollFd<'fd> {
-    /// Its `fd` is -1, or open for `'fd` once the sign bit that pauses it is cleared. Only [`PollFd::new`] and
-    /// [`PollFd::from_raw`] write the number, so [`PollFd::fd`] can lend it.
+    /// Its `fd` is -1, or open for `'fd` once the sign bit that pauses it is cleared. Only [`PollFd::new`]
+    /// and [`PollFd::from_raw`] write the number, so [`PollFd::fd`] can lend it.
     raw: pollfd,
     open: PhantomData<BorrowedFd<'fd>>,
 }
@@ -43,7 +43,7 @@ const PAUSED: RawFd = RawFd::MIN;
 
 impl<'fd> PollFd<'fd> {
     /// A slot without an fd: its `fd` is -1, which the kernel ignores.
-    pub const VACANT: Self = Self::with(-1, Interest::empty());
+    pub const EMPTY: Self = Self::with(-1, Interest::empty());
 
     const fn with(fd: RawFd, interest: Interest) -> Self {
         Self { raw: pollfd { fd, events: interest.bits(), revents: 0 }, open: PhantomData }
@@ -52,7 +52,8 @@ impl<'fd> PollFd<'fd> {
     /// Creates a slot that polls `fd` for `interest`. No system call is made.
     ///
     /// # Errors
-    /// - Returns [`Error::NegativeFd`] if the number is negative, such as `AT_FDCWD`: poll(2) would ignore it.
+    /// - Returns [`Error::NegativeFd`] if the number is negative, such as `AT_FDCWD`: poll(2) would ignore
+    ///   it.
     /// - Returns [`Error::Unsupported`] for [`Interest::READ_CLOSED`] where poll(2) can't report it.
     #[inline]
     pub fn new(fd: BorrowedFd<'fd>, interest: Interest) -> Result<Self, Error> {
@@ -86,7 +87,7 @@ impl<'fd> PollFd<'fd> {
     #[inline]
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'fd>> {
-        if self.is_vacant() {
+        if self.is_empty() {
             return None;
         }
         // SAFETY: not -1, and open for as long as the returned borrow is used: `new` had a
@@ -97,7 +98,7 @@ impl<'fd> PollFd<'fd> {
     /// Returns `true` if the slot has no fd. A paused slot has one.
     #[inline]
     #[must_use]
-    pub fn is_vacant(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.raw.fd == -1
     }
 
@@ -108,14 +109,14 @@ impl<'fd> PollFd<'fd> {
         Interest::from_bits_retain(self.raw.events)
     }
 
-    /// Sets the interest. The readiness stays; a vacant slot keeps its empty interest.
+    /// Sets the interest. The readiness stays; an empty slot keeps its empty interest.
     ///
     /// # Errors
     /// - Returns [`Error::Unsupported`] for [`Interest::READ_CLOSED`] where poll(2) can't report it.
     #[inline]
     pub fn set_interest(&mut self, interest: Interest) -> Result<(), Error> {
         check_interest(interest)?;
-        if !self.is_vacant() {
+        if !self.is_empty() {
             self.raw.events = interest.bits();
         }
         Ok(())
@@ -124,7 +125,7 @@ impl<'fd> PollFd<'fd> {
     /// Makes the kernel ignore the fd until the slot is [resumed](Self::resume), and clears its readiness.
     ///
     /// The slot keeps its fd and its interest. An empty interest is no substitute: the kernel would still
-    /// report a hangup, in every call. A vacant slot stays vacant.
+    /// report a hangup, in every call. An empty slot stays empty.
     ///
     /// # Examples
     /// ```
@@ -149,7 +150,7 @@ impl<'fd> PollFd<'fd> {
     /// Makes the kernel poll the fd again. Nothing changes unless the slot was [paused](Self::pause).
     #[inline]
     pub fn resume(&mut self) {
-        if !self.is_vacant() {
+        if !self.is_empty() {
             self.raw.fd &= !PAUSED;
         }
     }
@@ -160,15 +161,15 @@ impl<'fd> PollFd<'fd> {
         self.raw.fd >= 0
     }
 
-    /// Returns `true` if the slot is [paused](Self::pause). A vacant slot is not.
+    /// Returns `true` if the slot is [paused](Self::pause). An empty slot is not.
     #[inline]
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.raw.fd < 0 && !self.is_vacant()
+        self.raw.fd < 0 && !self.is_empty()
     }
 
-    /// Returns the readiness that the last call reported, [`poll`](crate::poll()), [`ppoll`](crate::ppoll()) or
-    /// [`wait`](crate::wait()); it is empty if that call failed.
+    /// Returns the readiness that the last call reported, [`poll`](crate::poll()), [`ppoll`](crate::ppoll())
+    /// or [`wait`](crate::wait()); it is empty if that call failed.
     #[inline]
     #[must_use]
     pub fn readiness(&self) -> Readiness {
@@ -207,10 +208,10 @@ pub(crate) fn clear_readiness(fds: &mut [PollFd<'_>]) {
     fds.iter_mut().for_each(PollFd::clear_readiness);
 }
 
-/// Returns the slots of `fds`, all vacant and in the same allocation, for fds of another lifetime.
+/// Returns the slots of `fds`, all empty and in the same allocation, for fds of another lifetime.
 pub(crate) fn rebind<'new>(fds: Vec<PollFd<'_>>) -> Vec<PollFd<'new>> {
     let mut fds = ManuallyDrop::new(fds);
-    fds.fill(PollFd::VACANT);
+    fds.fill(PollFd::EMPTY);
     let (pointer, length, capacity) = (fds.as_mut_ptr(), fds.len(), fds.capacity());
     // SAFETY: the parts of a Vec that is never dropped; only the lifetime of its items differs, and
     // none of them holds an fd.
@@ -225,10 +226,10 @@ fn check_interest(interest: Interest) -> Result<(), Error> {
     Ok(())
 }
 
-/// The default is [`PollFd::VACANT`].
+/// The default is [`PollFd::EMPTY`].
 impl Default for PollFd<'_> {
     fn default() -> Self {
-        Self::VACANT
+        Self::EMPTY
     }
 }
 
@@ -265,6 +266,6 @@ mod tests {
         let rebound: Vec<PollFd<'static>> = rebind(fds);
         assert_eq!((rebound.as_ptr() as usize, rebound.capacity()), (address, capacity));
         assert_eq!(rebound.len(), 5);
-        assert!(rebound.iter().all(PollFd::is_vacant));
+        assert!(rebound.iter().all(PollFd::is_empty));
     }
 }

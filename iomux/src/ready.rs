@@ -88,7 +88,7 @@ const CHUNK: usize = 16;
 /// use std::os::fd::AsFd;
 ///
 /// let (_reader, writer) = std::io::pipe()?;
-/// let mut fds = vec![PollFd::VACANT; 1000];
+/// let mut fds = vec![PollFd::EMPTY; 1000];
 /// fds[700] = PollFd::new(writer.as_fd(), Interest::WRITABLE)?;
 /// iomux::poll(&mut fds, Timeout::Nowait)?;
 /// let mut from = 0;

@@ -239,7 +239,8 @@ impl SigSet {
         MaskGuard::change(c::SIG_BLOCK, self)
     }
 
-    /// Unblocks these signals for the calling thread until the guard is dropped, `pthread_sigmask(SIG_UNBLOCK)`.
+    /// Unblocks these signals for the calling thread until the guard is dropped,
+    /// `pthread_sigmask(SIG_UNBLOCK)`.
     ///
     /// The handler of a pending signal runs before this returns.
     ///
@@ -329,10 +330,11 @@ impl fmt::Debug for SigSet {
     }
 }
 
-/// Undoes its change of the calling thread's signal mask when dropped: [`SigSet::block`], [`SigSet::unblock`].
+/// Undoes its change of the calling thread's signal mask when dropped: [`SigSet::block`],
+/// [`SigSet::unblock`].
 ///
-/// A guard undoes only what it changed. Guards of different signals may be dropped in any order. Of two guards
-/// for the same signal, the first one changes the mask, and undoes the change.
+/// A guard undoes only what it changed. Guards of different signals may be dropped in any order. Of two
+/// guards for the same signal, the first one changes the mask, and undoes the change.
 ///
 /// It is not `Send`: the mask belongs to its thread.
 ///
@@ -374,7 +376,8 @@ impl MaskGuard {
         &self.before
     }
 
-    /// Returns the mask for [`ppoll`](crate::ppoll()): the mask before, with the guard's own signals let through.
+    /// Returns the mask for [`ppoll`](crate::ppoll()): the mask before, with the guard's own signals let
+    /// through.
     ///
     /// The guard's signals are let through even if another guard blocks them, too.
     #[must_use]

@@ -13,17 +13,16 @@ use std::os::fd::{BorrowedFd, RawFd};
 
 /// A table of fd slots, addressed by indices that the caller chooses.
 ///
-/// A slot is vacant, or holds an fd and its interest. [`poll`](Self::poll) passes the table to the kernel as it
-/// is, up to the highest slot in use, and [`ready`](Self::ready) iterates over the ready slots. Only
+/// A slot is empty, or holds an fd and its interest. [`poll`](Self::poll) passes the table to the kernel as
+/// it is, up to the highest slot in use, and [`ready`](Self::ready) iterates over the ready slots. Only
 /// [`grow`](Self::grow) allocates after construction.
 ///
-/// The storage `S` is anything that holds [`PollFd`]s: a `Vec` ([`with_capacity`](Self::with_capacity)),
-/// an array that needs no heap and may be a `const` or a `static` ([`array`](Self::array)), a borrowed
-/// slice or a boxed one ([`over`](Self::over)). The caller chooses its size; the open-files limit is not a good
-/// one.
+/// The storage `S` is anything that holds [`PollFd`]s: a `Vec` ([`with_capacity`](Self::with_capacity)), an
+/// array that needs no heap and may be a `const` or a `static` ([`array`](Self::array)), a borrowed slice or
+/// a boxed one ([`over`](Self::over)). The caller chooses its size; the open-files limit is not a good one.
 ///
-/// A slot borrows its fd for `'fd`, so no fd can be closed while its table lives. A program that closes some of
-/// its fds either rebuilds the table with [`recycle`](Self::recycle), which keeps the allocation, or uses
+/// A slot borrows its fd for `'fd`, so no fd can be closed while its table lives. A program that closes some
+/// of its fds either rebuilds the table with [`recycle`](Self::recycle), which keeps the allocation, or uses
 /// [`set_raw`](Self::set_raw), which is `unsafe`.
 ///
 /// `Debug` prints the slots up to the highest in use as strace does:
@@ -91,7 +90,7 @@ impl LastPoll {
 }
 
 impl Slots<'_> {
-    /// Creates a table of `capacity` vacant slots on the heap.
+    /// Creates a table of `capacity` empty slots on the heap.
     ///
     /// Unlike in a `Vec`, all of them can be used immediately.
     ///
@@ -100,7 +99,7 @@ impl Slots<'_> {
     #[doc(alias = "create")]
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self::over(vec![PollFd::VACANT; capacity])
+        Self::over(vec![PollFd::EMPTY; capacity])
     }
 
     /// Grows the table to at least `capacity` slots. The slots and their readiness stay.
@@ -110,7 +109,7 @@ impl Slots<'_> {
     pub fn grow(&mut self, capacity: usize) -> Result<(), Error> {
         let more = capacity.saturating_sub(self.storage.len());
         self.storage.try_reserve_exact(more).map_err(|_| Error::OutOfMemory { capacity })?;
-        self.storage.resize(self.storage.len() + more, PollFd::VACANT);
+        self.storage.resize(self.storage.len() + more, PollFd::EMPTY);
         Ok(())
     }
 
@@ -136,12 +135,12 @@ impl Slots<'_> {
     /// ```
     #[must_use = "the table itself is consumed"]
     pub fn recycle<'new>(self) -> Slots<'new> {
-        Slots::vacant(rebind(self.storage))
+        Slots::empty(rebind(self.storage))
     }
 }
 
 impl<'fd, const N: usize> Slots<'fd, [PollFd<'fd>; N]> {
-    /// Creates a table of `N` vacant slots without a heap, in a `const`, a `static` or on the stack.
+    /// Creates a table of `N` empty slots without a heap, in a `const`, a `static` or on the stack.
     ///
     /// # Examples
     /// ```
@@ -153,13 +152,13 @@ impl<'fd, const N: usize> Slots<'fd, [PollFd<'fd>; N]> {
     /// ```
     #[must_use]
     pub const fn array() -> Self {
-        Self::vacant([const { PollFd::VACANT }; N])
+        Self::empty([const { PollFd::EMPTY }; N])
     }
 }
 
 impl<'fd, S> Slots<'fd, S> {
-    /// Creates a table over slots that are all vacant.
-    const fn vacant(storage: S) -> Self {
+    /// Creates a table over slots that are all empty.
+    const fn empty(storage: S) -> Self {
         Self { storage, used: 0, last_poll: LastPoll::NONE, fds: PhantomData }
     }
 }
@@ -178,7 +177,7 @@ where
     /// use std::os::fd::AsFd;
     ///
     /// let (_reader, writer) = std::io::pipe()?;
-    /// let mut buffer = [const { PollFd::VACANT }; 8];
+    /// let mut buffer = [const { PollFd::EMPTY }; 8];
     /// let mut slots = Slots::over(&mut buffer);
     /// slots.set(7, writer.as_fd(), Interest::WRITABLE)?;
     /// assert_eq!(slots.poll(Timeout::Nowait)?, 1);
@@ -187,7 +186,7 @@ where
     #[must_use]
     pub fn over(storage: S) -> Self {
         let used = used(storage.as_ref());
-        Self { used, ..Self::vacant(storage) }
+        Self { used, ..Self::empty(storage) }
     }
 
     /// Returns the storage with its fds. The readiness of every slot is empty.
@@ -207,7 +206,7 @@ where
 
     /// Returns the number of slots that [`poll`](Self::poll) passes to the kernel.
     ///
-    /// It is the index of the highest slot in use, plus 1. The kernel iterates over vacant slots, too.
+    /// It is the index of the highest slot in use, plus 1. The kernel iterates over empty slots, too.
     #[doc(alias = "nfds")]
     #[must_use]
     pub fn used(&self) -> usize {
@@ -216,12 +215,13 @@ where
 
     /// Sets slot `index` to poll `fd` for `interest`, replacing the previous entry and its readiness.
     ///
-    /// No system call is made. Errors and hangups are reported whatever the interest, and by every poll for as
-    /// long as they last. [`pause`](Self::pause) a slot to hear nothing of its fd.
+    /// No system call is made. Errors and hangups are reported whatever the interest, and by every poll for
+    /// as long as they last. [`pause`](Self::pause) a slot to hear nothing of its fd.
     ///
     /// # Errors
     /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
-    /// - Returns [`Error::NegativeFd`] if the number is negative, such as `AT_FDCWD`: poll(2) would ignore it.
+    /// - Returns [`Error::NegativeFd`] if the number is negative, such as `AT_FDCWD`: poll(2) would ignore
+    ///   it.
     /// - Returns [`Error::Unsupported`] for [`Interest::READ_CLOSED`] where poll(2) can't report it
     ///   ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)).
     #[doc(alias = "set_index")]
@@ -230,8 +230,8 @@ where
         self.put(index, PollFd::new(fd, interest)?)
     }
 
-    /// Sets a slot as [`set`](Self::set) does, from the number of an fd, so that fds can be closed while their
-    /// table lives.
+    /// Sets a slot as [`set`](Self::set) does, from the number of an fd, so that fds can be closed while
+    /// their table lives.
     ///
     /// # Errors
     /// - Returns the errors of [`set`](Self::set).
@@ -239,7 +239,7 @@ where
     /// # Safety
     /// `fd` stays open until the slot is cleared or set to another, in this table or, once it is dropped, in
     /// its storage (a borrowed buffer, [`into_inner`](Self::into_inner)); and for as long as anything that
-    /// was taken from the slot is used: a `BorrowedFd`, a [`Ready`](crate::Ready), a copied [`PollFd`].
+    /// was taken from the slot is used: a `BorrowedFd`, a [`Ready`], a copied [`PollFd`].
     ///
     /// # Examples
     /// ```
@@ -285,20 +285,21 @@ where
     ///
     /// # Errors
     /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
-    /// - Returns [`Error::Vacant`] if the slot has no fd.
+    /// - Returns [`Error::EmptySlot`] if the slot has no fd.
     /// - Returns [`Error::Unsupported`] as [`set`](Self::set) does.
     #[inline]
     pub fn set_interest(&mut self, index: usize, interest: Interest) -> Result<(), Error> {
         self.filled_slot_mut(index)?.set_interest(interest)
     }
 
-    /// Makes the kernel ignore slot `index` until it is [resumed](Self::resume) or set, and clears its readiness.
+    /// Makes the kernel ignore slot `index` until it is [resumed](Self::resume) or set, and clears its
+    /// readiness.
     ///
     /// The slot keeps its fd and its interest.
     ///
     /// # Errors
     /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
-    /// - Returns [`Error::Vacant`] if the slot has no fd.
+    /// - Returns [`Error::EmptySlot`] if the slot has no fd.
     ///
     /// # Examples
     /// ```
@@ -323,7 +324,7 @@ where
     ///
     /// # Errors
     /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
-    /// - Returns [`Error::Vacant`] if the slot has no fd.
+    /// - Returns [`Error::EmptySlot`] if the slot has no fd.
     #[inline]
     pub fn resume(&mut self, index: usize) -> Result<(), Error> {
         self.filled_slot_mut(index).map(PollFd::resume)
@@ -331,7 +332,7 @@ where
 
     /// Empties slot `index`, whatever it was, and clears its readiness.
     ///
-    /// Clearing the highest slot in use searches for the next one below, over all vacant slots between them.
+    /// Clearing the highest slot in use searches for the next one below, over all empty slots between them.
     ///
     /// # Errors
     /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
@@ -339,7 +340,7 @@ where
     #[doc(alias = "invalid_fd")]
     #[inline]
     pub fn clear(&mut self, index: usize) -> Result<(), Error> {
-        *self.slot_mut(index)? = PollFd::VACANT;
+        *self.slot_mut(index)? = PollFd::EMPTY;
         if index + 1 == self.used {
             let slots = self.storage.as_ref();
             self.used = used(&slots[..index.min(slots.len())]);
@@ -347,7 +348,7 @@ where
         Ok(())
     }
 
-    /// Returns the fd of slot `index`, or `None` if the slot is vacant. A paused slot has an fd.
+    /// Returns the fd of slot `index`, or `None` if the slot is empty. A paused slot has an fd.
     ///
     /// # Errors
     /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
@@ -357,7 +358,7 @@ where
         self.slot(index).map(PollFd::fd)
     }
 
-    /// Returns the interest of slot `index`, which is empty if the slot is vacant.
+    /// Returns the interest of slot `index`, which is empty if the slot is empty.
     ///
     /// # Errors
     /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
@@ -383,10 +384,10 @@ where
     /// Waits until an fd is ready, poll(2), and returns how many are; 0 if the timeout expired.
     ///
     /// The kernel polls the slots up to the highest one in use. [`ready`](Self::ready) and
-    /// [`next_ready`](Self::next_ready) return the ready ones. Each call makes the cheapest system call that can
-    /// express the timeout: poll(2) for [`Timeout::Nowait`], [`Timeout::Infinite`] and whole ms, ppoll(2) for a
-    /// finer one. Timeouts are rounded up, never down. A timeout that is too long for a system is waited for in
-    /// chunks.
+    /// [`next_ready`](Self::next_ready) return the ready ones. Each call makes the cheapest system call that
+    /// can express the timeout: poll(2) for [`Timeout::Nowait`], [`Timeout::Infinite`] and whole ms, ppoll(2)
+    /// for a finer one. Timeouts are rounded up, never down. A timeout that is too long for a system is
+    /// waited for in chunks.
     ///
     /// With no slot in use and an infinite timeout it waits until a signal handler runs, as pause(2) does.
     /// [`wait`](Self::wait) returns an error instead.
@@ -446,8 +447,8 @@ where
     ///
     /// # Errors
     /// - Returns the errors of [`poll`](Self::poll).
-    /// - Returns [`Error::CountOutOfRange`] if the table has fewer slots. Nothing is polled, and the readiness of
-    ///   the poll before stays.
+    /// - Returns [`Error::CountOutOfRange`] if the table has fewer slots. Nothing is polled, and the
+    ///   readiness of the poll before stays.
     pub fn poll_first(&mut self, count: usize, timeout: impl Into<Timeout>) -> Result<usize, Error> {
         let slots = self.storage.as_mut();
         let capacity = slots.len();
@@ -456,14 +457,14 @@ where
         self.record(count, result)
     }
 
-    /// Polls as [`poll`](Self::poll) does, with the calling thread's signal mask replaced by `mask` meanwhile,
-    /// ppoll(2).
+    /// Polls as [`poll`](Self::poll) does, with the calling thread's signal mask replaced by `mask`
+    /// meanwhile, ppoll(2).
     ///
-    /// `None` leaves the mask unchanged; the empty set lets every signal through. [`SigSet`] shows how to lose no
-    /// signal.
+    /// `None` leaves the mask unchanged; the empty set lets every signal through. [`SigSet`] shows how to
+    /// lose no signal.
     ///
-    /// If an fd is ready, the kernel returns without running the handler of a pending signal, so a loop that is
-    /// always busy would never see SIGTERM. A check that can't find an fd runs the handler:
+    /// If an fd is ready, the kernel returns without running the handler of a pending signal, so a loop that
+    /// is always busy would never see SIGTERM. A check that can't find an fd runs the handler:
     /// `iomux::ppoll(&mut [], Timeout::Nowait, Some(mask))` returns `Err(Interrupted)` if one has run.
     /// [`MaskTurns`](crate::MaskTurns) makes that check.
     ///
@@ -489,7 +490,7 @@ where
     ///
     /// # Errors
     /// - Returns the errors of [`poll`](Self::poll), except [`Error::Interrupted`].
-    /// - Returns [`Error::NothingToWaitFor`] if every slot is vacant or paused and the timeout is infinite.
+    /// - Returns [`Error::NothingToWaitFor`] if every slot is empty or paused and the timeout is infinite.
     pub fn wait(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
         let slots = self.in_use();
         let (count, result) = (slots.len(), PollCall::new(slots, None).resumed(timeout.into()));
@@ -577,7 +578,7 @@ where
     #[inline]
     fn filled_slot_mut(&mut self, index: usize) -> Result<&mut PollFd<'fd>, Error> {
         let slot = self.slot_mut(index)?;
-        if slot.is_vacant() { Err(Error::Vacant { index }) } else { Ok(slot) }
+        if slot.is_empty() { Err(Error::EmptySlot { index }) } else { Ok(slot) }
     }
 
     #[inline]
@@ -590,7 +591,7 @@ where
 
 /// Returns the index of the highest slot in use, plus 1.
 fn used(slots: &[PollFd<'_>]) -> usize {
-    slots.iter().rposition(|slot| !slot.is_vacant()).map_or(0, |highest| highest + 1)
+    slots.iter().rposition(|slot| !slot.is_empty()).map_or(0, |highest| highest + 1)
 }
 
 impl<'fd, S> fmt::Debug for Slots<'fd, S>

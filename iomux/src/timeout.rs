@@ -1,11 +1,12 @@
-//! `Timeout`, and the `Chunk` of it that one system call sleeps: rounded up, at most the longest time for all systems.
+//! `Timeout`, and the `Chunk` of it that one system call sleeps: rounded up, at most the longest time for all
+//! systems.
 
 use std::time::{Duration, Instant};
 
 /// How long a call may wait.
 ///
-/// No call returns 0 before its timeout has expired. No number is too large: [`Duration::MAX`] is a timeout like
-/// any other.
+/// No call returns 0 before its timeout has expired. No number is too large: [`Duration::MAX`] is a timeout
+/// like any other.
 ///
 /// # Examples
 /// ```
@@ -81,8 +82,8 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(1_789);
 
 /// The time that one system call may sleep: a [`Timeout`], or a part of it that every system accepts.
 ///
-/// [`wait_with`](crate::wait_with) passes it to a [`WaitCall`](crate::WaitCall), which converts it to the type
-/// that its system call needs. Every conversion rounds up, never down.
+/// [`wait_with`](crate::wait_with) passes it to a [`WaitCall`](crate::WaitCall), which converts it to the
+/// type that its system call needs. Every conversion rounds up, never down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Chunk(Option<Duration>);
 
@@ -127,7 +128,8 @@ impl Chunk {
         self.0.is_none_or(|time| time.subsec_nanos() % 1_000_000 == 0)
     }
 
-    /// Returns the timeout of ppoll(2), kevent(2) and epoll_pwait2(2); `None`, a null pointer there, is infinite.
+    /// Returns the timeout of ppoll(2), kevent(2) and epoll_pwait2(2); `None`, a null pointer there, is
+    /// infinite.
     #[inline]
     #[must_use]
     pub fn timespec(self) -> Option<Timespec> {

@@ -38,7 +38,8 @@ pub trait WaitCall {
     /// It may make further system calls that do not sleep.
     ///
     /// # Errors
-    /// - Returns the error of the system call, which ends the wait. EINTR is [`Outcome::Interrupted`] instead.
+    /// - Returns the error of the system call, which ends the wait. EINTR is [`Outcome::Interrupted`]
+    ///   instead.
     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Self::Error>;
 }
 
@@ -62,9 +63,9 @@ pub enum Interrupt {
 
 /// Waits until `call` finds something ready or the timeout expires, and returns how many are ready.
 ///
-/// It returns 0 only after the timeout has expired. A long timeout is waited for in chunks. An interrupted wait
-/// resumes with the remaining time. If none remains, one more call that does not sleep finds what a signal
-/// handler has just made ready.
+/// It returns 0 only after the timeout has expired. A long timeout is waited for in chunks. An interrupted
+/// wait resumes with the remaining time. If none remains, one more call that does not sleep finds what a
+/// signal handler has just made ready.
 ///
 /// `can_end` is `false` if nothing is registered that could end an infinite wait.
 ///
