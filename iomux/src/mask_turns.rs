@@ -77,3 +77,68 @@ impl MaskTurns {
         checked.map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::poll::HAS_PPOLL;
+    use crate::signal::{MaskGuard, Signal, resend_in_handler};
+
+    const INTERRUPTED: Result<usize, Error> = Err(Error::Interrupted);
+
+    fn found(events: usize) -> impl FnOnce() -> Result<usize, Error> {
+        move || Ok(events)
+    }
+
+    /// Blocks a signal whose handler sends it again, `times` times.
+    fn blocked(signal: Signal, times: usize) -> Option<MaskGuard> {
+        if !HAS_PPOLL {
+            eprintln!("skipped: turns of signals and events: no ppoll(2) to let signals through");
+            return None;
+        }
+        resend_in_handler(signal, times);
+        Some(SigSet::from(signal).block().unwrap())
+    }
+
+    fn raise(signal: Signal) {
+        signal_hook::low_level::raise(signal.as_raw()).unwrap();
+    }
+
+    #[test]
+    fn endless_signals_and_events_take_turns() {
+        let Some(blocked) = blocked(Signal::HUP, 1_000) else { return };
+        raise(Signal::HUP);
+        let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
+        for round in 0..10 {
+            assert_eq!(turns.wait(&mask, found(1)), INTERRUPTED, "round {round}");
+            assert_eq!(turns.wait(&mask, found(1)), Ok(1), "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_signal_is_not_kept_waiting_by_an_event_that_is_gone() {
+        let Some(blocked) = blocked(Signal::ALRM, 1_000) else { return };
+        raise(Signal::ALRM);
+        let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
+        for round in 0..10 {
+            assert_eq!(turns.wait(&mask, found(0)), INTERRUPTED, "round {round}");
+        }
+        assert_eq!(
+            turns.wait(&mask, found(1)),
+            Ok(1),
+            "the last wait found none, so this is the events' turn"
+        );
+    }
+
+    #[test]
+    fn a_signal_that_arrives_after_the_wait_is_left_for_the_next() {
+        let Some(blocked) = blocked(Signal::QUIT, 0) else { return };
+        let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
+        let interrupted_late = || {
+            raise(Signal::QUIT);
+            Ok::<_, Error>(0)
+        };
+        assert_eq!(turns.wait(&mask, interrupted_late), Ok(0));
+        assert_eq!(turns.wait(&mask, found(1)), INTERRUPTED);
+    }
+}

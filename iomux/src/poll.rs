@@ -174,9 +174,6 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
     #[inline]
     pub(crate) fn resumed(mut self, timeout: Timeout) -> Result<usize, Error> {
         let can_end = timeout != Timeout::Infinite || self.fds.iter().any(PollFd::is_armed);
-        if !can_end {
-            clear_readiness(self.fds);
-        }
         wait_with(&mut self, timeout, Interrupt::Resume, can_end)
     }
 
@@ -264,7 +261,6 @@ mod tests {
     use super::*;
     use crate::interest::{Interest, Readiness};
     use crate::signal::{Signal, resend_in_handler};
-    use crate::wait::timed;
     use core::sync::atomic::Ordering;
     use core::time::Duration;
     use std::io::Write;
@@ -331,9 +327,20 @@ mod tests {
         assert_eq!(has_ppoll(), HAS_PPOLL);
     }
 
-    /// Waits in chunks of 1 ms, as for a timeout that is too long for one call.
+    /// A call that sleeps for at most 1 ms, so that a short wait takes several chunks.
+    struct InSmallChunks<'a, 'fd>(PollCall<'a, 'fd>);
+
+    impl WaitCall for InSmallChunks<'_, '_> {
+        type Error = Error;
+
+        fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
+            self.0.call(Chunk::new(chunk.duration().map_or(MS, |time| time.min(MS))))
+        }
+    }
+
     fn in_small_chunks(fds: &mut [PollFd<'_>], timeout: Timeout) -> Result<usize, Error> {
-        timed(&mut PollCall::new(fds, None), timeout, Interrupt::Resume, MS)
+        let mut call = InSmallChunks(PollCall::new(fds, None));
+        wait_with(&mut call, timeout, Interrupt::Resume, true)
     }
 
     #[test]
@@ -399,8 +406,8 @@ mod tests {
         let blocked = SigSet::from(signal).block().unwrap();
         signal_hook::low_level::raise(signal.as_raw()).unwrap();
         let mask = blocked.wait_mask();
-        let mut call = PollCall::new(&mut [], Some(&mask));
-        let result = timed(&mut call, Duration::from_secs(600).into(), Interrupt::End, MS);
+        let mut call = InSmallChunks(PollCall::new(&mut [], Some(&mask)));
+        let result = wait_with(&mut call, Duration::from_secs(600).into(), Interrupt::End, true);
         assert_eq!(result, Err(Error::Interrupted));
     }
 }

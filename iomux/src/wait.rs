@@ -1,7 +1,7 @@
 //! One way to wait: the deadline, chunks, EINTR and the last check, for any system call.
 
 use crate::error::Error;
-use crate::timeout::{Chunk, LONGEST, Timeout};
+use crate::timeout::{Chunk, Timeout};
 use core::time::Duration;
 use std::time::Instant;
 
@@ -93,7 +93,7 @@ pub fn wait_with<C: WaitCall>(
             Outcome::Ready(ready) if ready > 0 => Ok(ready),
             outcome => resume(call, interrupt, outcome),
         },
-        timeout => timed(call, timeout, interrupt, LONGEST),
+        timeout => timed(call, timeout, interrupt),
     }
 }
 
@@ -127,14 +127,9 @@ fn resume<C: WaitCall>(call: &mut C, interrupt: Interrupt, first: Outcome) -> Re
     }
 }
 
-/// Waits with a deadline, in chunks of at most `longest`.
+/// Waits with a deadline, in chunks.
 #[inline(never)]
-pub(crate) fn timed<C: WaitCall>(
-    call: &mut C,
-    timeout: Timeout,
-    interrupt: Interrupt,
-    longest: Duration,
-) -> Result<usize, C::Error> {
+fn timed<C: WaitCall>(call: &mut C, timeout: Timeout, interrupt: Interrupt) -> Result<usize, C::Error> {
     // A deadline past what `Instant` can hold never comes.
     let (mut left, deadline) = match timeout {
         Timeout::Nowait | Timeout::After(Duration::ZERO) => (Duration::ZERO, None),
@@ -144,7 +139,7 @@ pub(crate) fn timed<C: WaitCall>(
     };
     let mut is_checked = false;
     while !left.is_zero() {
-        is_checked = match call.call(Chunk::new(left.min(longest)))? {
+        is_checked = match call.call(Chunk::new(left))? {
             Outcome::Ready(0) => true,
             Outcome::Ready(ready) => return Ok(ready),
             Outcome::Interrupted if interrupt == Interrupt::End => return Err(Error::Interrupted.into()),
@@ -171,6 +166,8 @@ mod tests {
 
         fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
             self.chunks.push(chunk);
+            let begin = Instant::now();
+            while Instant::now() == begin {} // the clock of some systems is coarse
             Ok(self.outcomes.remove(0))
         }
     }
@@ -211,6 +208,32 @@ mod tests {
             assert_eq!(ended, (Err(Error::Interrupted), 2), "{timeout:?}");
             let ended = run(&[Interrupted], timeout, Interrupt::End);
             assert_eq!(ended, (Err(Error::Interrupted), 1), "{timeout:?}");
+        }
+    }
+
+    #[test]
+    fn a_wait_whose_time_expires_checks_again_only_after_an_interruption() {
+        use Outcome::{Interrupted, Ready};
+        let resume = |outcomes: &[Outcome]| run(outcomes, Duration::from_nanos(1).into(), Interrupt::Resume);
+        assert_eq!(resume(&[Ready(0)]), (Ok(0), 1), "the call was the check");
+        assert_eq!(resume(&[Interrupted, Ready(3)]), (Ok(3), 1));
+        assert_eq!(resume(&[Interrupted, Ready(0)]), (Ok(0), 1));
+        assert_eq!(resume(&[Interrupted, Interrupted, Ready(3)]), (Ok(3), 1));
+    }
+
+    #[test]
+    fn a_long_wait_is_cut_into_chunks_of_the_remaining_time() {
+        use Outcome::{Interrupted, Ready};
+        let mut script = Script { outcomes: vec![Ready(0), Interrupted, Ready(1)], chunks: Vec::new() };
+        assert_eq!(wait_with(&mut script, Duration::MAX.into(), Interrupt::Resume, true), Ok(1));
+        assert_eq!(script.chunks, [Chunk::new(Duration::MAX); 3], "the longest chunk");
+
+        let time = Duration::from_secs(600);
+        for timeout in [Timeout::After(time), Timeout::Until(Instant::now() + time)] {
+            let mut script = Script { outcomes: vec![Ready(0), Interrupted, Ready(1)], chunks: Vec::new() };
+            assert_eq!(wait_with(&mut script, timeout, Interrupt::Resume, true), Ok(1));
+            let times: Vec<_> = script.chunks.iter().map(|chunk| chunk.duration().unwrap()).collect();
+            assert!(times[0] <= time && times[0] > times[1] && times[1] > times[2], "{times:?}");
         }
     }
 
