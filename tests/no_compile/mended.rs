@@ -69,10 +69,10 @@ fn slot_cleared_between_two() -> io::Result<()> {
 }
 
 fn buffer_changed_after_table() -> io::Result<()> {
-    let mut buffer = [PollFd::VACANT];
+    let mut buffer = [PollFd::EMPTY];
     let mut slots = Slots::over(&mut buffer);
     slots.poll(Timeout::Nowait)?;
-    buffer[0] = PollFd::VACANT;
+    buffer[0] = PollFd::EMPTY;
     Ok(())
 }
 

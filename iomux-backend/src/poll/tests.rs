@@ -24,7 +24,7 @@ fn registrations_take_up_an_eighth_more_than_they_need_at_most() {
     let mut poll = Poll::new();
     // The highest first: there is a place for each of the others already.
     for fd in (0..520).rev() {
-        poll.insert(fd, PollFd::VACANT, Token(0), Place::WAKER).unwrap();
+        poll.insert(fd, PollFd::EMPTY, Token(0), Place::WAKER).unwrap();
     }
     let most = 520 + 520 / 8 + 16;
     assert!(poll.fds.capacity() <= most, "{}", poll.fds.capacity());
