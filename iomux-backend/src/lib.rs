@@ -27,10 +27,10 @@ mod any;
 pub mod conformance;
 mod error;
 mod event;
+mod fd_table;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod multiplexer;
-mod places;
 mod poll;
 mod reactor;
 #[cfg(feature = "tracing")]

@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::event::{Events, Token};
+use crate::fd_table::FdTable;
 use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
-use crate::places::FdTable;
 use crate::waker::{Waker, WakerSource};
 use iomux::{HAS_PPOLL, HAS_READ_CLOSED, Interest, PollFd, Ready, SigSet, Timeout, without_ppoll};
 use std::mem;

@@ -1,7 +1,7 @@
 //! What is asked of each registered fd, and what of that the kernel has not been told yet.
 
 use crate::error::Error;
-use crate::places::{index, reach};
+use crate::fd_table::{index, reach};
 use iomux_sys::epoll::{EPOLLEXCLUSIVE, EPOLLWAKEUP};
 use std::os::fd::RawFd;
 
