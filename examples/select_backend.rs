@@ -23,9 +23,8 @@ const NAME: &str = "select";
 /// A multiplexer over select(2): fds below `FD_SETSIZE`, level and one-shot.
 #[derive(Debug, Default)]
 pub(crate) struct Select<'fd> {
+    /// The registration whose last report is the oldest comes first.
     registered: Vec<Registration<'fd>>,
-    /// Where the next walk over what is ready begins: at what did not fit into the last buffer.
-    next: usize,
 }
 
 #[derive(Debug)]
@@ -34,14 +33,15 @@ struct Registration<'fd> {
     token: Token,
     interest: Interest,
     mode: Mode,
-    /// Whether it is asked about: not after a one-shot, nor once its fd was found closed.
+    /// `false` once a one-shot was reported, or the fd was found closed.
     is_armed: bool,
+    was_reported: bool,
 }
 
 #[derive(Debug)]
 enum Source<'fd> {
     Fd(BorrowedFd<'fd>),
-    /// A waker takes its turn like any source.
+    /// A waker is registered like any source.
     Waker(WakerSource),
 }
 
@@ -125,33 +125,31 @@ impl<'fd> Select<'fd> {
         if number >= FD_SETSIZE {
             return Err(Error::Unsupported { what: "an fd of FD_SETSIZE or more", backend: NAME });
         }
-        self.registered.push(Registration { source, token, interest, mode, is_armed: true });
+        self.registered.push(Registration {
+            source,
+            token,
+            interest,
+            mode,
+            is_armed: true,
+            was_reported: false,
+        });
         Ok(())
     }
 
-    /// The order in which registrations have their turn: those that did not fit come first.
-    fn turns(&self) -> impl Iterator<Item = usize> + use<> {
-        (self.next..self.registered.len()).chain(0..self.next)
-    }
-
-    /// Reports what is ready; where the buffer ends, the next walk begins.
+    /// Reports what is ready, as far as there is room, and moves it behind the registrations that it did not report.
     fn report(&mut self, readiness: &[Readiness], events: &mut Events) -> usize {
-        for index in self.turns() {
-            let registration = &mut self.registered[index];
-            if readiness[index].is_empty() {
+        for (registration, readiness) in self.registered.iter_mut().zip(readiness) {
+            registration.was_reported = events.push(registration.token, *readiness);
+            if !registration.was_reported {
                 continue;
-            }
-            if !events.push(registration.token, readiness[index]) {
-                self.next = index;
-                return events.len();
             }
             if let Source::Waker(source) = &registration.source {
                 source.drain();
-            } else if registration.mode == Mode::OneShot || readiness[index].is_invalid() {
+            } else if registration.mode == Mode::OneShot || readiness.is_invalid() {
                 registration.is_armed = false;
             }
         }
-        self.next = 0;
+        self.registered.sort_by_key(|registration| registration.was_reported);
         events.len()
     }
 
@@ -232,9 +230,6 @@ impl<'fd> Multiplexer<'fd> for Select<'fd> {
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
         let index = self.index(fd)?;
         self.registered.remove(index);
-        if index < self.next {
-            self.next -= 1;
-        }
         Ok(())
     }
 

@@ -11,8 +11,9 @@ use std::sync::Mutex;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 #[test]
-fn a_registered_fd_costs_poll_at_most_24_bytes() {
-    a_registered_fd_costs_at_most(24.0, Poll::new());
+fn a_registered_fd_costs_poll_at_most_27_bytes() {
+    // 8 for the slot, 8 for the token, 4 for the age, 4 in the table indexed by fd, and room to grow by an eighth.
+    a_registered_fd_costs_at_most(27.0, Poll::new());
 }
 
 #[cfg(target_os = "linux")]

@@ -338,6 +338,7 @@ suite! { $
         what_did_not_fit_and_is_no_longer_ready_is_not_reported
         turns_survive_a_deregister_of_whichever
         a_newcomer_gets_its_turn_and_takes_nobodys
+        sources_that_come_and_go_starve_neither_a_source_nor_a_waker
         one_shot_that_did_not_fit_is_still_armed
         edge_that_did_not_fit_is_not_lost
         what_did_not_fit_is_not_reported_of_the_next_owner_of_the_number

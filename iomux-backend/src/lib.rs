@@ -29,6 +29,7 @@ pub mod conformance;
 mod epoll;
 mod error;
 mod event;
+mod fd_table;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(any(
@@ -43,7 +44,6 @@ mod kqueue;
 mod mode;
 mod multiplexer;
 mod native;
-mod places;
 mod poll;
 mod reactor;
 #[cfg(feature = "tracing")]

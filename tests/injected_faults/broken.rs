@@ -31,6 +31,10 @@ pub(super) struct Broken<'fd> {
     /// Of wakers that nobody waits for.
     unheard: Vec<WakerSource>,
     waker_token: Option<Token>,
+    /// Whether a wake was found that is not reported yet.
+    is_woken: bool,
+    /// All tokens, the one whose last report is the oldest first.
+    by_age: Vec<Token>,
     has_lost_one: bool,
     process: u32,
 }
@@ -43,6 +47,8 @@ impl Broken<'_> {
             registered: Vec::new(),
             unheard: Vec::new(),
             waker_token: None,
+            is_woken: false,
+            by_age: Vec::new(),
             has_lost_one: false,
             process: process::id(),
         }
@@ -98,6 +104,35 @@ impl Broken<'_> {
     fn starves(&self) -> bool {
         self.fault == Fault::StarvesWhatDoesNotFit
             || self.fault == Fault::ForgetsTurnsOnceOneHasLeft && self.has_lost_one
+    }
+
+    fn has_an_age_of_its_own(&self) -> bool {
+        matches!(
+            self.fault,
+            Fault::ReportsNewcomersFirst | Fault::ForgetsAgesOnDeregister | Fault::ServesWakersLast
+        )
+    }
+
+    /// Reports by age, except for the fault.
+    fn wait_by_age(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
+        let mut all = Events::with_capacity(1000);
+        self.poll.wait(&mut all, timeout)?;
+        let mut found = listed(&all);
+        let is_waker = |token: Token| self.waker_token == Some(token);
+        self.is_woken |= found.iter().any(|(token, _)| is_waker(*token));
+        found.retain(|(token, _)| !is_waker(*token));
+        found.extend(self.waker_token.filter(|_| self.is_woken).map(|token| (token, Readiness::READABLE)));
+        found.sort_by_key(|(token, _)| {
+            let is_last = self.fault == Fault::ServesWakersLast && is_waker(*token);
+            (is_last, self.by_age.iter().position(|other| other == token))
+        });
+        replace(events, &found);
+        for event in events.iter() {
+            self.is_woken &= self.waker_token != Some(event.token());
+            self.by_age.retain(|token| *token != event.token());
+            self.by_age.push(event.token());
+        }
+        Ok(events.len())
     }
 
     fn masked_time(&self, timeout: Timeout) -> Timeout {
@@ -247,6 +282,8 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
         let answer = self.poll.register(fd, token, heard, asked).map_err(named);
         if answer.is_ok() {
             self.remember(fd.as_raw_fd(), token, interest, mode);
+            let index = if self.fault == Fault::ReportsNewcomersFirst { 0 } else { self.by_age.len() };
+            self.by_age.insert(index, token);
         } else if self.fault == Fault::RegistersDespiteAnError {
             let _ = self.poll.register(fd, token, interest, Mode::Level);
         }
@@ -281,6 +318,13 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
         }
         self.has_lost_one = true;
         self.registered.retain(|registered| registered.fd != fd.as_raw_fd());
+        self.by_age.retain(|token| {
+            let is_registered = self.registered.iter().any(|registered| registered.token == *token);
+            is_registered || self.waker_token == Some(*token)
+        });
+        if self.fault == Fault::ForgetsAgesOnDeregister {
+            self.by_age.sort();
+        }
         self.poll.deregister(fd)
     }
 
@@ -288,6 +332,9 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
         let (earlier, timeout) = (listed(events), self.time(timeout));
         if self.is_refused(timeout) {
             return Err(Error::NothingToWaitFor);
+        }
+        if self.has_an_age_of_its_own() {
+            return self.wait_by_age(events, timeout);
         }
         if self.starves() {
             let mut all = Events::with_capacity(1000);
@@ -341,6 +388,7 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
 
     fn waker(&mut self, token: Token) -> Result<Waker, Error> {
         self.waker_token = Some(token);
+        self.by_age.push(token);
         if self.fault == Fault::LosesWakes {
             let source = WakerSource::new()?;
             let waker = source.waker();
