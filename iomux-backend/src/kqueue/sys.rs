@@ -12,12 +12,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::ptr;
 
-/// A change to a queue, or an event out of it.
+/// A change to a queue, or an event out of it, with the fields of kevent(2).
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-pub(super) struct Kevent(c::kevent);
+pub(super) struct Kevent(pub(super) c::kevent);
 
-// SAFETY: its one pointer, `udata`, is a number here, which nobody follows.
+// SAFETY: its one pointer, `udata`, holds a number here: `change` puts it in, and no code follows it.
 unsafe impl Send for Kevent {}
 // SAFETY: as above.
 unsafe impl Sync for Kevent {}
@@ -44,32 +44,11 @@ impl Kevent {
         self
     }
 
-    pub(super) fn ident(&self) -> usize {
-        self.0.ident
-    }
-
-    pub(super) fn filter(&self) -> filter_t {
-        self.0.filter
-    }
-
-    #[cfg(test)]
-    pub(super) fn flags(&self) -> flags_t {
-        self.0.flags
-    }
-
-    pub(super) fn fflags(&self) -> u32 {
-        self.0.fflags
-    }
-
-    pub(super) fn data(&self) -> data_t {
-        self.0.data
-    }
-
     pub(super) fn generation(&self) -> usize {
         self.0.udata.addr()
     }
 
-    /// What became of a change, if this is an answer to one: an errno, or 0.
+    /// Returns the result of a change, if this is one: an errno, or 0.
     pub(super) fn answer(&self) -> Option<c_int> {
         // A bit, which others may stand beside.
         (self.0.flags & EV_ERROR != 0).then(|| c_int::try_from(self.0.data).unwrap_or(c_int::MAX))
@@ -90,7 +69,20 @@ pub(super) struct Queue {
 impl Queue {
     /// kqueue(2), close-on-exec.
     pub(super) fn new() -> Result<Self, c_int> {
-        Ok(Self { fd: ManuallyDrop::new(kqueue()?), owner: std::process::id() })
+        // SAFETY: takes nothing, returns a number.
+        let fd = unsafe { c::kqueue() };
+        if fd < 0 {
+            return Err(last_errno());
+        }
+        // SAFETY: the kernel has just opened it, so nothing else owns it.
+        let fd = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(fd) });
+        let queue = Self { fd, owner: std::process::id() };
+        // Until here a child of fork(2) is not given the queue either way.
+        // SAFETY: takes numbers, and the fd is open.
+        match unsafe { fcntl(queue.fd.as_raw_fd(), F_SETFD, FD_CLOEXEC) } {
+            -1 => Err(last_errno()),
+            _ => Ok(queue),
+        }
     }
 }
 
@@ -112,23 +104,6 @@ impl Drop for Queue {
 
 fn last_errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or_default()
-}
-
-/// kqueue(2), close-on-exec.
-fn kqueue() -> Result<OwnedFd, c_int> {
-    // SAFETY: takes nothing, returns a number.
-    let fd = unsafe { c::kqueue() };
-    if fd < 0 {
-        return Err(last_errno());
-    }
-    // SAFETY: the kernel has just opened it, and nobody else knows it.
-    let queue = unsafe { OwnedFd::from_raw_fd(fd) };
-    // No moment in between matters: a child of fork(2) is not given the queue.
-    // SAFETY: takes numbers, and the fd is open.
-    match unsafe { fcntl(fd, F_SETFD, FD_CLOEXEC) } {
-        -1 => Err(last_errno()),
-        _ => Ok(queue),
-    }
 }
 
 /// kevent(2): makes `changes`, then waits for as many events as there is room for. Returns how many came.
@@ -190,23 +165,16 @@ pub(super) enum Kind {
     File,
     /// A pipe, a terminal, a device: it ends as a whole.
     Other,
-    /// What one of the multiplexer's own wakers writes to.
-    Waker,
 }
 
 /// fstat(2): the kind of file behind an fd; what can't be said is left to kevent(2).
 pub(super) fn kind(fd: BorrowedFd<'_>) -> Kind {
     // SAFETY: the fd is open while it is borrowed, and `ManuallyDrop` keeps it from being closed here.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
-    let Ok(kind) = file.metadata().map(|metadata| metadata.file_type()) else {
-        return Kind::Other;
-    };
-    if kind.is_socket() {
-        Kind::Socket
-    } else if kind.is_file() || kind.is_dir() || kind.is_block_device() {
-        Kind::File
-    } else {
-        Kind::Other
+    match file.metadata().map(|metadata| metadata.file_type()) {
+        Ok(kind) if kind.is_socket() => Kind::Socket,
+        Ok(kind) if kind.is_file() || kind.is_dir() || kind.is_block_device() => Kind::File,
+        _ => Kind::Other,
     }
 }
 
@@ -219,9 +187,9 @@ mod tests {
 
     #[test]
     fn a_queue_is_closed_by_exec() {
-        let queue = kqueue().unwrap();
+        let queue = Queue::new().unwrap();
         // SAFETY: takes numbers, and the fd is open.
-        let flags = unsafe { fcntl(queue.as_raw_fd(), F_GETFD) };
+        let flags = unsafe { fcntl(queue.as_fd().as_raw_fd(), F_GETFD) };
         assert_eq!(flags & FD_CLOEXEC, FD_CLOEXEC);
     }
 

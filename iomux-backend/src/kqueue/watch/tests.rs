@@ -1,6 +1,6 @@
 //! What events make of what is watched.
 
-use super::super::exchange::tests::ends_at_once;
+use super::super::tests::ends_at_once;
 use super::*;
 
 fn event(filter: filter_t, ident: usize, fflags: u32, data: data_t, generation: usize) -> Kevent {
@@ -9,9 +9,13 @@ fn event(filter: filter_t, ident: usize, fflags: u32, data: data_t, generation: 
 
 /// A timer, of generation 1, and a file, of generation 2, which is watched once.
 fn watches() -> Watches {
-    let watch = |watched, generation, is_once| Watch { watched, token: Token(7), generation, is_once };
-    let (timer, file) = (Watched::Timer(3), Watched::File(5));
-    Watches { all: vec![watch(timer, 1, false), watch(file, 2, true)], notices: Vec::new(), reported: 0 }
+    let watch = |watched, key, generation, is_once| {
+        let notice = Notice { token: Token(7), watched, data: 0, fflags: 0 };
+        Watch { notice, key, generation, is_once, source: None }
+    };
+    let timer = watch(Watched::Timer(3), (EVFILT_TIMER, 3), 1, false);
+    let file = watch(Watched::File(5), (EVFILT_VNODE, 5), 2, true);
+    Watches { all: vec![timer, file], notices: Vec::new(), reported: 0 }
 }
 
 #[test]
@@ -23,6 +27,16 @@ fn what_one_wait_hears_of_it_is_one_notice() {
     assert_eq!(watches.take_notices(8)[0].token(), Token(7));
     watches.begin();
     assert_eq!(watches.len(), 0, "it was reported");
+}
+
+#[test]
+fn an_event_after_a_report_is_a_notice_of_the_next_wait() {
+    let mut watches = watches();
+    assert!(watches.take(&event(EVFILT_TIMER, 3, 0, 2, 1)));
+    assert_eq!(watches.take_notices(8).len(), 1);
+    assert!(watches.take(&event(EVFILT_TIMER, 3, 0, 4, 1)), "in the place of a receipt, between two waits");
+    watches.begin();
+    assert_eq!(watches.take_notices(8)[0].count(), 4);
 }
 
 #[test]
@@ -93,4 +107,9 @@ fn a_time_is_rounded_up_and_never_nothing_nor_too_much() {
     assert_eq!(to_units(Duration::MAX, ns), None);
     assert!(to_units(LONGEST_TIMER, TIMER.1).is_some());
     assert_eq!(to_units(LONGEST_TIMER + Duration::from_nanos(1), TIMER.1), None);
+}
+
+#[test]
+fn changes_are_shown_by_name() {
+    assert_eq!((FileChanges::DELETE | FileChanges::LINK).to_string(), "DELETE | LINK");
 }
