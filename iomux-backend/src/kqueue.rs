@@ -47,10 +47,10 @@ use iomux_sys::errno::{
 use iomux_sys::kqueue::EV_RECEIPT;
 use registration::Registration;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use sys::{Kevent, Kind, Queue};
-use system::{URGENT, WAKES_BY_FILTER};
+use system::URGENT;
 use table::Table;
 use watch::Watches;
 
@@ -122,11 +122,11 @@ pub struct Kqueue<'fd> {
     /// Shared with wakers, which may outlive this.
     queue: Arc<Queue>,
     table: Table,
-    /// What the kernel is told next.
+    /// The changes that the next call submits.
     changes: Vec<Kevent>,
-    /// What the kernel has answered.
+    /// Room for what a call returns.
     found: Vec<Kevent>,
-    /// Of the next registration.
+    /// The number of the last registration.
     generation: usize,
     wakes_by_filter: bool,
     watches: Watches,
@@ -142,12 +142,12 @@ impl Kqueue<'_> {
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
             queue: Queue::new().map(Arc::new).map_err(|code| Error::Os { call: "kqueue", code })?,
-            table: Table::new(),
+            table: Table::default(),
             changes: Vec::new(),
             found: Vec::new(),
             generation: 0,
-            wakes_by_filter: WAKES_BY_FILTER,
-            watches: Watches::new(),
+            wakes_by_filter: wakers::WAKES_BY_FILTER,
+            watches: Watches::default(),
             sources: PhantomData,
         })
     }
@@ -155,12 +155,10 @@ impl Kqueue<'_> {
 
 /// Checks, without the kernel, that an interest and a mode are supported.
 fn check(interest: Interest, mode: Mode) -> Result<(), Error> {
-    let priority = if URGENT.is_some() { Interest::PRIORITY } else { Interest::empty() };
-    let known = Interest::READABLE | Interest::WRITABLE | Interest::READ_CLOSED | priority;
-    let what = match interest.difference(known) {
-        Interest::PRIORITY => "priority",
-        _ => "an interest in bands, or without a name,",
-    };
+    let mut known = Interest::READABLE | Interest::WRITABLE | Interest::READ_CLOSED;
+    known.set(Interest::PRIORITY, URGENT.is_some());
+    let is_priority = interest.difference(known) == Interest::PRIORITY;
+    let what = if is_priority { "priority" } else { "an interest in bands, or without a name," };
     match mode {
         _ if !known.contains(interest) => Err(Error::Unsupported { what, backend: NAME }),
         Mode::Exclusive => Err(Error::UnsupportedMode { mode, backend: NAME }),
@@ -193,9 +191,6 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
         mode: Mode,
     ) -> Result<(), Error> {
         let number = fd.as_raw_fd();
-        if number < 0 {
-            return Err(Error::NegativeFd { fd: number });
-        }
         check(interest, mode)?;
         if self.table.contains(number) {
             return Err(Error::AlreadyRegistered { fd: number });
@@ -239,7 +234,7 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
         }
-        let can_end = self.table.len() > 0 || !self.watches.is_empty() || self.pending() > 0;
+        let can_end = self.table.len > 0 || !self.watches.all.is_empty() || self.pending() > 0;
         wait_with(&mut Wait { kqueue: self, events }, timeout, Interrupt::Resume, can_end)
     }
 
@@ -260,7 +255,7 @@ impl WaitCall for Wait<'_, '_> {
     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
         let (capacity, mut time) = (self.events.capacity(), chunk.timespec());
         // Each event that is reported, and each that is not, may keep another from the room once.
-        for _ in 0..=capacity.saturating_add(self.kqueue.table.len()) {
+        for _ in 0..=capacity.saturating_add(self.kqueue.table.len) {
             match self.kqueue.exchange(capacity, time) {
                 Ok(true) => time = Some(NO_TIME),
                 Ok(false) => break,
@@ -304,26 +299,19 @@ impl Kqueue<'_> {
             return None;
         }
         for change in &mut self.changes {
-            *change = change.with(EV_RECEIPT);
+            change.0.flags |= EV_RECEIPT;
         }
-        let mut error = None;
-        match self.kevent(self.changes.len(), Some(NO_TIME)) {
-            Ok(count) => {
-                for index in 0..count {
-                    error = self.take_receipt(self.found[index]).or(error);
-                }
-                error
-            }
-            Err(code) => Some(code),
-        }
+        let receipts = match self.kevent(self.changes.len(), Some(NO_TIME)) {
+            Ok(count) => 0..count,
+            Err(code) => return Some(code),
+        };
+        receipts.filter_map(|index| self.take_receipt(self.found[index])).last()
     }
 
     /// Submits `changes`, and fills `found` with at most `room` events. Returns how many there are.
     fn kevent(&mut self, room: usize, time: Option<Timespec>) -> Result<usize, c_int> {
-        let result = match grow(&mut self.found, room) {
-            Ok(()) => sys::kevent(self.queue.as_fd(), &self.changes, &mut self.found[..room], time),
-            Err(_) => Err(ENOMEM),
-        };
+        let result = grow(&mut self.found, room)
+            .and_then(|()| sys::kevent(self.queue.fd(), &self.changes, &mut self.found[..room], time));
         // After EINTR, too, the kernel has made the changes.
         self.changes.clear();
         result
@@ -361,14 +349,14 @@ impl Kqueue<'_> {
         let Some((fd, registration, filter)) = self.table.owner(&event) else {
             return self.watches.take(&event);
         };
-        let before = registration.pending();
+        let before = registration.pending;
         let readiness = self.table.update(fd, |registration| registration.take(&event, filter));
         readiness.is_some_and(|readiness| readiness.is_empty() || !before.contains(readiness))
     }
 
     /// Returns how many events are to be reported.
     fn pending(&self) -> usize {
-        self.table.ready_len() + self.watches.len()
+        self.table.ready.len() + self.watches.notices.len()
     }
 
     /// Submits what was modified, and takes what is ready, until `capacity` events are pending. It sleeps for `time`
@@ -438,9 +426,9 @@ fn failed(code: c_int) -> Error {
 }
 
 /// Makes `list` at least `len` long.
-fn grow(list: &mut Vec<Kevent>, len: usize) -> Result<(), Error> {
+fn grow(list: &mut Vec<Kevent>, len: usize) -> Result<(), c_int> {
     if len > list.len() {
-        list.try_reserve_exact(len - list.len()).map_err(|_| Error::OutOfMemory)?;
+        list.try_reserve_exact(len - list.len()).map_err(|_| ENOMEM)?;
         list.resize(len, Kevent::EMPTY);
     }
     Ok(())

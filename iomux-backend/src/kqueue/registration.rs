@@ -45,7 +45,7 @@ pub(super) struct Registration {
     /// The number of this registration, which comes back with its events. An earlier owner of the fd number had another.
     generation: usize,
     /// What the next report returns to the caller.
-    pending: Readiness,
+    pub(super) pending: Readiness,
     interest: Interest,
     mode: Mode,
     kind: Kind,
@@ -77,8 +77,6 @@ enum InKernel {
     Disabled,
 }
 
-const EITHER: Interest = Interest::READABLE.union(Interest::WRITABLE);
-
 impl Registration {
     pub(super) fn new(token: Token, interest: Interest, mode: Mode, kind: Kind, generation: usize) -> Self {
         let (pending, filters) = (Readiness::empty(), [InKernel::Absent; 3]);
@@ -105,7 +103,7 @@ impl Registration {
     /// With interest in neither direction both filters wait for end of file. They are edge-triggered, so that data
     /// does not wake the process up again and again.
     fn wanted(&self, filter: Filter) -> InKernel {
-        let is_neither = !self.interest.intersects(EITHER);
+        let is_neither = !self.interest.intersects(Interest::READABLE | Interest::WRITABLE);
         let is_read_closed = self.interest.contains(Interest::READ_CLOSED);
         let is_socket = self.kind == Kind::Socket;
         match filter {
@@ -193,41 +191,37 @@ impl Registration {
         readiness
     }
 
+    /// Returns the readiness that an event stands for.
     fn meaning(&self, event: &Kevent, filter: Filter) -> Readiness {
-        let mut readiness = match filter {
+        let (is_read, is_end) = (filter == Filter::Read, event.is_end());
+        if filter == Filter::Urgent {
             // At end of file `fflags` is an errno.
-            Filter::Urgent if !event.is_end() && is_urgent(event) => return Readiness::PRIORITY,
-            Filter::Urgent => return Readiness::empty(),
-            Filter::Read if self.is_interested(filter) => Readiness::READABLE,
-            Filter::Write if self.is_interested(filter) => Readiness::WRITABLE,
-            _ => Readiness::empty(),
-        };
-        if !event.is_end() {
-            return readiness;
+            let is_urgent = |(_, note)| !is_end && event.0.fflags & note != 0;
+            return if URGENT.is_some_and(is_urgent) { Readiness::PRIORITY } else { Readiness::empty() };
         }
-        if filter == Filter::Read && self.interest.contains(Interest::READ_CLOSED) {
-            readiness |= Readiness::READ_CLOSED;
-        }
-        // For a socket end of file is one half of a hangup; for anything else it is all.
-        if filter == Filter::Write || self.kind != Kind::Socket {
-            readiness |= Readiness::HANGUP;
-        }
-        if event.0.fflags != 0 {
+        let is_interested = self.is_interested(filter);
+        let wants_end = self.interest.contains(Interest::READ_CLOSED);
+        let parts = [
+            (Readiness::READABLE, is_read && is_interested),
+            (Readiness::WRITABLE, !is_read && is_interested),
+            (Readiness::READ_CLOSED, is_end && is_read && wants_end),
+            // End of file of a socket's input is one half of a hangup; of anything else it is all.
+            (Readiness::HANGUP, is_end && !(is_read && self.kind == Kind::Socket)),
             // The error of the socket.
-            readiness |= Readiness::ERROR;
-        }
-        readiness
+            (Readiness::ERROR, is_end && event.0.fflags != 0),
+        ];
+        parts.into_iter().filter(|(_, is_there)| *is_there).map(|(readiness, _)| readiness).collect()
     }
 
     /// Returns `true` if the fd does without a filter: with interest in neither direction, the filter of the direction
     /// that it is open for reports end of file.
     pub(super) fn can_spare(&self, filter: Filter, is_write_only: bool) -> bool {
-        let is_spare = match filter {
-            Filter::Read => is_write_only,
-            Filter::Write => !is_write_only,
-            Filter::Urgent => false,
-        };
-        is_spare && !self.is_interested(filter)
+        !self.is_interested(filter)
+            && match filter {
+                Filter::Read => is_write_only,
+                Filter::Write => !is_write_only,
+                Filter::Urgent => false,
+            }
     }
 
     /// Takes the kernel's refusal of a change, with what is reported then.
@@ -255,23 +249,13 @@ impl Registration {
         }
     }
 
-    /// Returns what the next report returns to the caller.
-    pub(super) fn pending(&self) -> Readiness {
-        self.pending
-    }
-
-    /// Takes the same to report it.
+    /// Takes the pending readiness to report it.
     pub(super) fn take_pending(&mut self) -> Readiness {
         if self.state == State::Held {
             self.state = State::Renewed;
         }
         std::mem::replace(&mut self.pending, Readiness::empty())
     }
-}
-
-/// Returns `true` if an event of [`Filter::Urgent`] is of urgent data.
-fn is_urgent(event: &Kevent) -> bool {
-    URGENT.is_some_and(|(_, out_of_band)| event.0.fflags & out_of_band != 0)
 }
 
 /// The flags that a filter is added with.

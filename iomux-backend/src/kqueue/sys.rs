@@ -38,12 +38,6 @@ impl Kevent {
         Self(c::EV_SET(ident, filter, flags, fflags, data, ptr::without_provenance_mut(generation)))
     }
 
-    /// The same change, with other flags as well.
-    pub(super) fn with(mut self, flags: flags_t) -> Self {
-        self.0.flags |= flags;
-        self
-    }
-
     pub(super) fn generation(&self) -> usize {
         self.0.udata.addr()
     }
@@ -84,10 +78,8 @@ impl Queue {
             _ => Ok(queue),
         }
     }
-}
 
-impl AsFd for Queue {
-    fn as_fd(&self) -> BorrowedFd<'_> {
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 }
@@ -116,14 +108,14 @@ pub(super) fn kevent(
     timeout: Option<Timespec>,
 ) -> Result<usize, c_int> {
     let timeout = timeout.map(to_c);
-    let (change_count, room) = (count(changes), count(events));
-    // SAFETY: the pointers are to `change_count` changes, room for `room` events, both `kevent` by
-    // `repr(transparent)`, and to a timespec or nothing.
+    let room = count(events);
+    // SAFETY: the pointers are to as many changes as `count` says, to room for `room` events, both `kevent` by
+    // `repr(transparent)`, and to a timespec or null. All of them are borrowed here for the whole call.
     let found = unsafe {
         c::kevent(
             queue.as_raw_fd(),
             changes.as_ptr().cast(),
-            change_count,
+            count(changes),
             events.as_mut_ptr().cast(),
             room,
             timeout.as_ref().map_or(ptr::null(), ptr::from_ref),
@@ -189,7 +181,7 @@ mod tests {
     fn a_queue_is_closed_by_exec() {
         let queue = Queue::new().unwrap();
         // SAFETY: takes numbers, and the fd is open.
-        let flags = unsafe { fcntl(queue.as_fd().as_raw_fd(), F_GETFD) };
+        let flags = unsafe { fcntl(queue.fd().as_raw_fd(), F_GETFD) };
         assert_eq!(flags & FD_CLOEXEC, FD_CLOEXEC);
     }
 
@@ -220,7 +212,7 @@ mod tests {
     #[test]
     fn a_queue_of_another_process_is_not_closed() {
         let mut queue = Queue::new().unwrap();
-        let number = queue.as_fd().as_raw_fd();
+        let number = queue.fd().as_raw_fd();
         queue.owner += 1;
         drop(queue);
         assert!(is_open(number));

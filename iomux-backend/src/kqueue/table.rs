@@ -9,25 +9,17 @@ use iomux::Readiness;
 use std::os::fd::RawFd;
 
 /// The registrations, indexed by fd.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Table {
     places: Vec<Option<Registration>>,
-    len: usize,
+    pub(super) len: usize,
     /// Those whose filters in the kernel may not be the wanted ones, each once.
     changed: Vec<RawFd>,
     /// Those with pending readiness, each once, in the order in which it came.
-    ready: Vec<RawFd>,
+    pub(super) ready: Vec<RawFd>,
 }
 
 impl Table {
-    pub(super) const fn new() -> Self {
-        Self { places: Vec::new(), len: 0, changed: Vec::new(), ready: Vec::new() }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
     pub(super) fn contains(&self, fd: RawFd) -> bool {
         self.places.get(index(fd)).is_some_and(Option::is_some)
     }
@@ -48,7 +40,7 @@ impl Table {
         if registration.is_listed {
             self.changed.retain(|&listed| listed != fd);
         }
-        if !registration.pending().is_empty() {
+        if !registration.pending.is_empty() {
             self.ready.retain(|&ready| ready != fd);
         }
         Some(registration)
@@ -58,9 +50,9 @@ impl Table {
     pub(super) fn update<T>(&mut self, fd: RawFd, change: impl FnOnce(&mut Registration) -> T) -> Option<T> {
         let Self { places, changed, ready, .. } = self;
         let registration = places.get_mut(index(fd))?.as_mut()?;
-        let was_ready = !registration.pending().is_empty();
+        let was_ready = !registration.pending.is_empty();
         let result = change(registration);
-        match (was_ready, !registration.pending().is_empty()) {
+        match (was_ready, !registration.pending.is_empty()) {
             (false, true) => ready.push(fd),
             (true, false) => ready.retain(|&ready| ready != fd),
             _ => {}
@@ -87,10 +79,6 @@ impl Table {
         let (fd, filter) = (RawFd::try_from(event.0.ident).ok()?, Filter::of(event)?);
         let registration = self.places.get(index(fd))?.as_ref()?;
         registration.is_of(event, filter).then_some((fd, registration, filter))
-    }
-
-    pub(super) fn ready_len(&self) -> usize {
-        self.ready.len()
     }
 
     /// Takes the pending readiness of at most `count` registrations.
@@ -135,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_is_pending_is_no_more_than_what_is_registered() {
-        let mut table = Table::new();
+        let mut table = Table::default();
         for round in 0..1000 {
             let read = Interest::READABLE;
             let mut registration = Registration::new(Token(0), read, Mode::Level, Kind::Other, round);
@@ -153,7 +141,7 @@ mod tests {
 
     #[test]
     fn there_is_room_for_all_that_may_come_and_for_an_eighth_more_than_is_needed() {
-        let mut table = Table::new();
+        let mut table = Table::default();
         for fd in 80..90 {
             let registration = Registration::new(Token(0), Interest::empty(), Mode::Level, Kind::Other, 7);
             table.insert(fd, registration).unwrap();
@@ -171,7 +159,7 @@ mod tests {
 
     /// A table with 7, which asks for `interest`, as the kernel has been told.
     fn table_with_7(interest: Interest, mode: Mode) -> Table {
-        let mut table = Table::new();
+        let mut table = Table::default();
         let mut registration = Registration::new(Token(0), interest, mode, Kind::Other, 1);
         registration.settle(7, &mut Vec::new());
         table.insert(7, registration).unwrap();

@@ -11,6 +11,10 @@ use iomux_sys::kqueue::{EV_CLEAR, EV_RECEIPT, EVFILT_READ, EVFILT_USER, NOTE_TRI
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
+/// Whether a waker may be a filter of the queue, if the kernel has it. libkqueue takes a lock, which a signal handler
+/// may not, and keeps it while it waits, before 2.7.
+pub(super) const WAKES_BY_FILTER: bool = !cfg!(iomux_libkqueue);
+
 /// A filter `EVFILT_USER` of a queue, to be triggered from any thread.
 #[derive(Debug)]
 struct Trigger {
@@ -21,17 +25,17 @@ struct Trigger {
 
 impl Filter for Trigger {
     fn trigger(&self) -> bool {
-        let change = Kevent::change(self.ident, EVFILT_USER, EV_RECEIPT, NOTE_TRIGGER, 0, self.ident);
+        let change = Kevent::change(self.ident, EVFILT_USER, EV_RECEIPT, NOTE_TRIGGER, 0, 0);
         // With room for a receipt: without it DragonFly's kernel returns a random number.
         let mut receipt = [Kevent::EMPTY];
-        let called = sys::kevent(self.queue.as_fd(), &[change], &mut receipt, Some(NO_TIME));
+        let called = sys::kevent(self.queue.fd(), &[change], &mut receipt, Some(NO_TIME));
         called.is_ok() && receipt[0].answer().unwrap_or(0) == 0
     }
 }
 
 impl AsFd for Trigger {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.queue.as_fd()
+        self.queue.fd()
     }
 }
 
@@ -129,10 +133,9 @@ mod tests {
         kqueue
             .watch(Watched::Waker(70), (EVFILT_READ, index(fd)), Some(source), Token(7), (0, 0, 0))
             .unwrap();
-        let event = |filter, generation| Kevent::change(index(fd), filter, 0, 0, 0, generation);
-        let generation = kqueue.generation;
-        assert_eq!([(); 2].map(|()| kqueue.watches.take(&event(EVFILT_READ, generation))), [true, false]);
-        for stranger in [event(EVFILT_USER, generation), event(EVFILT_READ, generation + 1)] {
+        let event = |filter, fd| Kevent::change(index(fd), filter, 0, 0, 0, 0);
+        assert_eq!([(); 2].map(|()| kqueue.watches.take(&event(EVFILT_READ, fd))), [true, false]);
+        for stranger in [event(EVFILT_USER, fd), event(EVFILT_READ, fd + 1)] {
             assert!(!kqueue.watches.take(&stranger), "{stranger:?}");
         }
         assert!(ends_at_once(&mut kqueue), "also a wake that came in the place of a receipt");

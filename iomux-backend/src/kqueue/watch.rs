@@ -1,7 +1,7 @@
 //! What kqueue waits for next to fds: timers, signals, processes, files, and what the program itself triggers.
 
 use super::sys::Kevent;
-use super::system::{LONGEST_TIMER, TIMER};
+use super::system::TIMER;
 use super::{Kqueue, NAME};
 use crate::error::Error;
 use crate::event::Token;
@@ -16,6 +16,13 @@ use iomux_sys::kqueue::{
 };
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
+
+/// The longest timer. Kernels that take ms count ticks, in an `int` of which 1,024 may be a second, and would end a
+/// longer one early. The others add ns to the time since boot: the sum must fit into 64 bits.
+const LONGEST_TIMER: Duration = match TIMER {
+    (_, 1_000) => Duration::from_secs(i32::MAX as u64 / 1_024),
+    _ => Duration::from_secs(1 << 30),
+};
 
 /// What is watched, by a name that is given once: two timers have two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,35 +119,21 @@ pub(super) struct Watch {
     notice: Notice,
     /// The filter and the number by which the kernel knows it.
     key: (filter_t, usize),
-    generation: usize,
     is_once: bool,
     /// What receives the wakes of a waker.
     pub(super) source: Option<WakerSource>,
 }
 
 /// All that is watched, and what the last wait found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Watches {
     pub(super) all: Vec<Watch>,
-    notices: Vec<Notice>,
+    pub(super) notices: Vec<Notice>,
     /// How many of the notices have been reported. They stay for the caller to see until the next wait.
     reported: usize,
 }
 
 impl Watches {
-    pub(super) const fn new() -> Self {
-        Self { all: Vec::new(), notices: Vec::new(), reported: 0 }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    /// Returns how many notices there are.
-    pub(super) fn len(&self) -> usize {
-        self.notices.len()
-    }
-
     /// Begins a wait, which forgets the notices that were reported.
     pub(super) fn begin(&mut self) {
         self.notices.drain(..std::mem::take(&mut self.reported));
@@ -157,17 +150,13 @@ impl Watches {
     }
 
     /// Takes an event of something that is watched. Returns `true` if it is the first of that in this wait.
+    #[allow(clippy::unnecessary_cast, reason = "`data` is not as wide on every system")]
     pub(super) fn take(&mut self, event: &Kevent) -> bool {
         let key = (event.0.filter, event.0.ident);
-        let is_of = |watch: &Watch| watch.generation == event.generation() && watch.key == key;
-        let Some(index) = self.all.iter().position(is_of) else { return false };
+        let Some(index) = self.all.iter().position(|watch| watch.key == key) else { return false };
         let Watch { mut notice, is_once, ref source, .. } = self.all[index];
-        #[allow(clippy::unnecessary_cast, reason = "`data` is not as wide on every system")]
-        let data = event.0.data as i64;
-        (notice.data, notice.fflags) = (data, event.0.fflags);
-        if let Some(source) = source {
-            source.drain();
-        }
+        (notice.data, notice.fflags) = (event.0.data as i64, event.0.fflags);
+        source.iter().for_each(WakerSource::drain);
         if is_once {
             self.all.remove(index);
         }
@@ -341,7 +330,7 @@ impl<'fd> Kqueue<'fd> {
     pub fn trigger(&mut self, id: usize) -> Result<(), Error> {
         let index = self.watches.position(Watched::User(id)).ok_or(Error::NotWatched)?;
         let (filter, ident) = self.watches.all[index].key;
-        self.submit_one(Kevent::change(ident, filter, 0, NOTE_TRIGGER, 0, ident))
+        self.submit_one(Kevent::change(ident, filter, 0, NOTE_TRIGGER, 0, 0))
     }
 
     /// No longer watches. Nothing is reported of it from here on.
@@ -351,8 +340,8 @@ impl<'fd> Kqueue<'fd> {
     /// even so.
     pub fn unwatch(&mut self, watched: Watched) -> Result<(), Error> {
         let index = self.watches.position(watched).ok_or(Error::NotWatched)?;
-        let Watch { key: (filter, ident), generation, .. } = self.watches.all.remove(index);
-        match self.submit_one(Kevent::change(ident, filter, EV_DELETE, 0, 0, generation)) {
+        let (filter, ident) = self.watches.all.remove(index).key;
+        match self.submit_one(Kevent::change(ident, filter, EV_DELETE, 0, 0, 0)) {
             Err(Error::Os { code: ENOENT, .. }) => Ok(()),
             answer => answer,
         }
@@ -380,15 +369,10 @@ impl<'fd> Kqueue<'fd> {
         all.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
         // For each one that was reported, and one that is not yet.
         notices.try_reserve(2 * (all.len() + 1)).map_err(|_| Error::OutOfMemory)?;
-        let generation = match key {
-            // Each trigger sets it again, and has no other number.
-            (EVFILT_USER, ident) => ident,
-            _ => self.next_generation(),
-        };
-        self.submit_one(Kevent::change(key.1, key.0, EV_ADD | flags, fflags, data, generation))?;
+        self.submit_one(Kevent::change(key.1, key.0, EV_ADD | flags, fflags, data, 0))?;
         let notice = Notice { token, watched, data: 0, fflags: 0 };
         let is_once = flags & EV_ONESHOT != 0;
-        self.watches.all.push(Watch { notice, key, generation, is_once, source });
+        self.watches.all.push(Watch { notice, key, is_once, source });
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use iomux_sys::kqueue::EV_EOF;
 
 const FD: RawFd = 5;
-const BOTH: Interest = EITHER;
+const BOTH: Interest = READ.union(Interest::WRITABLE);
 const NOTHING: Interest = Interest::empty();
 const READ: Interest = Interest::READABLE;
 
