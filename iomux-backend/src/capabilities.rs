@@ -52,6 +52,10 @@ bitflags::bitflags! {
         /// It goes on working in a child after fork(2), but for wakers: both processes would hear each
         /// other's, so make new ones in one of the two.
         const FORK = 1 << 12;
+        /// A modify makes a system call, and one to [`Mode::Level`], or to an empty interest in [`Mode::OneShot`], succeeds
+        /// for every interest with a name, unless the registration is exclusive. [`Reactor`](crate::Reactor) may
+        /// then defer it to the next wait.
+        const DEFERRABLE = 1 << 13;
     }
 }
 

@@ -1,60 +1,53 @@
-//! The multiplexer over epoll(7): fewer system calls than by hand, and one for each wait.
+//! The multiplexer over epoll(7): the kernel keeps the registrations, so it keeps none itself.
 
 #[cfg(target_os = "linux")]
 mod busy_poll;
-mod flags;
 #[cfg(target_os = "linux")]
 mod ioctl;
-mod registrations;
-mod share;
-mod sys;
-mod wait;
+mod wakers;
 
 #[cfg(target_os = "linux")]
 pub use busy_poll::BusyPoll;
-pub use flags::EpollFlags;
 
+use crate::capabilities::Capabilities;
 use crate::error::Error;
-use crate::event::{Events, Token, epoll_bits};
-use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
+use crate::event::{Event, Events, Token, epoll_bits};
+use crate::mode::Mode;
+use crate::multiplexer::{Multiplexer, TrustedMultiplexer};
 use crate::waker::{Waker, WakerSource};
 use core::ffi::c_int;
-use iomux::{Interest, Readiness, SigSet, Timeout};
+use core::fmt;
+use iomux::{Chunk, Interest, Interrupt, MaskTurns, Outcome, SigSet, Timeout, Timespec, WaitCall, wait_with};
 use iomux_sys::epoll::{
-    EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLET, EPOLLEXCLUSIVE, EPOLLIN, EPOLLONESHOT, EPOLLOUT,
-    EPOLLWAKEUP, epoll_event,
+    __kernel_timespec, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLL_PWAIT2, EPOLLET,
+    EPOLLEXCLUSIVE, EPOLLIN, EPOLLONESHOT, EPOLLOUT, EPOLLWAKEUP, epoll_create1, epoll_ctl, epoll_event,
+    epoll_pwait, epoll_wait,
 };
-use iomux_sys::errno::{EEXIST, EINVAL, ENOMEM, EPERM};
-use registrations::{Asked, Registrations};
+use iomux_sys::errno::{EBADF, EEXIST, EINTR, EINVAL, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM};
+use std::io;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use wakers::Wakers;
 
 const NAME: &str = "epoll";
 
-/// A multiplexer over epoll(7), on Linux and Android: for as many fds as there are, at a cost that depends
-/// on those that are ready.
+/// A multiplexer over epoll(7), on Linux and Android: for as many fds as there are, at a cost that depends on
+/// those that are ready.
 ///
-/// Every [`Mode`] is there. A wait is one system call, whatever the timeout: epoll_wait(2), or
-/// epoll_pwait2(2) for times finer than a ms, where the kernel has it (Linux 5.11); otherwise such times are
-/// rounded up to ms. A masked wait is one more, so that pending signals get through.
+/// Every [`Mode`] is there. Each call makes one system call: epoll_ctl(2) to register, modify and deregister,
+/// epoll_wait(2) to wait, or epoll_pwait2(2) for times finer than a ms. Where the kernel has no epoll_pwait2(2)
+/// (before Linux 5.11), such times are rounded up to ms. A masked wait makes one system call more, so that pending
+/// signals get through. A registration takes no memory of the process.
 ///
-/// Registering and deregistering tell the kernel at once, so that errors appear where they belong.
-/// [`modify`](Multiplexer::modify) in [`Mode::Level`] is remembered, and the next wait tells the kernel what is left
-/// of it in the end: at most one epoll_ctl(2) an fd, and none where it was modified there and back. Should
-/// the kernel not know the fd any more then, that is an `INVALID` event. In other modes `modify` tells the
-/// kernel at once, since it arms the registration again.
-///
-/// It takes 12 bytes for each fd number up to the highest, and 32 for each deferred change (8 and 24 on 32-bit processors).
-///
-/// # Platform notes
-/// [epoll(7)](https://man7.org/linux/man-pages/man7/epoll.7.html). Files that are always ready (regular files,
-/// directories) are [`Error::NotPollable`]: read them without waiting, or give them to [`Poll`](crate::Poll).
-/// epoll watches the open file behind an fd: where an fd was closed while registered, or another file put under its
-/// number (dup2(2) over stdin, for one), and a dup(2) of it is still open, it goes on reporting under the old token, and
-/// nobody can take it out ([`deregister`](Multiplexer::deregister) is an error, unless `INVALID` was reported before):
-/// deregister first. A child made by fork(2) shares the set with its
-/// parent: what one of them changes, it changes for both. Whether the kernel has epoll_pwait2(2) each `Epoll` finds out
-/// for itself, by the first wait that needs it.
+/// # Threads
+/// [`Multiplexer`] is implemented for `Epoll` and for `&Epoll`, as [`Read`](io::Read) is for `&TcpStream`. Threads share
+/// an `Arc<Epoll>`: some wait while others register, modify and deregister.
+/// - A wait that is under way may still report what another thread deregisters meanwhile.
+/// - Each event is reported to one of the waiting threads in the edge modes and one-shot modes; in
+///   [`Mode::Level`] it may be reported to several.
+/// - An infinite wait through `&Epoll` never fails with [`Error::NothingToWaitFor`], since another thread may register.
 ///
 /// ```
 /// use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Timeout, Token};
@@ -68,56 +61,84 @@ const NAME: &str = "epoll";
 /// let mut events = Events::with_capacity(16);
 /// assert_eq!(epoll.wait(&mut events, Timeout::Infinite)?, 1);
 /// assert_eq!(events.get(0).map(|event| event.token()), Some(Token(7)));
-/// assert_eq!(epoll.wait(&mut events, Timeout::Nowait)?, 0, "an edge is reported once");
 /// # std::io::Result::Ok(())
 /// ```
-#[derive(Debug)]
+///
+/// ```
+/// use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Timeout, Token};
+/// use std::net::TcpListener;
+/// use std::os::fd::AsFd;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let epoll = Epoll::new()?; // declared after what it borrows
+/// std::thread::scope(|scope| {
+///     let waiter = scope.spawn(|| {
+///         let mut events = Events::with_capacity(8);
+///         (&epoll).wait(&mut events, Timeout::Infinite)
+///     });
+///     (&epoll).register(listener.as_fd(), Token(1), Interest::READABLE, Mode::Level)?;
+///     let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
+///     assert_eq!(waiter.join().unwrap()?, 1);
+///     std::io::Result::Ok(())
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
+///
+/// # Platform notes
+/// [epoll(7)](https://man7.org/linux/man-pages/man7/epoll.7.html).
+/// - Files that are always ready (regular files, directories) are [`Error::NotPollable`]: read them without waiting, or
+///   register them with [`Poll`](crate::Poll).
+/// - The kernel watches the open file description behind an fd. An fd that is closed while registered leaves the
+///   set, unless a dup(2) of it is open: then it goes on being reported under the old token until that is closed too.
+///   Deregister before you close.
+/// - A child made by fork(2) shares the set with its parent: what one of them changes, it changes for both.
+/// - Each `Epoll` finds out for itself whether the kernel has epoll_pwait2(2), by the first wait that needs it.
 pub struct Epoll<'fd> {
     epoll: OwnedFd,
-    registrations: Registrations,
-    wakers: Vec<(Token, WakerSource)>,
-    has_pwait2: bool,
-    /// Whether a pending signal has kept the last masked wait from looking for events.
-    has_put_off_events: bool,
-    /// Somebody else waits for this epoll, so that no change can be left to the next wait here.
-    is_shared: bool,
-    sources: PhantomData<BorrowedFd<'fd>>,
+    /// How many fds are registered, wakers among them; more than that once one was closed meanwhile.
+    registered: AtomicUsize,
+    wakers: Wakers,
+    has_pwait2: AtomicBool,
+    turns: MaskTurns,
+    // Invariant: with a covariant `'fd` and `register(&self)` a short-lived fd would get into a long-lived epoll.
+    sources: PhantomData<fn(BorrowedFd<'fd>) -> BorrowedFd<'fd>>,
 }
 
-impl Epoll<'_> {
-    /// A multiplexer with nothing registered, epoll_create1(2).
-    ///
-    /// ```
-    /// use iomux_backend::{Epoll, Error, Interest, Mode, Multiplexer, Token};
-    /// use std::os::fd::{AsFd, AsRawFd};
-    ///
-    /// let program = std::fs::File::open(std::env::current_exe()?)?;
-    /// let mut epoll = Epoll::new()?;
-    /// let refused = epoll.register(program.as_fd(), Token(0), Interest::READABLE, Mode::Level);
-    /// assert_eq!(refused, Err(Error::NotPollable { fd: program.as_raw_fd(), backend: "epoll" }));
-    /// # std::io::Result::Ok(())
-    /// ```
+bitflags::bitflags! {
+    /// What only epoll has, next to a [`Mode`]: for [`Epoll::register_with`].
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct EpollFlags: u32 {
+        /// `EPOLLEXCLUSIVE`: of several epolls that wait for the same file, not all are woken.
+        ///
+        /// It goes with [`Interest::READABLE`] and [`Interest::WRITABLE`] only, and can't be modified.
+        #[doc(alias = "EPOLLEXCLUSIVE")]
+        const EXCLUSIVE = EPOLLEXCLUSIVE;
+        /// `EPOLLWAKEUP`: the system is not suspended from the event until the next wait.
+        ///
+        /// Linux ignores it for a process without `CAP_BLOCK_SUSPEND`.
+        #[doc(alias = "EPOLLWAKEUP")]
+        const WAKEUP = EPOLLWAKEUP;
+    }
+}
+
+/// The names of the flags, joined by ` | `.
+impl fmt::Display for EpollFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        bitflags::parser::to_writer(self, f)
+    }
+}
+
+impl<'fd> Epoll<'fd> {
+    /// Creates a multiplexer with nothing registered, epoll_create1(2).
     ///
     /// # Errors
-    /// [`Error::Os`], for want of an fd.
+    /// Returns [`Error::Os`] if the process or the system is out of file descriptors (EMFILE, ENFILE).
     #[doc(alias = "epoll_create1")]
     pub fn new() -> Result<Self, Error> {
-        Self::with(sys::HAS_PWAIT2)
+        Self::with(EPOLL_PWAIT2.is_some())
     }
 
-    /// The same, as on a kernel without epoll_pwait2(2): times are rounded up to ms. For tests of a program
-    /// that is to run on such a kernel, too.
-    ///
-    /// ```
-    /// use iomux_backend::{Epoll, Events, Multiplexer, Timeout};
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let mut epoll = Epoll::without_pwait2()?;
-    /// let (begin, time) = (Instant::now(), Duration::from_micros(1500));
-    /// assert_eq!(epoll.wait(&mut Events::with_capacity(1), Timeout::After(time))?, 0);
-    /// assert!(begin.elapsed() >= time, "rounded up, never down");
-    /// # Ok::<(), iomux_backend::Error>(())
-    /// ```
+    /// Creates a multiplexer as on a kernel without epoll_pwait2(2), for tests.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -128,104 +149,182 @@ impl Epoll<'_> {
 
     fn with(has_pwait2: bool) -> Result<Self, Error> {
         Ok(Self {
-            epoll: sys::create().map_err(|code| Error::Os { call: "epoll_create1", code })?,
-            registrations: Registrations::new(),
-            wakers: Vec::new(),
-            has_pwait2,
-            has_put_off_events: false,
-            is_shared: false,
+            epoll: create().map_err(|code| Error::Os { call: "epoll_create1", code })?,
+            registered: AtomicUsize::new(0),
+            wakers: Wakers::new(),
+            has_pwait2: AtomicBool::new(has_pwait2),
+            turns: MaskTurns::new(),
             sources: PhantomData,
         })
     }
 
-    fn as_fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.as_fd()
     }
 
-    #[inline]
-    fn ctl(&self, operation: c_int, fd: RawFd, asked: Asked) -> Result<(), c_int> {
-        let event = epoll_event { events: asked.events(), data: asked.token() as u64 };
-        sys::ctl(self.as_fd(), operation, fd, event)
-    }
-
-    #[inline]
-    fn add(&self, fd: RawFd, asked: Asked) -> Result<(), c_int> {
-        match self.ctl(EPOLL_CTL_ADD, fd, asked) {
-            Err(EEXIST) => self.replace(fd, asked),
-            answer => answer,
-        }
-    }
-
-    /// Registers in place of what was left behind by an fd of that number which was closed before `deregister`,
-    /// and has come back for the same file: nobody else's.
-    #[cold]
-    fn replace(&self, fd: RawFd, asked: Asked) -> Result<(), c_int> {
-        self.ctl(EPOLL_CTL_DEL, fd, asked)?;
-        self.ctl(EPOLL_CTL_ADD, fd, asked)
-    }
-
-    /// Tells the kernel of what was modified. What it refuses is reported in `events`, and stays where there
-    /// is no room; returns the last refusal that stays.
-    #[cold]
-    fn tell(&mut self, events: &mut Events) -> Option<c_int> {
-        let mut refused = None;
-        let mut index = 0;
-        while let Some(change) = self.registrations.change(index) {
-            let told =
-                if change.is_nothing() { Ok(()) } else { self.ctl(EPOLL_CTL_MOD, change.fd, change.wanted) };
-            match told {
-                Ok(()) => self.registrations.settle(index, true),
-                Err(_) if events.push(Token(change.wanted.token()), Readiness::INVALID) => {
-                    self.registrations.settle(index, false);
-                }
-                Err(code) => {
-                    refused = Some(code);
-                    index += 1;
-                }
-            }
-        }
-        refused
-    }
-}
-
-impl<'fd> Epoll<'fd> {
-    /// Tells the kernel at once, or says why it can't be done.
-    #[cold]
-    fn modify_now(&mut self, fd: RawFd, token: Token, interest: Interest, mode: Mode) -> Result<(), Error> {
-        let entry = self.registrations.source(fd)?;
-        let wanted = asked(token, interest, mode, entry.events() & EPOLLWAKEUP)?;
-        if (entry.events() | wanted.events()) & EPOLLEXCLUSIVE != 0 {
-            return Err(unsupported(
-                "modifying an exclusive registration, or one to be so, instead of registering anew,",
-            ));
-        }
-        self.ctl(EPOLL_CTL_MOD, fd, wanted).map_err(|code| refused(fd, wanted, code))?;
-        self.registrations.told(fd, wanted);
+    /// Registers `fd` with flags that only epoll has, epoll_ctl(2) with `EPOLL_CTL_ADD`.
+    ///
+    /// ```
+    /// use iomux_backend::{Epoll, EpollFlags, Interest, Mode, Token};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+    /// let epoll = Epoll::new()?; // one per thread, each with the same listener
+    /// epoll.register_with(listener.as_fd(), Token(1), Interest::READABLE, Mode::Level, EpollFlags::EXCLUSIVE)?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// - Returns what [`register`](Multiplexer::register) returns.
+    /// - Returns [`Error::Unsupported`] if a flag has no name, or if `EXCLUSIVE` is combined with another interest than
+    ///   to read and write, with one-shot, or with the fd of an epoll.
+    #[doc(alias = "epoll_ctl")]
+    pub fn register_with(
+        &self,
+        fd: BorrowedFd<'fd>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+        flags: EpollFlags,
+    ) -> Result<(), Error> {
+        self.add(fd.as_raw_fd(), token, event_bits(interest, mode, flags)?)?;
+        self.registered.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
+
+    /// Modifies a registration, with flags that only epoll has, epoll_ctl(2) with `EPOLL_CTL_MOD`.
+    ///
+    /// The flags replace those of the registration; [`modify`](Multiplexer::modify) sets none.
+    ///
+    /// # Errors
+    /// - Returns what [`modify`](Multiplexer::modify) returns.
+    /// - Returns [`Error::Unsupported`] if a flag has no name, or is [`EpollFlags::EXCLUSIVE`].
+    pub fn modify_with(
+        &self,
+        fd: BorrowedFd<'_>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+        flags: EpollFlags,
+    ) -> Result<(), Error> {
+        let (fd, bits) = (fd.as_raw_fd(), event_bits(interest, mode, flags)?);
+        self.ctl(EPOLL_CTL_MOD, fd, token, bits).map_err(|code| rejected(fd, EPOLL_CTL_MOD, bits, code))
+    }
+
+    /// Returns an fd of this epoll, for another multiplexer to wait for: it is readable when something is ready here.
+    ///
+    /// Deregister it there before this epoll is dropped. What is open elsewhere (a dup(2) of a source, the fd of a
+    /// [`Waker`]) would go on making it readable, with no way to take those events.
+    ///
+    /// ```
+    /// use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Timeout, Token};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut inner = Epoll::new()?;
+    /// inner.register(writer.as_fd(), Token(1), Interest::WRITABLE, Mode::Level)?;
+    /// let shared = inner.share()?;
+    /// let mut outer = Epoll::new()?;
+    /// outer.register(shared.as_fd(), Token(2), Interest::READABLE, Mode::Level)?;
+    /// assert_eq!(outer.wait(&mut Events::with_capacity(8), Timeout::Infinite)?, 1);
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns [`Error::Os`] if the process is out of file descriptors (EMFILE).
+    pub fn share(&self) -> Result<OwnedFd, Error> {
+        let code = |error: io::Error| error.raw_os_error().unwrap_or_default();
+        self.epoll.try_clone().map_err(|error| Error::Os { call: "fcntl", code: code(error) })
+    }
+
+    /// Returns the epoll itself, with what is registered in it. Its events carry the tokens as `data`.
+    ///
+    /// Wakers end with this: their fds are closed once the last [`Waker`] is gone.
+    #[must_use]
+    pub fn into_owned_fd(self) -> OwnedFd {
+        self.epoll
+    }
+
+    /// epoll_ctl(2).
+    #[inline]
+    fn ctl(&self, operation: c_int, fd: RawFd, token: Token, bits: u32) -> Result<(), c_int> {
+        let mut event = epoll_event { events: bits, data: token.0 as u64 };
+        // SAFETY: the event is ours alone; a number that is no fd is an error, and harms nothing.
+        let returned = unsafe { epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &raw mut event) };
+        check(returned).map(|_| ())
+    }
+
+    #[inline]
+    fn add(&self, fd: RawFd, token: Token, bits: u32) -> Result<(), Error> {
+        self.ctl(EPOLL_CTL_ADD, fd, token, bits).map_err(|code| rejected(fd, EPOLL_CTL_ADD, bits, code))
+    }
+
+    #[inline]
+    fn delete(&self, fd: BorrowedFd<'_>) -> Result<(), Error> {
+        let fd = fd.as_raw_fd();
+        self.ctl(EPOLL_CTL_DEL, fd, Token(0), 0).map_err(|code| rejected(fd, EPOLL_CTL_DEL, 0, code))
+    }
+
+    #[inline(always)]
+    fn wait_for(&self, events: &mut Events, timeout: Timeout, can_end: bool) -> Result<usize, Error> {
+        events.clear();
+        if events.capacity() == 0 {
+            return Err(Error::NoRoomForEvents);
+        }
+        let mut call = EpollCall { epoll: self, events, mask: None };
+        let count = wait_with(&mut call, timeout, Interrupt::Resume, can_end)?;
+        self.wakers.note(events);
+        Ok(count)
+    }
+
+    fn wait_masked_for(&self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
+        events.clear();
+        if events.capacity() == 0 {
+            return Err(Error::NoRoomForEvents);
+        }
+        let mut call = EpollCall { epoll: self, events, mask: Some(mask) };
+        let count = self.turns.wait(mask, || wait_with(&mut call, timeout, Interrupt::End, true))?;
+        self.wakers.note(events);
+        Ok(count)
+    }
+
+    fn add_waker(&self, token: Token) -> Result<Waker, Error> {
+        let source = WakerSource::new()?;
+        let waker = source.waker();
+        // By the edge, so that no wait has to read it.
+        self.add(source.as_fd().as_raw_fd(), token, EPOLLIN | EPOLLET)?;
+        self.registered.fetch_add(1, Ordering::Relaxed);
+        self.wakers.push(token, source);
+        Ok(waker)
+    }
 }
 
-/// What is asked, or why it can't be: found without the kernel.
+impl fmt::Debug for Epoll<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let registered = self.registered.load(Ordering::Relaxed);
+        f.debug_struct("Epoll").field("fd", &self.epoll.as_raw_fd()).field("registered", &registered).finish()
+    }
+}
+
+/// Returns epoll's bits for an interest, a mode and flags, or why epoll has none.
 #[inline]
-fn asked(token: Token, interest: Interest, mode: Mode, flags: u32) -> Result<Asked, Error> {
+fn event_bits(interest: Interest, mode: Mode, flags: EpollFlags) -> Result<u32, Error> {
     let Some(events) = epoll_bits::asked(interest) else {
         return Err(unsupported("an interest without a name"));
     };
-    let events = flags | events | events_of(mode);
+    if !EpollFlags::all().contains(flags) {
+        return Err(unsupported("a flag without a name"));
+    }
+    let bits = flags.bits() | events | mode_bits(mode);
     let goes_with_exclusive = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET | EPOLLIN | EPOLLOUT;
-    if events & EPOLLEXCLUSIVE != 0 && events & !goes_with_exclusive != 0 {
+    if bits & EPOLLEXCLUSIVE != 0 && bits & !goes_with_exclusive != 0 {
         return Err(unsupported("Mode::Exclusive with one-shot, or for more than READABLE and WRITABLE,"));
     }
-    Ok(Asked::of_source(token.0, events))
-}
-
-#[cold]
-fn unsupported(what: &'static str) -> Error {
-    Error::Unsupported { what, backend: NAME }
+    Ok(bits)
 }
 
 #[inline]
-fn events_of(mode: Mode) -> u32 {
+fn mode_bits(mode: Mode) -> u32 {
     match mode {
         Mode::Level => 0,
         Mode::Edge => EPOLLET,
@@ -235,17 +334,138 @@ fn events_of(mode: Mode) -> u32 {
     }
 }
 
-/// What it means that the kernel does not take an fd.
 #[cold]
-fn refused(fd: RawFd, asked: Asked, code: c_int) -> Error {
+fn unsupported(what: &'static str) -> Error {
+    Error::Unsupported { what, backend: NAME }
+}
+
+/// Returns what a failed epoll_ctl(2) means.
+#[cold]
+fn rejected(fd: RawFd, operation: c_int, bits: u32, code: c_int) -> Error {
     match code {
-        EPERM => Error::NotPollable { fd, backend: NAME },
+        EEXIST => Error::AlreadyRegistered { fd },
+        ENOENT => Error::NotRegistered { fd },
+        EPERM if operation == EPOLL_CTL_ADD => Error::NotPollable { fd, backend: NAME },
         ENOMEM => Error::OutOfMemory,
-        EINVAL if asked.events() & EPOLLEXCLUSIVE != 0 => {
-            Error::Unsupported { what: "Mode::Exclusive for the fd of an epoll", backend: NAME }
+        EBADF if fd < 0 => Error::NegativeFd { fd },
+        EINVAL if operation == EPOLL_CTL_MOD => {
+            unsupported("modifying an exclusive registration, or one to be so, instead of registering again,")
         }
+        EINVAL if bits & EPOLLEXCLUSIVE != 0 => unsupported("Mode::Exclusive for the fd of an epoll"),
         code => Error::Os { call: "epoll_ctl", code },
     }
+}
+
+/// epoll_wait(2), epoll_pwait(2) or epoll_pwait2(2): the cheapest that can express the time and the mask.
+struct EpollCall<'a, 'fd> {
+    epoll: &'a Epoll<'fd>,
+    events: &'a mut Events,
+    mask: Option<&'a SigSet>,
+}
+
+// The kernel writes an `epoll_event` where there is room for an `Event`.
+const _: () = assert!(size_of::<Event>() == size_of::<epoll_event>());
+
+impl EpollCall<'_, '_> {
+    /// Returns where the kernel may write events, and how many.
+    #[inline]
+    fn room(&mut self) -> (*mut epoll_event, c_int) {
+        let buffer = self.events.buffer();
+        (buffer.as_mut_ptr().cast(), max_events(buffer.len()))
+    }
+
+    /// epoll_wait(2).
+    // Every frame between the kernel and the caller costs a return: on a processor with the mitigation "Safe RET" the
+    // first return after a system call takes up to 100 ns (`iomux-bench returns`).
+    #[inline(always)]
+    fn wait(&mut self, ms: c_int) -> c_int {
+        let (events, count) = self.room();
+        // SAFETY: `events` has room for `count`, and is ours alone.
+        unsafe { epoll_wait(self.epoll.epoll.as_raw_fd(), events, count, ms) }
+    }
+
+    /// epoll_pwait(2).
+    fn pwait(&mut self, ms: c_int, mask: &SigSet) -> c_int {
+        let (events, count) = self.room();
+        // SAFETY: as in `wait`, and the mask is a set.
+        unsafe { epoll_pwait(self.epoll.epoll.as_raw_fd(), events, count, ms, mask.as_ptr().cast()) }
+    }
+
+    /// epoll_pwait2(2), or ENOSYS where it must not be called.
+    fn pwait2(&mut self, time: Option<Timespec>) -> Result<usize, c_int> {
+        let epoll_pwait2 = EPOLL_PWAIT2.ok_or(ENOSYS)?;
+        let time = time.map(|Timespec { tv_sec, tv_nsec }| __kernel_timespec { tv_sec, tv_nsec });
+        let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
+        let mask = self.mask.map_or(ptr::null(), |mask| mask.as_ptr().cast());
+        let (events, count) = self.room();
+        // SAFETY: as in `wait`; time and mask are null or point to what they say.
+        check(unsafe { epoll_pwait2(self.epoll.epoll.as_raw_fd(), events, count, time, mask) })
+    }
+
+    /// A call whose time ms can't express, or with a mask.
+    fn fine_or_masked(&mut self, chunk: Chunk) -> Result<usize, c_int> {
+        if !chunk.is_whole_ms() && self.epoll.has_pwait2.load(Ordering::Relaxed) {
+            match self.pwait2(chunk.timespec()) {
+                // Not in this kernel, or a sandbox forbids it: it stays so.
+                Err(ENOSYS | EPERM | EOPNOTSUPP) => self.epoll.has_pwait2.store(false, Ordering::Relaxed),
+                result => return result,
+            }
+        }
+        check(match self.mask {
+            None => self.wait(chunk.poll_ms()),
+            Some(mask) => self.pwait(chunk.poll_ms(), mask),
+        })
+    }
+}
+
+impl WaitCall for EpollCall<'_, '_> {
+    type Error = Error;
+
+    #[inline(always)]
+    fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
+        let result = if self.mask.is_none() && chunk.is_whole_ms() {
+            check(self.wait(chunk.poll_ms()))
+        } else {
+            self.fine_or_masked(chunk)
+        };
+        match result {
+            Ok(count) => {
+                self.events.set_len(count);
+                Ok(Outcome::Ready(count))
+            }
+            Err(EINTR) => Ok(Outcome::Interrupted),
+            Err(code) => Err(Error::Os { call: "epoll_wait", code }),
+        }
+    }
+}
+
+/// Returns how many events a wait may be given: the kernel rejects more.
+#[inline]
+const fn max_events(room: usize) -> c_int {
+    const MOST: usize = c_int::MAX as usize / size_of::<epoll_event>();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "at most `MOST`")]
+    let count = (if room < MOST { room } else { MOST }) as c_int;
+    count
+}
+
+/// epoll_create1(2), close-on-exec.
+fn create() -> Result<OwnedFd, c_int> {
+    // SAFETY: takes and returns numbers.
+    let fd = unsafe { epoll_create1(EPOLL_CLOEXEC) };
+    check(fd)?;
+    // SAFETY: the kernel has just opened it, and nothing else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Returns what a system call returned, or `errno`.
+#[inline]
+fn check(returned: c_int) -> Result<usize, c_int> {
+    usize::try_from(returned).map_err(|_| errno())
+}
+
+#[cold]
+fn errno() -> c_int {
+    io::Error::last_os_error().raw_os_error().unwrap_or_default()
 }
 
 impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
@@ -264,6 +484,7 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
             | Capabilities::READ_CLOSED
             | Capabilities::HANGUP
             | Capabilities::ANY_FD
+            | Capabilities::DEFERRABLE
     }
 
     #[inline]
@@ -274,7 +495,9 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        self.register_with(fd, token, interest, mode, EpollFlags::empty())
+        self.add(fd.as_raw_fd(), token, event_bits(interest, mode, EpollFlags::empty())?)?;
+        *self.registered.get_mut() += 1;
+        Ok(())
     }
 
     #[inline]
@@ -285,81 +508,119 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        if let (Mode::Level, false, Some(events)) = (mode, self.is_shared, epoll_bits::asked(interest)) {
-            if self.registrations.defer(fd.as_raw_fd(), token.0, events) {
-                return Ok(());
-            }
-        }
-        self.modify_now(fd.as_raw_fd(), token, interest, mode)
+        self.modify_with(fd, token, interest, mode, EpollFlags::empty())
     }
 
     #[inline]
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
-        let fd = fd.as_raw_fd();
-        let entry = self.registrations.source(fd)?;
-        self.registrations.remove(fd);
-        match self.ctl(EPOLL_CTL_DEL, fd, entry) {
-            // That the kernel has lost it was reported.
-            Err(code) if !entry.is_lost() => Err(Error::Os { call: "epoll_ctl", code }),
-            _ => Ok(()),
-        }
+        self.delete(fd)?;
+        let registered = self.registered.get_mut();
+        *registered = registered.saturating_sub(1);
+        Ok(())
     }
 
-    // A program has few waits: where one is, a timeout that is known costs nothing.
+    // A program has few waits: a timeout that is known at compile time costs nothing there.
     #[inline(always)]
     fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
-        let ms = match timeout {
-            Timeout::Nowait => 0,
-            Timeout::Infinite => -1,
-            _ => return self.wait_with_care(events, timeout),
-        };
-        if !self.is_prepared(events) {
-            return self.wait_with_care(events, timeout);
-        }
-        events.clear();
-        match sys::wait(self.epoll.as_fd(), events, ms) {
-            Ok(()) => Ok(self.report(events)),
-            // A signal handler has run, as a rule.
-            Err(_) => self.wait_again(events, ms),
-        }
+        let can_end = timeout != Timeout::Infinite || *self.registered.get_mut() != 0;
+        self.wait_for(events, timeout, can_end)
     }
 
     fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
-        events.clear();
-        if events.capacity() == 0 {
-            return Err(Error::NoRoomForEvents);
-        }
-        let owes_events = std::mem::take(&mut self.has_put_off_events);
-        if !owes_events {
-            self.let_signals_through(mask)?;
-        }
-        self.tell(events);
-        if events.is_empty() {
-            self.wait_masked_until(events, timeout, mask)?;
-        } else if events.remaining() > 0 {
-            self.wait_until(events, Timeout::Nowait)?;
-        }
-        // Without time the kernel lets none through, and what was put off is not there any more.
-        if owes_events && events.is_empty() {
-            self.let_signals_through(mask)?;
-        }
-        Ok(self.report(events))
+        self.wait_masked_for(events, timeout, mask)
     }
 
     fn waker(&mut self, token: Token) -> Result<Waker, Error> {
-        let source = WakerSource::new()?;
-        let (fd, waker) = (source.as_fd().as_raw_fd(), source.waker());
-        self.wakers.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
-        self.registrations.reserve(fd)?;
-        let asked = Asked::of_waker(token.0, EPOLLIN | EPOLLET);
-        self.ctl(EPOLL_CTL_ADD, fd, asked).map_err(|code| refused(fd, asked, code))?;
-        // Who had this number before was closed though it was registered.
-        self.registrations.told(fd, asked);
-        self.wakers.push((token, source));
-        Ok(waker)
+        self.add_waker(token)
     }
 }
 
-// SAFETY: a registered fd is given to epoll_ctl(2) only, by `register` and, until `deregister`, by `modify`
-// and the waits; the kernel's own reference to the file is none to the fd.
+/// For threads that share an epoll; see [`Epoll`]'s section on threads.
+impl<'fd> Multiplexer<'fd> for &Epoll<'fd> {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        (**self).capabilities()
+    }
+
+    fn register(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        self.register_with(fd, token, interest, mode, EpollFlags::empty())
+    }
+
+    fn modify(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        self.modify_with(fd, token, interest, mode, EpollFlags::empty())
+    }
+
+    fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
+        self.delete(fd)?;
+        self.registered.fetch_sub(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
+        self.wait_for(events, timeout, true)
+    }
+
+    fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
+        self.wait_masked_for(events, timeout, mask)
+    }
+
+    fn waker(&mut self, token: Token) -> Result<Waker, Error> {
+        self.add_waker(token)
+    }
+}
+
+// SAFETY: a registered fd is given to epoll_ctl(2) only, by `register`, `modify` and `deregister`; the kernel's own
+// reference to the file is none to the fd. (`&Epoll` makes no such promise: there are other holders.)
 unsafe impl<'fd> TrustedMultiplexer<'fd> for Epoll<'fd> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_failed_wait_is_an_error_and_no_busy_loop() {
+        let (reader, _writer) = io::pipe().unwrap();
+        let mut epoll = Epoll::new().unwrap();
+        epoll.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
+        epoll.epoll = reader.try_clone().unwrap().into();
+        let mut events = Events::with_capacity(1);
+        let failed = Err(Error::Os { call: "epoll_wait", code: EINVAL });
+        for timeout in [Timeout::Nowait, Timeout::Infinite, Duration::from_micros(10).into()] {
+            assert_eq!(epoll.wait(&mut events, timeout), failed, "{timeout:?}");
+            assert_eq!(epoll.wait_masked(&mut events, timeout, &SigSet::empty()), failed, "{timeout:?}");
+        }
+    }
+
+    #[test]
+    fn room_is_cut_to_what_the_kernel_takes() {
+        const MOST: c_int = max_events(usize::MAX);
+        assert_eq!([0, 1, 64, MOST as usize].map(max_events), [0, 1, 64, MOST]);
+        assert_eq!([MOST as usize + 1, 1 << (usize::BITS - 1)].map(max_events), [MOST, MOST]);
+
+        let epoll = create().unwrap();
+        let is_rejected = |count| {
+            // SAFETY: nothing is registered, so nothing is written.
+            let returned = unsafe { epoll_wait(epoll.as_raw_fd(), ptr::dangling_mut(), count, 0) };
+            returned < 0
+        };
+        assert!(is_rejected(0) && is_rejected(MOST + 1), "what the kernel does not take");
+        // An emulator looks for all of the memory first.
+        assert!(std::env::var_os("IOMUX_EMULATED").is_some() || !is_rejected(MOST));
+    }
+}

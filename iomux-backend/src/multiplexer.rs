@@ -33,24 +33,21 @@ use std::os::fd::{BorrowedFd, RawFd};
 /// [`Reactor`](crate::Reactor), which owns its sources.
 ///
 /// # The contract
-/// Whoever implements this trait promises what follows; the conformance suite (feature `conformance`)
-/// tries it.
+/// An implementation of this trait promises what follows; the conformance suite (feature `conformance`) tests it.
 ///
-/// 1. An error changes nothing: no registration is made, changed or lost. `deregister` alone forgets what it
-///    was given, whatever the kernel answers.
-/// 2. An fd is registered by its number, once. A dup(2) of it is another fd, with a registration of its
-///    own.
-/// 3. At most one event a registration and wait, with all that is reported of the fd.
-/// 4. Nothing is reported of an fd after `deregister` has returned, nor what belongs to an earlier owner
-///    of its number.
-/// 5. What is not supported is [`Error::UnsupportedMode`] or [`Error::Unsupported`], found before the
-///    kernel is asked, and never imitated badly.
-/// 6. Errors and hangups are reported whatever is asked, nothing included ([`Capabilities::HANGUP`]).
-/// 7. With a buffer too small for all, each gets its turn: what did not fit comes before what is reported
-///    again.
+/// 1. An error changes nothing: no registration is made, changed or lost. After a failed `deregister` alone, or once
+///    an fd was closed while it was registered, the registration may be gone or may stay, as the kernel has it.
+/// 2. An fd is registered by its number, once. A dup(2) of it is another fd, with a registration of its own.
+/// 3. A wait returns at most one event per registration, with all that is reported of the fd.
+/// 4. Nothing is reported of an fd in a wait that begins after `deregister` has returned, nor what belongs to an
+///    earlier owner of its number. A wait of another thread that is under way meanwhile may still report it.
+/// 5. What is not supported is [`Error::UnsupportedMode`] or [`Error::Unsupported`], and is never emulated badly.
+/// 6. Errors and hangups are reported for every interest, the empty one included ([`Capabilities::HANGUP`]).
+/// 7. If not all that is ready fits the buffer, no registration and no waker is starved, however many others come and
+///    go: what did not fit comes before what is reported again.
 /// 8. What the kernel reports that has no name is passed on, and never panics.
 ///
-/// The order of events within a wait is the backend's own.
+/// The order of events within a wait is unspecified.
 ///
 /// # Implementing it
 /// No type with `'fd` in it may implement `Drop`: a multiplexer that was declared before its fds would not

@@ -1,12 +1,10 @@
 //! A multiplexer that owns its sources, which may come and go.
 
-mod access;
 mod error;
 mod handle;
 mod key;
-mod lend;
 mod slab;
-mod wait;
+mod sources;
 
 pub use error::{InsertError, SubmitError};
 pub use handle::Handle;
@@ -17,11 +15,12 @@ use crate::event::Events;
 use crate::multiplexer::{Capabilities, Mode, TrustedMultiplexer};
 use crate::waker::Waker;
 use crate::{Native, native};
-use handle::Inbox;
-use iomux::Interest;
-use lend::Lent;
+use handle::{Inbox, Turn};
+use iomux::{Chunk, Interest, Interrupt, Outcome, SigSet, Timeout, WaitCall, wait_with};
+use sources::Sources;
 use std::fmt;
 use std::os::fd::AsFd;
+use std::time::Instant;
 
 /// How many events a wait of [`Reactor::new`] can report.
 const EVENTS: usize = 1024;
@@ -75,7 +74,7 @@ const EVENTS: usize = 1024;
 /// [`TrustedMultiplexer`]. It is [`Native`] unless [`with`](Self::with) is given another.
 pub struct Reactor<S, T = (), M = Native<'static>> {
     inbox: Inbox<S, T, M>,
-    lent: Lent<S, T, M>,
+    sources: Sources<S, T, M>,
     events: Events,
     /// The index of the event that `next_ready` looks at next.
     next: usize,
@@ -109,7 +108,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     ///
     /// let chosen_at_run_time: Box<dyn TrustedMultiplexer<'static> + Send> = Box::new(Poll::new());
     /// let reactor = Reactor::<std::net::TcpStream, (), _>::with(chosen_at_run_time, 64);
-    /// assert_eq!(reactor.backend().name(), "poll");
+    /// assert_eq!(reactor.name(), "poll");
     /// ```
     ///
     /// It should have nothing registered yet. What it has, it keeps, for as long as it lives: nothing here can
@@ -121,7 +120,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     #[must_use]
     pub fn with(multiplexer: M, events: usize) -> Self {
         let events = Events::with_capacity(events);
-        Self { inbox: Inbox::closed(), lent: Lent::new(multiplexer), events, next: 0, wait_began: 0 }
+        Self { inbox: Inbox::closed(), sources: Sources::new(multiplexer), events, next: 0, wait_began: 0 }
     }
 
     /// Takes `source`, asks its fd for `interest`, and keeps `state` beside it.
@@ -148,7 +147,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         interest: Interest,
         mode: Mode,
     ) -> Result<Key, InsertError<S, T>> {
-        self.lent.insert(source, state, interest, mode)
+        self.sources.insert(source, state, interest, mode)
     }
 
     /// Deregisters a source, and hands it and its state back. `None` if there is none under that key.
@@ -163,7 +162,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn remove(&mut self, key: Key) -> Option<(S, T)> {
-        self.lent.remove(key)
+        self.sources.remove(key)
     }
 
     /// Removes and drops every source of which `is_kept` says `false`.
@@ -181,7 +180,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// ```
     pub fn retain(&mut self, mut is_kept: impl FnMut(Key, &S, &mut T) -> bool) {
         let mut place = 0;
-        while let Some(key) = self.lent.first_from(place) {
+        while let Some(key) = self.sources.first_from(place) {
             place = key.place + 1;
             if self.get(key).is_some_and(|(source, state)| !is_kept(key, source, state)) {
                 self.remove(key);
@@ -211,7 +210,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// As [`Multiplexer::modify`](crate::Multiplexer::modify), [`Error::NoSuchKey`] if there is no source under `key`. Nothing has
     /// changed then.
     pub fn modify(&mut self, key: Key, interest: Interest, mode: Mode) -> Result<(), Error> {
-        self.lent.modify(key, interest, mode)
+        self.sources.modify(key, interest, mode)
     }
 
     /// Asks a source for nothing until it is [resumed](Self::resume) or [modified](Self::modify): what holds
@@ -240,7 +239,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// # Errors
     /// [`Error::NoSuchKey`] if there is no source under `key`.
     pub fn pause(&mut self, key: Key) -> Result<(), Error> {
-        self.lent.pause(key)
+        self.sources.pause(key)
     }
 
     /// Asks a source again for what it was asked for last: ends a [pause](Self::pause), and arms a one-shot
@@ -262,7 +261,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// # Errors
     /// As [`modify`](Self::modify).
     pub fn resume(&mut self, key: Key) -> Result<(), Error> {
-        self.lent.resume(key)
+        self.sources.resume(key)
     }
 
     /// A waker, which ends a wait from any thread, or from a signal handler, and the key that it is reported
@@ -283,7 +282,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// # Errors
     /// As [`Multiplexer::waker`](crate::Multiplexer::waker).
     pub fn waker(&mut self) -> Result<(Key, Waker), Error> {
-        self.lent.waker()
+        self.sources.waker()
     }
 
     /// A handle, by which other threads [submit](Handle::submit) what is to run here.
@@ -304,46 +303,305 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         if let Some(handle) = self.inbox.handle() {
             return Ok(handle);
         }
-        let (key, waker) = self.lent.waker()?;
+        let (key, waker) = self.sources.waker()?;
         Ok(self.inbox.open(key, waker))
     }
 
-    /// What its multiplexer can do.
+    /// Waits until something is ready, and returns how many events there are for
+    /// [`next_ready`](Self::next_ready).
+    ///
+    /// It returns 0 only when the time has passed, and not before; signals don't end it, nor does what is
+    /// [submitted](Handle::submit), which it runs. (A wait inside what was submitted runs nothing.)
+    ///
+    /// Events of the last wait that were not taken are forgotten. In [`Mode::Level`](crate::Mode::Level) they are found again;
+    /// in the others they are lost, so take them all.
     ///
     /// ```
-    /// use iomux_backend::{Capabilities, Poll, Reactor};
+    /// use iomux_backend::{Interest, Mode, Reactor};
+    /// use std::time::{Duration, Instant};
     ///
-    /// let reactor = Reactor::<std::net::TcpStream, (), _>::with(Poll::new(), 64);
-    /// assert!(!reactor.capabilities().contains(Capabilities::EDGE), "poll(2) has no edges");
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.insert(reader, (), Interest::READABLE, Mode::Level)?;
+    /// let begin = Instant::now();
+    /// assert_eq!(reactor.wait(Duration::from_millis(2))?, 0);
+    /// assert!(begin.elapsed() >= Duration::from_millis(2));
+    /// # std::io::Result::Ok(())
     /// ```
+    ///
+    /// # Errors
+    /// As [`Multiplexer::wait`](crate::Multiplexer::wait).
+    pub fn wait(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
+        self.wait_for(timeout.into(), None)
+    }
+
+    /// As [`wait`](Self::wait), with the calling thread's signal mask replaced by `mask` meanwhile:
+    /// [`SigSet`] shows how no signal is lost so.
+    ///
+    /// What is [submitted](Handle::submit) runs under the thread's own mask.
+    ///
+    /// ```
+    /// use iomux_backend::{Error, Reactor, SigSet, Timeout};
+    ///
+    /// let mut reactor = Reactor::<std::net::TcpStream>::new()?;
+    /// let _handle = reactor.handle()?;
+    /// match reactor.wait_masked(Timeout::Nowait, &SigSet::empty()) {
+    ///     Ok(count) => assert_eq!(count, 0),
+    ///     // A signal is here, or there are none here: this system has no ppoll(2).
+    ///     Err(error) => assert!(matches!(error, Error::Interrupted | Error::Unsupported { .. })),
+    /// }
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Multiplexer::wait_masked`](crate::Multiplexer::wait_masked): [`Error::Interrupted`] when a handler has run.
+    pub fn wait_masked(&mut self, timeout: impl Into<Timeout>, mask: &SigSet) -> Result<usize, Error> {
+        self.wait_for(timeout.into(), Some(mask))
+    }
+
+    /// The next source that the last wait has found ready, or `None` when that was all.
+    ///
+    /// Between two, anything may be inserted, changed and removed: what is no longer there is passed over.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// for _ in 0..2 {
+    ///     let (_reader, writer) = std::io::pipe()?;
+    ///     reactor.insert(writer, (), Interest::WRITABLE, Mode::Level)?;
+    /// }
+    /// assert_eq!(reactor.wait(Timeout::Infinite)?, 2);
+    /// let first = reactor.next_ready().unwrap();
+    /// reactor.retain(|key, _, _| key == first.key());
+    /// assert_eq!(reactor.next_ready(), None, "the second was removed");
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[must_use]
+    pub fn next_ready(&mut self) -> Option<Ready> {
+        if let Some(ready) = self.sources.next_rejected() {
+            return Some(ready);
+        }
+        while let Some(event) = self.events.get(self.next) {
+            self.next += 1;
+            let ready = self.sources.owner(event, self.wait_began);
+            let ready = ready.filter(|ready| Some(ready.key) != self.inbox.key());
+            if ready.is_some() {
+                return ready;
+            }
+        }
+        None
+    }
+
+    /// The source that `key` is of, and its state. `None` if there is none, or no longer.
+    ///
+    #[must_use]
+    pub fn get(&mut self, key: Key) -> Option<(&S, &mut T)> {
+        self.sources.get(key)
+    }
+
+    /// The source that `key` is of, to be looked at where the reactor is only shared.
+    ///
+    #[must_use]
+    pub fn source(&self, key: Key) -> Option<&S> {
+        self.sources.source(key)
+    }
+
+    /// Two sources at once, each with its state, in the order of the keys: for a proxy, which reads from one
+    /// and writes to the other. `None` if one of them is not there, or both keys are the same.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
+    /// use std::io::{Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// let ((mut client, ours), (theirs, mut server)) = (UnixStream::pair()?, UnixStream::pair()?);
+    /// let mut reactor = Reactor::new()?;
+    /// let from = reactor.insert(ours, 0, Interest::READABLE, Mode::Level)?;
+    /// let to = reactor.insert(theirs, 0, Interest::READABLE, Mode::Level)?;
+    /// client.write_all(b"hello")?;
+    /// reactor.wait(Timeout::Infinite)?;
+    /// if let Some(((mut from, received), (mut to, sent))) = reactor.get_pair(from, to) {
+    ///     let mut buffer = [0; 16];
+    ///     *received += from.read(&mut buffer)?;
+    ///     *sent += to.write(&buffer[..*received])?;
+    /// }
+    /// assert_eq!(server.read(&mut [0; 16])?, 5);
+    /// assert!(reactor.get_pair(from, from).is_none());
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[must_use]
+    #[expect(clippy::type_complexity, reason = "a name for it would say less")]
+    pub fn get_pair(&mut self, first: Key, second: Key) -> Option<((&S, &mut T), (&S, &mut T))> {
+        self.sources.get_pair(first, second)
+    }
+
+    /// Whether there is a source under `key`.
+    ///
+    #[must_use]
+    pub fn contains(&self, key: Key) -> bool {
+        self.source(key).is_some()
+    }
+
+    /// The number of sources. A [waker](Self::waker) is none.
+    ///
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Whether there are no sources.
+    ///
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The keys of all sources, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        self.sources.keys()
+    }
+
+    /// All sources with their states, in no order.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &S, &mut T)> {
+        self.sources.iter_mut()
+    }
+
+    /// The source that `key` is of, and its state, both to be changed: for a source whose
+    /// [`Read`](std::io::Read) or [`Write`](std::io::Write) is there for `&mut` only.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Reactor};
+    /// use std::io::{BufReader, Read, Write};
+    /// use std::os::fd::{AsFd, BorrowedFd};
+    ///
+    /// struct Lines(BufReader<std::io::PipeReader>);
+    /// impl AsFd for Lines {
+    ///     fn as_fd(&self) -> BorrowedFd<'_> {
+    ///         self.0.get_ref().as_fd()
+    ///     }
+    /// }
+    ///
+    /// let (reader, mut writer) = std::io::pipe()?;
+    /// let mut reactor = Reactor::new()?;
+    /// let lines = Lines(BufReader::new(reader));
+    /// let key = reactor.insert(lines, String::new(), Interest::READABLE, Mode::Level)?;
+    /// writer.write_all(b"a line\n")?;
+    /// drop(writer);
+    /// // SAFETY: reading from it does not close it.
+    /// let (lines, text) = unsafe { reactor.get_mut(key) }.unwrap();
+    /// lines.0.read_to_string(text)?;
+    /// assert_eq!(text, "a line\n");
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Safety
+    /// The source keeps its fd: it is not closed, and the source neither replaced nor swapped with another.
+    pub unsafe fn get_mut(&mut self, key: Key) -> Option<(&mut S, &mut T)> {
+        // SAFETY: the caller keeps the fd, as this asks for.
+        unsafe { self.sources.get_mut(key) }
+    }
+
+    /// Returns the name of its multiplexer's mechanism.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.sources.name()
+    }
+
+    /// Returns what its multiplexer can do.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
-        self.backend().capabilities()
+        self.sources.capabilities()
     }
 
-    /// The multiplexer, to be looked at.
-    ///
-    /// ```
-    /// use iomux_backend::{Capabilities, Multiplexer, Poll, Reactor};
-    ///
-    /// let reactor = Reactor::<std::net::TcpStream, (), _>::with(Poll::new(), 64);
-    /// assert!(reactor.backend().capabilities().contains(Capabilities::ONE_SHOT));
-    /// ```
-    #[must_use]
-    pub fn backend(&self) -> &M {
-        self.lent.multiplexer()
+    fn wait_for(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
+        // First of all: a task sees no event of the wait before.
+        self.forget_events();
+        if !self.inbox.is_open() {
+            return self.wait_once(timeout, mask);
+        }
+        let timeout = self.run_before(timeout);
+        wait_with(&mut ReactorCall { reactor: self, mask }, timeout, Interrupt::Resume, true)
     }
 
-    /// What a backend of this crate adds to a reactor over itself begins here.
-    #[allow(dead_code, reason = "not every system has such a backend")]
-    pub(crate) fn backend_mut(&mut self) -> &mut M {
-        self.lent.multiplexer_mut()
+    fn wait_once(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
+        // A task may have waited itself.
+        self.forget_events();
+        self.wait_began = self.sources.generation();
+        self.sources.wait(&mut self.events, timeout, mask).inspect_err(|_| self.events.clear())
+    }
+
+    fn forget_events(&mut self) {
+        self.events.clear();
+        self.next = 0;
+    }
+
+    /// Runs what was submitted before the wait, and returns the wait's timeout: the time runs meanwhile.
+    fn run_before(&mut self, timeout: Timeout) -> Timeout {
+        let Some(turn) = self.inbox.turn() else { return timeout };
+        let timeout = match timeout {
+            Timeout::After(time) => {
+                Instant::now().checked_add(time).map_or(Timeout::Infinite, Timeout::Until)
+            }
+            timeout => timeout,
+        };
+        self.run(turn);
+        timeout
+    }
+
+    /// Runs what was submitted before `turn` began. What comes meanwhile wakes the wait.
+    fn run(&mut self, mut turn: Turn<S, T, M>) {
+        // One by one: if one panics, the others are still there; and one may put another reactor in this
+        // one's place.
+        while let Some(task) = self.inbox.pop(&mut turn) {
+            task(self);
+        }
+    }
+}
+
+/// A wait of the multiplexer, interrupted by what is submitted.
+struct ReactorCall<'a, S, T, M> {
+    reactor: &'a mut Reactor<S, T, M>,
+    mask: Option<&'a SigSet>,
+}
+
+impl<S: AsFd, T, M: TrustedMultiplexer<'static>> WaitCall for ReactorCall<'_, S, T, M> {
+    type Error = Error;
+
+    fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
+        let reactor = &mut *self.reactor;
+        let count = reactor.wait_once(chunk.duration().into(), self.mask)?;
+        let inbox = reactor.inbox.key().map(|key| key.place);
+        let wakes = reactor.events.iter().filter(|event| Some(event.token().0) == inbox).count();
+        if count > wakes || wakes == 0 || !reactor.inbox.was_woken() {
+            // A wake that is not the inbox's belongs to what was registered before the reactor had the
+            // multiplexer: `next_ready` skips it, but the wait would not end without it.
+            return Ok(Outcome::Ready(if count > wakes { count - wakes } else { count }));
+        }
+        // Its wake may have taken the place of a source in a small buffer, which then comes first.
+        if let Some(turn) = reactor.inbox.turn() {
+            reactor.run(turn);
+        }
+        Ok(Outcome::Interrupted)
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl<S: AsFd, T> Reactor<S, T, crate::Epoll<'static>> {
+    /// Returns an fd of the reactor's epoll, for another multiplexer to wait for, as [`Epoll::share`](crate::Epoll::share).
+    ///
+    /// From here on the reactor makes every modify immediately.
+    ///
+    /// # Errors
+    /// Returns [`Error::Os`] if the process is out of file descriptors (EMFILE).
+    pub fn share(&mut self) -> Result<std::os::fd::OwnedFd, Error> {
+        self.sources.stop_deferring().share()
     }
 }
 
 impl<S: AsFd, T, M: TrustedMultiplexer<'static>> fmt::Debug for Reactor<S, T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut reactor = f.debug_struct("Reactor");
-        reactor.field("backend", &self.backend().name()).field("len", &self.len()).finish_non_exhaustive()
+        reactor.field("multiplexer", &self.name()).field("len", &self.len()).finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ mod submit;
 
 use crate::support::{full_pipe, skip};
 use iomux_backend::{
-    ALL_NAMES as NAMES, Capabilities, Error, Handle, Interest, Key, Mode, Multiplexer, Poll, Reactor,
+    ALL_NAMES as NAMES, Capabilities, Error, Handle, Interest, Key, Mode, Poll, Reactor,
     Readiness, SigSet, Signal, Timeout, TrustedMultiplexer, by_name,
 };
 use std::cell::Cell;
@@ -312,7 +312,7 @@ fn a_signal_ends_a_masked_wait_and_loses_no_event() {
 fn a_boxed_multiplexer_does_as_well() {
     let boxed: Box<dyn TrustedMultiplexer<'static> + Send> = Box::new(Poll::without_ppoll());
     let mut reactor = Reactor::with(boxed, 4);
-    assert_eq!(reactor.backend().name(), "poll");
+    assert_eq!(reactor.name(), "poll");
     let (reader, mut writer) = std::io::pipe().unwrap();
     let key = reactor.insert(reader, (), Interest::READABLE, Mode::Level).unwrap();
     assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));

@@ -30,15 +30,15 @@ impl Raw {
 }
 
 impl Events {
-    /// Where the kernel may write events.
+    /// Returns the whole buffer, for the kernel to write events into.
     #[inline]
-    pub(crate) fn room(&mut self) -> &mut [Event] {
-        &mut self.events[self.count..]
+    pub(crate) fn buffer(&mut self) -> &mut [Event] {
+        &mut self.events
     }
 
-    /// The kernel has written `count` events.
+    /// Notes that the kernel has written `count` events, from the first.
     #[inline]
-    pub(crate) fn filled(&mut self, count: usize) {
-        self.count = (self.count + count).min(self.events.len());
+    pub(crate) fn set_len(&mut self, count: usize) {
+        self.count = count.min(self.events.len());
     }
 }

@@ -174,6 +174,12 @@ impl<S, T, M> Inbox<S, T, M> {
         self.0.as_ref().map(|open| Handle(Arc::clone(&open.shared)))
     }
 
+    #[inline]
+    pub(super) fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+
+    #[inline]
     pub(super) fn key(&self) -> Option<Key> {
         self.0.as_ref().map(|open| open.key)
     }

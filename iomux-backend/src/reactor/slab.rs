@@ -122,6 +122,14 @@ impl<V> Slab<V> {
         }
     }
 
+    /// The same, to be changed.
+    pub(super) fn at_mut(&mut self, place: usize) -> Option<&mut V> {
+        match self.places.get_mut(place)? {
+            Place::Occupied { value, .. } => Some(value),
+            Place::Vacant { .. } => None,
+        }
+    }
+
     /// The first value in `place` or after it: what goes on with a walk during which values are removed.
     pub(super) fn first_from(&self, place: usize) -> Option<Key> {
         (place..self.places.len()).find_map(|place| self.at(place)).map(|(key, _)| key)

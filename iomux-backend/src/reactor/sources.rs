@@ -1,0 +1,395 @@
+//! The one place where sources and multiplexer meet, and where all `unsafe` of the reactor is.
+//!
+//! The multiplexer is given the fds as `'static`, though they live only as long as their sources. That is
+//! sound because of these facts, which hold because code outside this file can't reach the fields:
+//! - A source is in the slab before it is registered, and leaves it after it was deregistered.
+//! - Meanwhile it is only ever shared. A type that lends its fd from `&self` can't close it through `&self`, and the
+//!   source can't be swapped out without `&mut`, which only the `unsafe` [`get_mut`](Sources::get_mut) gives.
+//! - Its fd is asked for once, and remembered by number: it need not be the same again.
+//! - The multiplexer lets go of an fd when it is deregistered, as [`TrustedMultiplexer`] promises, and is dropped
+//!   before the sources. It is not lent out either: `&Epoll` could register, deregister and wait.
+
+use super::error::InsertError;
+use super::key::{Key, Ready};
+use super::slab::Slab;
+use crate::error::Error;
+use crate::event::{Event, Events, Token};
+use crate::multiplexer::{Capabilities, Mode, TrustedMultiplexer};
+use crate::waker::Waker;
+use iomux::{Interest, Readiness, SigSet, Timeout};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+pub(super) struct Sources<S, T, M> {
+    // Fields are dropped in this order: the multiplexer is gone before the sources close its fds.
+    multiplexer: M,
+    slab: Slab<Entry<S, T>>,
+    wakers: usize,
+    /// How many waits have begun.
+    waits: u64,
+    /// The places of sources whose last change the multiplexer does not have yet: the next wait submits them.
+    deferred: Vec<usize>,
+    /// How many of `deferred`, from the first, the multiplexer has rejected: they are to be handed out.
+    rejected: usize,
+    /// Whether changes may be deferred at all.
+    defers: bool,
+}
+
+/// What has a place, and with it a token.
+enum Entry<S, T> {
+    Source(Source<S, T>),
+    /// Of the multiplexer, which keeps it.
+    Waker,
+}
+
+/// Two sources, each with its state.
+type Pair<'a, S, T> = ((&'a S, &'a mut T), (&'a S, &'a mut T));
+
+struct Source<S, T> {
+    source: S,
+    state: T,
+    /// The fd of `source` when it was inserted.
+    fd: RawFd,
+    /// What the program wants while the source is not paused.
+    wanted: (Interest, Mode),
+    /// How many waits had begun when it was paused.
+    paused: Option<u64>,
+    /// What the multiplexer has; `None` if the source is not registered, since it can't be paused otherwise.
+    registered: Option<(Interest, Mode)>,
+    /// Its index in `Sources::deferred`.
+    deferred: Option<usize>,
+}
+
+/// What a paused source is registered for: a hangup, once.
+const PAUSED: (Interest, Mode) = (Interest::empty(), Mode::OneShot);
+
+impl<S, T> Entry<S, T> {
+    fn source(&self) -> Option<&Source<S, T>> {
+        match self {
+            Self::Source(source) => Some(source),
+            Self::Waker => None,
+        }
+    }
+
+    fn source_mut(&mut self) -> Option<&mut Source<S, T>> {
+        match self {
+            Self::Source(source) => Some(source),
+            Self::Waker => None,
+        }
+    }
+}
+
+impl<S, T> Source<S, T> {
+    fn fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: `source`, which is borrowed here, has lent it, and was not handed out mutably since, except to a
+        // caller of `get_mut` who promised that it keeps its fd.
+        unsafe { BorrowedFd::borrow_raw(self.fd) }
+    }
+
+    fn parts(&mut self) -> (&S, &mut T) {
+        (&self.source, &mut self.state)
+    }
+
+    /// Returns what it is to be registered for.
+    fn target(&self) -> (Interest, Mode) {
+        if self.paused.is_some() { PAUSED } else { self.wanted }
+    }
+
+    /// Returns `true` if the multiplexer has what is wanted. Only in level mode a modify then changes nothing.
+    fn is_up_to_date(&self) -> bool {
+        let target = self.target();
+        target.1 == Mode::Level && self.registered == Some(target)
+    }
+}
+
+impl<S, T, M> Sources<S, T, M> {
+    /// Returns the number of sources.
+    pub(super) fn len(&self) -> usize {
+        self.slab.len() - self.wakers
+    }
+
+    pub(super) fn source(&self, key: Key) -> Option<&S> {
+        self.slab.get(key)?.source().map(|source| &source.source)
+    }
+
+    pub(super) fn get(&mut self, key: Key) -> Option<(&S, &mut T)> {
+        self.slab.get_mut(key)?.source_mut().map(Source::parts)
+    }
+
+    /// Returns a source to be changed.
+    ///
+    /// # Safety
+    /// The source keeps its fd: it is not closed, and the source is neither replaced nor swapped with another.
+    pub(super) unsafe fn get_mut(&mut self, key: Key) -> Option<(&mut S, &mut T)> {
+        let source = self.slab.get_mut(key)?.source_mut()?;
+        Some((&mut source.source, &mut source.state))
+    }
+
+    pub(super) fn get_pair(&mut self, first: Key, second: Key) -> Option<Pair<'_, S, T>> {
+        let (first, second) = self.slab.get_pair_mut(first, second)?;
+        Some((first.source_mut()?.parts(), second.source_mut()?.parts()))
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.slab.iter().filter(|(_, entry)| entry.source().is_some()).map(|(key, _)| key)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &S, &mut T)> {
+        self.slab.iter_mut().filter_map(|(key, entry)| {
+            let (source, state) = entry.source_mut()?.parts();
+            Some((key, source, state))
+        })
+    }
+
+    /// Returns the first entry in `place` or after it, wakers included.
+    pub(super) fn first_from(&self, place: usize) -> Option<Key> {
+        self.slab.first_from(place)
+    }
+
+    /// Returns a generation that is not above that of anything inserted from now on.
+    pub(super) fn generation(&self) -> u64 {
+        self.slab.generation()
+    }
+
+    /// Returns the source or waker that an event belongs to, if it is still registered and older than the wait.
+    pub(super) fn owner(&self, event: Event, wait_began: u64) -> Option<Ready> {
+        let (key, entry) = self.slab.at(event.token().0)?;
+        let is_registered = entry.source().is_none_or(|source| match source.paused {
+            // An event of before the pause: a hangup comes again with a later wait, the rest once it is resumed.
+            Some(waits) => waits < self.waits && source.registered.is_some(),
+            None => true,
+        });
+        let ready = Ready { key, readiness: event.readiness() };
+        (key.generation < wait_began && is_registered).then_some(ready)
+    }
+
+    /// Returns the next source whose deferred change the multiplexer has rejected: its fd is not open any more.
+    pub(super) fn next_rejected(&mut self) -> Option<Ready> {
+        let place = *self.deferred[..self.rejected].last()?;
+        let (key, _) = self.slab.at(place)?;
+        if let Some(source) = self.slab.get_mut(key).and_then(Entry::source_mut) {
+            // Whatever it is modified to, the multiplexer is asked again.
+            source.registered = Some(PAUSED);
+        }
+        self.drop_deferred(key);
+        Some(Ready { key, readiness: Readiness::INVALID })
+    }
+
+    /// Takes a source from the list of deferred changes.
+    fn drop_deferred(&mut self, key: Key) {
+        let source = self.slab.get_mut(key).and_then(Entry::source_mut);
+        let Some(mut hole) = source.and_then(|source| source.deferred.take()) else { return };
+        if hole < self.rejected {
+            // The rejected ones come first: the last of them fills the hole, and leaves it to the others.
+            self.rejected -= 1;
+            self.move_deferred(self.rejected, hole);
+            hole = self.rejected;
+        }
+        self.move_deferred(self.deferred.len() - 1, hole);
+        self.deferred.pop();
+    }
+
+    fn move_deferred(&mut self, from: usize, to: usize) {
+        if from == to {
+            return;
+        }
+        let place = self.deferred[from];
+        self.deferred[to] = place;
+        if let Some(source) = self.slab.at_mut(place).and_then(Entry::source_mut) {
+            source.deferred = Some(to);
+        }
+    }
+}
+
+impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
+    pub(super) fn new(multiplexer: M) -> Self {
+        let defers = multiplexer.capabilities().contains(Capabilities::DEFERRABLE);
+        let (slab, deferred) = (Slab::new(), Vec::new());
+        Self { multiplexer, slab, wakers: 0, waits: 0, deferred, rejected: 0, defers }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.multiplexer.name()
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        self.multiplexer.capabilities()
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        source: S,
+        state: T,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<Key, InsertError<S, T>> {
+        if let Err(error) = self.slab.reserve() {
+            return Err(InsertError { error, source, state });
+        }
+        let fd = source.as_fd().as_raw_fd();
+        let wanted = (interest, mode);
+        let source =
+            Source { source, state, fd, wanted, paused: None, registered: Some(wanted), deferred: None };
+        // Before it is registered: if that panics, the source stays, and is deregistered before it goes.
+        let key = self.slab.insert(Entry::Source(source));
+        // SAFETY: the source is in the slab, and is deregistered, or the multiplexer dropped, before it leaves it.
+        let result = unsafe { self.multiplexer.register_raw(fd, Token(key.place), interest, mode) };
+        let Err(error) = result else {
+            return Ok(key);
+        };
+        match self.slab.remove(key) {
+            Some(Entry::Source(Source { source, state, .. })) => Err(InsertError { error, source, state }),
+            _ => unreachable!("it was put there above"),
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: Key) -> Option<(S, T)> {
+        let source = self.slab.get(key)?.source()?;
+        if source.registered.is_some() {
+            // It is forgotten whatever this returns.
+            let _ = self.multiplexer.deregister(source.fd());
+        }
+        if source.deferred.is_some() {
+            self.drop_deferred(key);
+        }
+        match self.slab.remove(key)? {
+            Entry::Source(Source { source, state, .. }) => Some((source, state)),
+            Entry::Waker => None,
+        }
+    }
+
+    pub(super) fn modify(&mut self, key: Key, interest: Interest, mode: Mode) -> Result<(), Error> {
+        let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
+        let is_deferrable = mode == Mode::Level && Interest::all().contains(interest);
+        if is_deferrable && self.defers && source.registered.is_some_and(|(_, mode)| mode != Mode::Exclusive)
+        {
+            source.wanted = (interest, mode);
+            source.paused = None;
+            if source.is_up_to_date() || source.deferred.is_some() {
+                return Ok(());
+            }
+            return self.defer(key);
+        }
+        if source.registered.is_none() {
+            // Before it is registered: if that panics, the source is deregistered before it goes.
+            source.registered = Some((interest, mode));
+            // SAFETY: as in `insert`.
+            let result =
+                unsafe { self.multiplexer.register_raw(source.fd, Token(key.place), interest, mode) };
+            result.inspect_err(|_| source.registered = None)?;
+        } else {
+            self.multiplexer.modify(source.fd(), Token(key.place), interest, mode)?;
+        }
+        source.wanted = (interest, mode);
+        source.paused = None;
+        source.registered = Some(source.wanted);
+        if source.deferred.is_some() {
+            self.drop_deferred(key);
+        }
+        Ok(())
+    }
+
+    pub(super) fn resume(&mut self, key: Key) -> Result<(), Error> {
+        let source = self.slab.get(key).and_then(Entry::source).ok_or(Error::NoSuchKey)?;
+        let (interest, mode) = source.wanted;
+        self.modify(key, interest, mode)
+    }
+
+    pub(super) fn pause(&mut self, key: Key) -> Result<(), Error> {
+        let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
+        if source.paused.is_some() {
+            // Registered again, it would report a hangup again that was reported already.
+            return Ok(());
+        }
+        source.paused = Some(self.waits);
+        if self.defers && source.registered.is_some_and(|(_, mode)| mode != Mode::Exclusive) {
+            return if source.deferred.is_some() { Ok(()) } else { self.defer(key) };
+        }
+        let (interest, mode) = PAUSED;
+        if self.multiplexer.modify(source.fd(), Token(key.place), interest, mode).is_ok() {
+            source.registered = Some(PAUSED);
+        } else {
+            let _ = self.multiplexer.deregister(source.fd());
+            source.registered = None;
+        }
+        Ok(())
+    }
+
+    /// Leaves a change to the next wait, or makes it now if there is no memory to remember it.
+    #[inline(never)]
+    fn defer(&mut self, key: Key) -> Result<(), Error> {
+        let Some(source) = self.slab.get_mut(key).and_then(Entry::source_mut) else { return Ok(()) };
+        if self.deferred.try_reserve(1).is_ok() {
+            source.deferred = Some(self.deferred.len());
+            self.deferred.push(key.place);
+            return Ok(());
+        }
+        let target = source.target();
+        source.registered = Some(target);
+        self.multiplexer.modify(source.fd(), Token(key.place), target.0, target.1)
+    }
+
+    /// Submits the deferred changes. The rejected ones stay, to be handed out by [`next_rejected`](Self::next_rejected).
+    #[cold]
+    fn submit(&mut self) {
+        let mut rejected = 0;
+        for index in 0..self.deferred.len() {
+            let place = self.deferred[index];
+            let Some(source) = self.slab.at_mut(place).and_then(Entry::source_mut) else { continue };
+            let target = source.target();
+            let is_accepted = source.is_up_to_date()
+                || self.multiplexer.modify(source.fd(), Token(place), target.0, target.1).is_ok();
+            if is_accepted {
+                source.registered = Some(target);
+                source.deferred = None;
+            } else {
+                source.deferred = Some(rejected);
+                self.deferred[rejected] = place;
+                rejected += 1;
+            }
+        }
+        self.deferred.truncate(rejected);
+        self.rejected = rejected;
+    }
+
+    /// Submits what was deferred, and defers no longer: another multiplexer waits for this one, and would not see a
+    /// change that waits for the next wait here.
+    #[allow(dead_code, reason = "only epoll can be shared")]
+    pub(super) fn stop_deferring(&mut self) -> &mut M {
+        self.submit();
+        self.defers = false;
+        &mut self.multiplexer
+    }
+
+    pub(super) fn waker(&mut self) -> Result<(Key, Waker), Error> {
+        self.slab.reserve()?;
+        let key = self.slab.insert(Entry::Waker);
+        self.wakers += 1;
+        match self.multiplexer.waker(Token(key.place)) {
+            Ok(waker) => Ok((key, waker)),
+            Err(error) => {
+                self.wakers -= 1;
+                self.slab.remove(key);
+                Err(error)
+            }
+        }
+    }
+
+    /// Submits what was deferred, and waits. Returns the number of events and of rejected changes.
+    pub(super) fn wait(
+        &mut self,
+        events: &mut Events,
+        timeout: Timeout,
+        mask: Option<&SigSet>,
+    ) -> Result<usize, Error> {
+        self.waits += 1;
+        if !self.deferred.is_empty() {
+            self.submit();
+        }
+        let timeout = if self.rejected > 0 { Timeout::Nowait } else { timeout };
+        let count = match mask {
+            None => self.multiplexer.wait(events, timeout),
+            Some(mask) => self.multiplexer.wait_masked(events, timeout, mask),
+        }?;
+        Ok(count + self.rejected)
+    }
+}
