@@ -244,13 +244,13 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     }
 
     pub(super) fn remove(&mut self, key: Key) -> Option<(S, T)> {
+        if self.slab.get(key)?.source()?.deferred.is_some() {
+            self.drop_deferred(key);
+        }
         let source = self.slab.get(key)?.source()?;
         if source.registered.is_some() {
             // It is forgotten whatever this returns.
             let _ = self.multiplexer.deregister(source.fd());
-        }
-        if source.deferred.is_some() {
-            self.drop_deferred(key);
         }
         match self.slab.remove(key)? {
             Entry::Source(Source { source, state, .. }) => Some((source, state)),
@@ -268,16 +268,15 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             let is_deferred = source.deferred.is_some_and(|index| index >= self.rejected);
             return if is_deferred || source.is_up_to_date() { Ok(()) } else { self.defer(key) };
         }
-        if source.registered.is_none() {
-            // Before it is registered: if that panics, the source is deregistered before it goes.
-            source.registered = Some((interest, mode));
-            // SAFETY: as in `insert`.
-            let result =
-                unsafe { self.multiplexer.register_raw(source.fd, Token(key.place), interest, mode) };
-            result.inspect_err(|_| source.registered = None)?;
+        // Before the call, which may unwind: the source is deregistered before it goes, and modified whatever it is for.
+        let before = source.registered.replace(PAUSED);
+        let result = if before.is_some() {
+            self.multiplexer.modify(source.fd(), Token(key.place), interest, mode)
         } else {
-            self.multiplexer.modify(source.fd(), Token(key.place), interest, mode)?;
-        }
+            // SAFETY: as in `insert`.
+            unsafe { self.multiplexer.register_raw(source.fd, Token(key.place), interest, mode) }
+        };
+        result.inspect_err(|_| source.registered = before)?;
         source.wanted = (interest, mode);
         source.paused = None;
         source.registered = Some(source.wanted);
@@ -342,17 +341,16 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
                 self.deferred.pop();
                 continue;
             };
-            let target = source.target();
-            let is_accepted = source.is_up_to_date()
-                || self.multiplexer.modify(source.fd(), Token(place), target.0, target.1).is_ok();
-            if is_accepted {
+            let (target, is_up_to_date) = (source.target(), source.is_up_to_date());
+            // If the call unwinds or fails, the multiplexer is asked again, whatever the source is modified to.
+            source.registered = Some(PAUSED);
+            let fd = source.fd();
+            if is_up_to_date || self.multiplexer.modify(fd, Token(place), target.0, target.1).is_ok() {
                 source.registered = Some(target);
                 source.deferred = None;
                 self.deferred.pop();
                 continue;
             }
-            // Whatever it is modified to, the multiplexer is asked again.
-            source.registered = Some(PAUSED);
             source.deferred = Some(self.rejected);
             self.move_deferred(self.rejected, self.deferred.len() - 1);
             self.deferred[self.rejected] = place;
