@@ -13,6 +13,8 @@ mod child;
 #[path = "../../examples/select_backend.rs"]
 mod select_backend;
 #[cfg(target_os = "linux")]
+mod shared_epoll;
+#[cfg(target_os = "linux")]
 mod sides;
 mod signal;
 mod steps;
@@ -28,6 +30,8 @@ use iomux_backend::{Multiplexer, Poll};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use select_backend::Select;
+#[cfg(target_os = "linux")]
+use shared_epoll::SharedEpoll;
 #[cfg(target_os = "linux")]
 use sides::Sides;
 use std::cell::Cell;
@@ -112,6 +116,8 @@ contestants! {
     epoll, 10_000: Epoll::new().unwrap();
     #[cfg(target_os = "linux")]
     epoll_without_pwait2, 4_000: Epoll::without_pwait2().unwrap();
+    #[cfg(target_os = "linux")]
+    shared_epoll, 4_000: SharedEpoll::new().unwrap();
     #[cfg(target_os = "linux")]
     poll_beside_epoll, 10_000: Sides::new(vec![Box::new(Poll::new()), Box::new(Epoll::new().unwrap())]);
     #[cfg(target_os = "linux")]

@@ -1,5 +1,5 @@
 //! compiles
-//! The other programs of this folder, each with its mistake mended: they fail for what they say.
+//! The other programs of this folder, each with its mistake fixed: they fail for what they say.
 use iomux::{Interest, PollFd, Readiness, SigSet, Slots, Timeout, poll};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
@@ -90,7 +90,22 @@ fn mask_guard_kept() -> io::Result<()> {
     Ok(())
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn epoll_shared_before_its_sources() -> io::Result<()> {
+    use iomux_backend::{Epoll, EpollFlags, Events, Mode, Multiplexer, Reactor, Token};
+
+    let (first, second) = std::os::unix::net::UnixStream::pair()?;
+    let epoll = Epoll::new()?;
+    epoll.register_with(first.as_fd(), Token(0), Interest::READABLE, Mode::Level, EpollFlags::empty())?;
+    (&epoll).register(second.as_fd(), Token(1), Interest::READABLE, Mode::Level)?;
+    (&epoll).wait(&mut Events::with_capacity(1), Timeout::Nowait)?;
+    let _reactor = Reactor::<std::net::TcpStream, (), _>::with(Epoll::new()?, 8);
+    Ok(())
+}
+
 fn main() -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    epoll_shared_before_its_sources()?;
     fd_dropped_after_table()?;
     table_dies_before_fd()?;
     fd_moved_after_poll()?;
