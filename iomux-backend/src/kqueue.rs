@@ -44,7 +44,6 @@ use iomux::{Chunk, Interest, Interrupt, Outcome, Readiness, Timeout, Timespec, W
 use iomux_sys::errno::{
     EBADF, EINTR, EINVAL, ENODEV, ENOENT, ENOMEM, ENOTSUP, ENXIO, EOPNOTSUPP, EPERM, EPIPE,
 };
-use iomux_sys::kqueue::EV_RECEIPT;
 use registration::Registration;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -195,10 +194,12 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
         if self.table.contains(number) {
             return Err(Error::AlreadyRegistered { fd: number });
         }
-        let kind = sys::kind(fd);
-        if kind == Kind::File {
-            return Err(Error::NotPollable { fd: number, backend: NAME });
-        }
+        let kind = match sys::kind(fd) {
+            // Before its kind counts: -100 is the working directory, AT_FDCWD.
+            _ if number < 0 => return Err(Error::NegativeFd { fd: number }),
+            Kind::File => return Err(Error::NotPollable { fd: number, backend: NAME }),
+            kind => kind,
+        };
         let mut registration = Registration::new(token, interest, mode, kind, self.next_generation());
         self.changes.clear();
         self.changes.try_reserve(6).map_err(|_| Error::OutOfMemory)?;
@@ -299,7 +300,7 @@ impl Kqueue<'_> {
             return None;
         }
         for change in &mut self.changes {
-            change.0.flags |= EV_RECEIPT;
+            change.0.flags |= iomux_sys::kqueue::EV_RECEIPT;
         }
         let receipts = match self.kevent(self.changes.len(), Some(NO_TIME)) {
             Ok(count) => 0..count,
