@@ -4,10 +4,10 @@
 //! `cargo run --example select_backend`
 //!
 //! What to copy from it: what is registered is a plain list, and what the kernel is given is made from it for
-//! each call; time is a `Deadline`; the waker comes for free from `WakerSource`; and what the mechanism can't
-//! do, it says it can't.
+//! each call; `wait_with` decides deadline and EINTR; the waker comes for free from `WakerSource`; and what the
+//! mechanism can't do is an error.
 
-use iomux::Deadline;
+use iomux::{Chunk, Interrupt, Outcome, WaitCall, wait_with};
 use iomux_backend::{
     Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, Timeout, Token, Waker, WakerSource,
 };
@@ -175,12 +175,35 @@ fn check(interest: Interest, mode: Mode) -> Result<(), Error> {
     Ok(())
 }
 
-/// The time left in µs, rounded up; `None` for ever.
-fn time_left(deadline: &Deadline) -> Option<TimeVal> {
-    let time = deadline.timespec()?;
+/// The time in µs, rounded up; `None` is infinite.
+fn time(chunk: Chunk) -> Option<TimeVal> {
+    let time = chunk.timespec()?;
     let micros = time.tv_sec * 1_000_000 + (time.tv_nsec + 999) / 1_000;
-    #[allow(clippy::unnecessary_cast, reason = "their types differ between systems; a piece fits them all")]
+    #[allow(clippy::unnecessary_cast, reason = "their types differ between systems; a chunk fits them all")]
     Some(TimeVal::new((micros / 1_000_000) as _, (micros % 1_000_000) as _))
+}
+
+/// select(2) over what is registered.
+struct SelectCall<'a, 'fd> {
+    select: &'a mut Select<'fd>,
+    events: &'a mut Events,
+}
+
+impl WaitCall for SelectCall<'_, '_> {
+    type Error = Error;
+
+    fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
+        let mut sets = Sets::of(&self.select.registered);
+        let result = select(None, &mut sets.read, &mut sets.write, &mut sets.except, time(chunk).as_mut());
+        let readiness: Vec<_> = match result {
+            Ok(0) => return Ok(Outcome::Ready(0)),
+            Ok(_) => self.select.registered.iter().map(|registration| sets.readiness(registration)).collect(),
+            Err(Errno::EINTR) => return Ok(Outcome::Interrupted),
+            Err(Errno::EBADF) => self.select.closed(),
+            Err(error) => return Err(Error::Os { call: "select", code: error as i32 }),
+        };
+        Ok(Outcome::Ready(self.select.report(&readiness, self.events)))
+    }
 }
 
 impl<'fd> Multiplexer<'fd> for Select<'fd> {
@@ -238,26 +261,8 @@ impl<'fd> Multiplexer<'fd> for Select<'fd> {
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
         }
-        if timeout == Timeout::Infinite && !self.registered.iter().any(|registration| registration.is_armed) {
-            return Err(Error::NothingToWaitFor);
-        }
-        let deadline = Deadline::new(timeout);
-        loop {
-            let mut sets = Sets::of(&self.registered);
-            let mut time = time_left(&deadline);
-            let answer = select(None, &mut sets.read, &mut sets.write, &mut sets.except, time.as_mut());
-            let readiness = match answer {
-                Ok(0) | Err(Errno::EINTR) if deadline.is_over() => return Ok(0),
-                // A piece of a long time has passed, or a signal handler has run.
-                Ok(0) | Err(Errno::EINTR) => continue,
-                Ok(_) => self.registered.iter().map(|registration| sets.readiness(registration)).collect(),
-                Err(Errno::EBADF) => self.closed(),
-                Err(error) => return Err(Error::Os { call: "select", code: error as i32 }),
-            };
-            if self.report(&readiness, events) > 0 {
-                return Ok(events.len());
-            }
-        }
+        let can_end = self.registered.iter().any(|registration| registration.is_armed);
+        wait_with(&mut SelectCall { select: self, events }, timeout, Interrupt::Resume, can_end)
     }
 
     fn waker(&mut self, token: Token) -> Result<Waker, Error> {

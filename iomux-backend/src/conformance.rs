@@ -4,8 +4,8 @@
 //! 1. Implement [`Multiplexer`] for a type with the lifetime of its sources. The trait's
 //!    documentation is the contract. Keep what is registered in a list or a table by fd number; what the kernel
 //!    is given follows from it. [`Poll`](crate::Poll) is the model, and reads in ten minutes.
-//! 2. Take time from [`iomux::Deadline`]: take it once, give the kernel its pieces, go on after EINTR, and
-//!    return 0 only when it is over.
+//! 2. Wait with [`iomux::wait_with`]: it decides the deadline, the chunks of a long timeout, EINTR, and when a wait
+//!    returns 0. What you write is a [`WaitCall`](iomux::WaitCall): one system call.
 //! 3. Take [`WakerSource`](crate::WakerSource) for the waker: register its fd like any other, drain it when it is
 //!    readable, and report it with the waker's token.
 //! 4. Say what it can't do by [`capabilities`](crate::Multiplexer::capabilities), and answer it with an error before

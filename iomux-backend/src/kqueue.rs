@@ -1,4 +1,4 @@
-//! The multiplexer over kqueue(2): one system call a wait, which also tells the kernel of what was modified.
+//! The backend over kqueue(2): a wait is one system call, which also submits what was modified.
 
 mod registration;
 mod sys;
@@ -44,7 +44,6 @@ use iomux::{Chunk, Interest, Interrupt, Outcome, Readiness, Timeout, Timespec, W
 use iomux_sys::errno::{
     EBADF, EINTR, EINVAL, ENODEV, ENOENT, ENOMEM, ENOTSUP, ENXIO, EOPNOTSUPP, EPERM, EPIPE,
 };
-use iomux_sys::kqueue::EV_RECEIPT;
 use registration::Registration;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -64,25 +63,25 @@ const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// A multiplexer over kqueue(2), on Apple and the BSDs: for as many fds as there are, at a cost that depends
 /// on those that are ready.
 ///
-/// [`register`](Multiplexer::register) and [`deregister`](Multiplexer::deregister) tell the kernel at once, so that
-/// errors appear where they belong. [`modify`](Multiplexer::modify) is remembered, and costs no system call: the next
-/// wait tells the kernel what is left of it in the end, in the same call. What the kernel refuses then is an
-/// `INVALID` event, and the registration is disarmed.
+/// [`register`](Multiplexer::register) and [`deregister`](Multiplexer::deregister) submit their changes immediately, so
+/// that errors appear where they belong. [`modify`](Multiplexer::modify) makes no system call: the next wait submits
+/// the changes that are left in the end, in its own call. What the kernel rejects then is an `INVALID` event, and the
+/// registration is disarmed.
 ///
 /// Modes are [`Level`](Mode::Level), [`Edge`](Mode::Edge) (`EV_CLEAR`), [`OneShot`](Mode::OneShot) and
 /// [`EdgeOneShot`](Mode::EdgeOneShot) (`EV_DISPATCH`). A fd that is one-shot is disarmed in both directions by an
 /// event of either.
 ///
-/// It takes 32 bytes for each fd number up to the highest, and 8 for each registered fd.
+/// It takes 32 bytes per fd number up to the highest, and 8 per registered fd.
 ///
 /// # What is reported
 /// kqueue has two filters where poll(2) has one fd; here they are one event. Of `EVFILT_READ`, `EV_EOF` is
-/// `READ_CLOSED` for who asks for it, and `HANGUP` unless the fd is a socket, whose other half may be open still.
-/// Of `EVFILT_WRITE` it is `HANGUP`: nobody reads any more; so it is after a shutdown(2) of one's own, too. With the
-/// error of a socket it is `ERROR` as well.
+/// `READ_CLOSED` if the interest has it, and `HANGUP` unless the fd is a socket, whose other half may still be open.
+/// Of `EVFILT_WRITE` it is `HANGUP`: the peer does not read any more. A shutdown(2) of the caller's own is reported so,
+/// too. With the error of a socket it is `ERROR` as well.
 ///
-/// Where neither direction is asked for, both filters are there, edge-triggered, to hear of a hangup: data that
-/// arrives then wakes the process up, but ends no wait.
+/// For an interest in neither direction both filters are there, edge-triggered, to report a hangup: data that arrives
+/// then wakes the process up, but ends no wait.
 ///
 /// # Platform notes
 /// - [`Interest::PRIORITY`] is `EVFILT_EXCEPT` with `NOTE_OOB`, of sockets: on Apple, OpenBSD and DragonFly.
@@ -94,7 +93,7 @@ const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// - Timeouts are exact to the nanosecond, as far as the system's clock is.
 ///
 /// # Other filters
-/// What kqueue can wait for beside fds is watched with methods of its own: [`watch_timer`](Self::watch_timer),
+/// What kqueue can wait for next to fds is watched with methods of its own: [`watch_timer`](Self::watch_timer),
 /// [`watch_signal`](Self::watch_signal), [`watch_exit`](Self::watch_exit), [`watch_file`](Self::watch_file),
 /// [`watch_user`](Self::watch_user). Each is an event with its token, as `READABLE`; [`notices`](Self::notices) say more.
 ///
@@ -137,7 +136,7 @@ impl Kqueue<'_> {
     /// A multiplexer with nothing registered, kqueue(2), close-on-exec.
     ///
     /// # Errors
-    /// [`Error::Os`], for want of an fd.
+    /// Returns [`Error::Os`] if the process is out of file descriptors.
     #[doc(alias = "kqueue1")]
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
@@ -195,10 +194,12 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
         if self.table.contains(number) {
             return Err(Error::AlreadyRegistered { fd: number });
         }
-        let kind = sys::kind(fd);
-        if kind == Kind::File {
-            return Err(Error::NotPollable { fd: number, backend: NAME });
-        }
+        let kind = match sys::kind(fd) {
+            // Before its kind counts: -100 is the working directory, AT_FDCWD.
+            _ if number < 0 => return Err(Error::NegativeFd { fd: number }),
+            Kind::File => return Err(Error::NotPollable { fd: number, backend: NAME }),
+            kind => kind,
+        };
         let mut registration = Registration::new(token, interest, mode, kind, self.next_generation());
         self.changes.clear();
         self.changes.try_reserve(6).map_err(|_| Error::OutOfMemory)?;
@@ -299,7 +300,7 @@ impl Kqueue<'_> {
             return None;
         }
         for change in &mut self.changes {
-            change.0.flags |= EV_RECEIPT;
+            change.0.flags |= iomux_sys::kqueue::EV_RECEIPT;
         }
         let receipts = match self.kevent(self.changes.len(), Some(NO_TIME)) {
             Ok(count) => 0..count,
@@ -402,13 +403,13 @@ impl Kqueue<'_> {
     }
 }
 
-/// Whether a filter was refused since it is that of a pipe to which nobody reads any more: EPIPE, or on NetBSD
-/// EBADF of an fd that is open.
+/// Returns `true` if a filter was refused because the other end of a pipe is closed: EPIPE, or on NetBSD EBADF of an fd
+/// that is open.
 fn is_peer_gone(fd: RawFd, code: c_int) -> bool {
     code == EPIPE || code == EBADF && sys::is_open(fd)
 }
 
-/// What it means that the kernel does not take an fd.
+/// Returns the error for an fd that the kernel does not take.
 fn refused(fd: RawFd, code: c_int) -> Error {
     match code {
         // As the systems differ: no filter for that kind of file.

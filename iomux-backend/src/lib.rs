@@ -58,7 +58,7 @@ pub use epoll::BusyPoll;
 pub use epoll::{Epoll, EpollFlags};
 pub use error::Error;
 pub use event::{Event, Events, Token};
-pub use iomux::{Deadline, Interest, MaskGuard, Readiness, SigSet, Signal, Timeout};
+pub use iomux::{Interest, MaskGuard, Readiness, SigSet, Signal, Timeout};
 #[cfg(any(
     target_vendor = "apple",
     target_os = "freebsd",

@@ -90,5 +90,5 @@ pub use ready::{Iter, Ready, ReadySlots, Slot, next_ready};
 pub use signal::{MaskGuard, SigSet, Signal};
 pub use slack::{set_timer_slack, timer_slack};
 pub use slots::Slots;
-pub use timeout::{Chunk, Deadline, Timeout, Timespec};
+pub use timeout::{Chunk, Timeout, Timespec};
 pub use wait::{Interrupt, Outcome, WaitCall, wait_with};

@@ -149,65 +149,6 @@ pub struct Timespec {
     pub tv_nsec: i64,
 }
 
-/// The moment at which a wait ends.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Deadline(Option<Instant>, bool);
-
-#[doc(hidden)]
-#[allow(missing_docs, reason = "until its last users are converted to `wait_with`")]
-impl Deadline {
-    #[must_use]
-    pub fn new(timeout: Timeout) -> Self {
-        match timeout {
-            Timeout::Infinite => Self(None, false),
-            Timeout::Nowait | Timeout::After(Duration::ZERO) => Self(None, true),
-            Timeout::After(time) => Self(Instant::now().checked_add(time), false),
-            Timeout::Until(end) => Self(Some(end), false),
-        }
-    }
-    #[must_use]
-    pub fn remaining(&self) -> Option<Duration> {
-        if self.1 {
-            Some(Duration::ZERO)
-        } else {
-            self.0.map(|end| end.saturating_duration_since(Instant::now()))
-        }
-    }
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.remaining().is_some_and(|left| left.is_zero())
-    }
-    fn chunk(&self) -> Chunk {
-        self.remaining().map_or(Chunk::INFINITE, Chunk::new)
-    }
-    #[must_use]
-    pub fn poll_ms(&self) -> i32 {
-        self.chunk().poll_ms()
-    }
-    #[must_use]
-    pub fn timespec(&self) -> Option<Timespec> {
-        self.chunk().timespec()
-    }
-}
-
-#[doc(hidden)]
-#[allow(missing_docs, reason = "until its last users are converted to `wait_with`")]
-impl Timeout {
-    #[must_use]
-    pub fn is_whole_ms(self) -> bool {
-        Deadline::new(self).chunk().is_whole_ms()
-    }
-    #[must_use]
-    pub fn poll_ms(self) -> i32 {
-        Deadline::new(self).poll_ms()
-    }
-    #[must_use]
-    pub fn timespec(self) -> Option<Timespec> {
-        Deadline::new(self).timespec()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

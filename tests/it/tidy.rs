@@ -227,6 +227,62 @@ fn changes_are_written_down() {
     assert!(text.contains(version), "CHANGELOG.md: has no line `{version}`");
 }
 
+/// The modules at a crate's top that a file of it imports, by `use crate::MODULE` or by an item that `root` re-exports.
+fn imports<'a>(source: &'a Source, root: &'a str) -> impl Iterator<Item = String> + 'a {
+    let text = source.text.split("\n#[cfg(test)]").next().unwrap_or_default();
+    let text = text.split("\n#[cfg(all(test").next().unwrap_or_default();
+    let paths = text.lines().filter_map(|line| line.trim_start().split_once("use crate::"));
+    let code = paths.filter(|(before, _)| !before.contains("//"));
+    let names = code.flat_map(|(_, path)| match path.strip_prefix('{') {
+        Some(list) => list.trim_end_matches("};").split(", ").collect(),
+        None => vec![path],
+    });
+    names.filter_map(|name| {
+        let name = name.split([':', ';', ' ']).next()?;
+        let is_module = root.lines().any(|line| line.ends_with(&format!("mod {name};")));
+        let mut exports = root.lines().filter_map(|line| line.strip_prefix("pub use ")?.split_once("::"));
+        let exporter = || exports.find(|(_, items)| has_word(items, name)).map(|(module, _)| module);
+        if is_module { Some(name.to_owned()) } else { exporter().map(str::to_owned) }
+    })
+}
+
+/// Whether `imported` leads from `module` back to `end`.
+fn leads_to(imported: &[(String, String)], module: &str, end: &str, seen: &mut Vec<String>) -> bool {
+    let next: Vec<_> = imported.iter().filter(|(from, _)| from == module).map(|(_, to)| to).collect();
+    next.into_iter().any(|to| {
+        let is_new = !seen.contains(to);
+        seen.push(to.clone());
+        to == end || is_new && leads_to(imported, to, end, seen)
+    })
+}
+
+#[test]
+fn no_modules_import_each_other_in_a_circle() {
+    for crate_root in ["iomux/src", "iomux-backend/src"] {
+        let sources = sources(&[crate_root]);
+        let text = &sources.iter().find(|source| source.is(&format!("{crate_root}/lib.rs"))).unwrap().text;
+        // `pub use` may go over several lines.
+        let root = text.replace(",\n    ", ", ").replace("{\n    ", "{");
+        let mut imported = Vec::new();
+        for source in sources.iter().filter(|source| !source.path.ends_with("tests.rs")) {
+            let path = source.path.strip_prefix(crate_root).unwrap().trim_start_matches('/');
+            let module = path.split(['/', '.']).next().unwrap().to_owned();
+            let others = imports(source, &root).filter(|other| *other != module);
+            imported.extend(others.map(|other| (module.clone(), other)));
+        }
+        assert!(imported.len() > 10, "{crate_root}: the imports are not found: {imported:?}");
+        let is_circular = |(from, to): &&(String, String)| {
+            // The suite is above all others, and lib.rs is the title page.
+            ![from.as_str(), to].contains(&"conformance") && leads_to(&imported, to, from, &mut Vec::new())
+        };
+        let circles: Vec<_> = imported.iter().filter(is_circular).collect();
+        assert!(
+            circles.is_empty(),
+            "{crate_root}: take what both need into a module of its own: {circles:?}"
+        );
+    }
+}
+
 /// Where the links of a page lead that are neither elsewhere nor within the page.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());

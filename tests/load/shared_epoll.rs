@@ -66,7 +66,7 @@ impl Worker<'_> {
         let modified = token(self.number, pipe, self.times[pipe]);
         epoll.modify(reader.as_fd(), modified, Interest::READABLE, Mode::OneShot).unwrap();
         self.expect(Ok(modified));
-        if lot % 4 == 0 {
+        if lot.is_multiple_of(4) {
             // Nothing is heard of a level registration that is gone, but for what a wait had found before.
             epoll.modify(reader.as_fd(), modified, Interest::READABLE, Mode::Level).unwrap();
         }
@@ -74,7 +74,7 @@ impl Worker<'_> {
         (&*reader).read_exact(&mut [0]).unwrap();
         self.waker.wake();
         self.expect(Err(()));
-        self.operations += if lot % 4 == 0 { 5 } else { 4 };
+        self.operations += if lot.is_multiple_of(4) { 5 } else { 4 };
     }
 }
 
