@@ -4,7 +4,7 @@ use super::registration::{Filter, Registration};
 use super::sys::Kevent;
 use crate::error::Error;
 use crate::event::Token;
-use crate::places::{index, reach};
+use crate::fd_table::{index, reach};
 use iomux::Readiness;
 use std::os::fd::RawFd;
 
