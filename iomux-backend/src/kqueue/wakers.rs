@@ -4,7 +4,7 @@ use super::sys::{self, Kevent, Queue};
 use super::{Kqueue, NO_TIME, Watched};
 use crate::error::Error;
 use crate::event::Token;
-use crate::places::index;
+use crate::fd_table::index;
 use crate::waker::{Filter, Waker, WakerSource};
 use iomux_sys::errno::EINVAL;
 use iomux_sys::kqueue::{EV_CLEAR, EV_RECEIPT, EVFILT_READ, EVFILT_USER, NOTE_TRIGGER};

@@ -5,7 +5,7 @@ use super::system::TIMER;
 use super::{Kqueue, NAME};
 use crate::error::Error;
 use crate::event::Token;
-use crate::places::index;
+use crate::fd_table::index;
 use crate::waker::WakerSource;
 use core::fmt;
 use iomux::Signal;
