@@ -241,8 +241,10 @@ fn imports<'a>(source: &'a Source, root: &'a str) -> impl Iterator<Item = String
         let name = name.split([':', ';', ' ']).next()?;
         let is_module = root.lines().any(|line| line.ends_with(&format!("mod {name};")));
         let mut exports = root.lines().filter_map(|line| line.strip_prefix("pub use ")?.split_once("::"));
-        let mut exporter = || exports.find(|(_, items)| has_word(items, name)).map(|(module, _)| module);
-        if is_module { Some(name.to_owned()) } else { exporter().map(str::to_owned) }
+        if is_module {
+            return Some(name.to_owned());
+        }
+        exports.find(|(_, items)| has_word(items, name)).map(|(module, _)| module.to_owned())
     })
 }
 
