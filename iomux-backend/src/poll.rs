@@ -5,8 +5,7 @@ use crate::event::{Events, Token};
 use crate::fd_table::FdTable;
 use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 use crate::waker::{Waker, WakerSource};
-use iomux::{HAS_PPOLL, HAS_READ_CLOSED, Interest, PollFd, Ready, SigSet, Timeout, without_ppoll};
-use std::mem;
+use iomux::{HAS_PPOLL, HAS_READ_CLOSED, Interest, MaskTurns, PollFd, Ready, SigSet, Timeout, without_ppoll};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 const NAME: &str = "poll";
@@ -46,8 +45,7 @@ pub struct Poll<'fd> {
     /// Advances by a step with each report and each registration, and wraps around.
     clock: u32,
     wakers: Vec<WakerSource>,
-    /// Whether a signal has kept the last masked wait from reporting what was ready.
-    owes_a_report: bool,
+    turns: MaskTurns,
     has_ppoll: bool,
 }
 
@@ -121,7 +119,7 @@ impl Poll<'_> {
             indices: FdTable::new(),
             clock: 0,
             wakers: Vec::new(),
-            owes_a_report: false,
+            turns: MaskTurns::new(),
             has_ppoll,
         }
     }
@@ -182,12 +180,11 @@ impl<'fd> Poll<'fd> {
     }
 
     fn poll(&mut self, timeout: Timeout) -> Result<usize, Error> {
-        let answer = if self.has_ppoll {
-            iomux::wait(&mut self.fds, timeout)
+        Ok(if self.has_ppoll {
+            iomux::wait(&mut self.fds, timeout)?
         } else {
-            without_ppoll::wait(&mut self.fds, timeout)
-        };
-        answer.map_err(from_iomux)
+            without_ppoll::wait(&mut self.fds, timeout)?
+        })
     }
 
     /// Reports the `ready` fds, or as many as there is room for.
@@ -315,7 +312,7 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         mode: Mode,
     ) -> Result<(), Error> {
         let kind = kind_of(mode)?;
-        let slot = PollFd::new(fd, interest).map_err(from_iomux)?;
+        let slot = PollFd::new(fd, interest)?;
         let fd = fd.as_raw_fd();
         if self.indices.get(fd).is_some() {
             return Err(Error::AlreadyRegistered { fd });
@@ -333,7 +330,7 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
     ) -> Result<(), Error> {
         let kind = kind_of(mode)?;
         let index = self.index(fd.as_raw_fd())?;
-        self.fds[index].set_interest(interest).map_err(from_iomux)?;
+        self.fds[index].set_interest(interest)?;
         self.fds[index].resume();
         let registration = &mut self.registrations[index];
         registration.token = token;
@@ -368,19 +365,11 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
         }
-        let owed_a_report = mem::take(&mut self.owes_a_report);
-        let ready = iomux::ppoll(&mut self.fds, timeout, Some(mask)).map_err(from_iomux)?;
-        if ready == 0 {
-            return Ok(0);
+        let fds = &mut self.fds;
+        match self.turns.wait(mask, || iomux::ppoll(fds, timeout, Some(mask)))? {
+            0 => Ok(0),
+            ready => Ok(self.report(events, ready)),
         }
-        // With fds ready the kernel runs no handler; a call without fds lets a pending signal through.
-        // Not twice in a row: endless signals would starve the fds.
-        if !owed_a_report {
-            let look = iomux::ppoll(&mut [], Timeout::Nowait, Some(mask));
-            self.owes_a_report = look.is_err();
-            look.map_err(from_iomux)?;
-        }
-        Ok(self.report(events, ready))
     }
 
     fn waker(&mut self, token: Token) -> Result<Waker, Error> {
@@ -394,7 +383,7 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         }
         // SAFETY: `wakers` keeps the source, and with it the fd, for as long as `fds` is polled.
         let slot = unsafe { PollFd::from_raw(fd, Interest::READABLE) };
-        self.insert(fd, slot.map_err(from_iomux)?, token, WAKER)?;
+        self.insert(fd, slot?, token, WAKER)?;
         self.wakers.push(source);
         Ok(waker)
     }
@@ -417,20 +406,6 @@ fn grow<T>(list: &mut Vec<T>) -> Result<(), Error> {
         return Ok(());
     }
     list.try_reserve_exact(list.len() / 8 + 16).map_err(|_| Error::OutOfMemory)
-}
-
-#[cold]
-fn from_iomux(error: iomux::Error) -> Error {
-    match error {
-        iomux::Error::NegativeFd { fd } => Error::NegativeFd { fd },
-        iomux::Error::Unsupported { what } => Error::Unsupported { what, backend: NAME },
-        iomux::Error::NothingToWaitFor => Error::NothingToWaitFor,
-        iomux::Error::Interrupted => Error::Interrupted,
-        iomux::Error::OutOfMemory { .. } => Error::OutOfMemory,
-        iomux::Error::TooManySlots { count, limit } => Error::TooManySources { count, limit },
-        iomux::Error::Os { call, code } => Error::Os { call, code },
-        other => Error::Os { call: "poll", code: other.raw_os_error().unwrap_or_default() },
-    }
 }
 
 #[cfg(test)]

@@ -99,6 +99,7 @@ pub fn ppoll(
 /// # Errors
 /// - Returns the errors of [`poll`], except [`Error::Interrupted`].
 /// - Returns [`Error::NothingToWaitFor`] if every slot is empty or paused and the timeout is infinite.
+#[inline]
 pub fn wait(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
     PollCall::new(fds, None).resumed(timeout.into())
 }
@@ -171,7 +172,8 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
     }
 
     /// Makes one wait that resumes after a signal handler.
-    #[inline]
+    // Always: a frame between the kernel and the caller costs a return.
+    #[inline(always)]
     pub(crate) fn resumed(mut self, timeout: Timeout) -> Result<usize, Error> {
         let can_end = timeout != Timeout::Infinite || self.fds.iter().any(PollFd::is_armed);
         wait_with(&mut self, timeout, Interrupt::Resume, can_end)

@@ -5,9 +5,9 @@ use super::*;
 #[test]
 fn what_the_call_answered_is_passed_on() {
     let too_many = iomux::Error::TooManySlots { count: 81, limit: 64 };
-    assert_eq!(from_iomux(too_many), Error::TooManySources { count: 81, limit: 64 });
+    assert_eq!(Error::from(too_many), Error::TooManySources { count: 81, limit: 64 });
     let failed = iomux::Error::Os { call: "ppoll", code: 12 };
-    assert_eq!(from_iomux(failed), Error::Os { call: "ppoll", code: 12 });
+    assert_eq!(Error::from(failed), Error::Os { call: "ppoll", code: 12 });
 }
 
 #[test]
