@@ -1,6 +1,8 @@
 //! An epoll that is shared, as threads share it: each call is made on a `&Epoll`.
 
-use iomux_backend::{Capabilities, Epoll, Error, Events, Interest, Mode, Multiplexer, SigSet, Timeout, Token, Waker};
+use iomux_backend::{
+    Capabilities, Epoll, Error, Events, Interest, Mode, Multiplexer, SigSet, Timeout, Token, Waker,
+};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -23,11 +25,23 @@ impl<'fd> Multiplexer<'fd> for SharedEpoll<'fd> {
         Multiplexer::capabilities(&&*self.0)
     }
 
-    fn register(&mut self, fd: BorrowedFd<'fd>, token: Token, interest: Interest, mode: Mode) -> Result<(), Error> {
+    fn register(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
         (&*self.0).register(fd, token, interest, mode)
     }
 
-    fn modify(&mut self, fd: BorrowedFd<'_>, token: Token, interest: Interest, mode: Mode) -> Result<(), Error> {
+    fn modify(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
         (&*self.0).modify(fd, token, interest, mode)
     }
 

@@ -4,8 +4,8 @@ mod shared;
 
 use crate::support::{Thread, full_pipe, skip};
 use iomux_backend::{
-    BusyPoll, Capabilities, Epoll, EpollFlags, Error, Events, Interest, Mode, Multiplexer, Poll, Readiness, SigSet,
-    Signal, Timeout, Token,
+    BusyPoll, Capabilities, Epoll, EpollFlags, Error, Events, Interest, Mode, Multiplexer, Poll, Readiness,
+    SigSet, Signal, Timeout, Token,
 };
 use std::io::{self, PipeReader, Read, Write};
 use std::net::TcpListener;

@@ -9,8 +9,8 @@ mod submit;
 
 use crate::support::{full_pipe, skip};
 use iomux_backend::{
-    Capabilities, Error, Handle, Interest, Key, Mode, NAMES, Poll, Reactor, Readiness, SigSet,
-    Signal, Timeout, TrustedMultiplexer, by_name,
+    Capabilities, Error, Handle, Interest, Key, Mode, NAMES, Poll, Reactor, Readiness, SigSet, Signal,
+    Timeout, TrustedMultiplexer, by_name,
 };
 use std::cell::Cell;
 use std::io::{ErrorKind, PipeReader, Read, Write};

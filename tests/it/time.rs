@@ -158,6 +158,10 @@ fn a_chunk_is_the_time_in_each_form() {
     let hour = Duration::from_secs(3600);
     for timeout in [hour.into(), Timeout::Until(Instant::now() + hour), Duration::MAX.into()] {
         let chunk = chunks(timeout, &ready, 1)[0];
-        assert_eq!(forms(chunk), (Some(Duration::from_secs(1_789)), 1_789_000, Some((1_789, 0)), true), "a chunk of it");
+        assert_eq!(
+            forms(chunk),
+            (Some(Duration::from_secs(1_789)), 1_789_000, Some((1_789, 0)), true),
+            "a chunk of it"
+        );
     }
 }

@@ -1,13 +1,11 @@
 //! `Epoll`, when the calls of epoll(7) fail.
 
 use super::{
-    DELETE, EPOLL_CREATE, EPOLL_CTL, EPOLL_PWAIT2, EPOLL_WAIT, FCNTL, IOCTL, MODIFY, PPOLL, failing,
-    fds, in_turn, tokens,
+    DELETE, EPOLL_CREATE, EPOLL_CTL, EPOLL_PWAIT2, EPOLL_WAIT, FCNTL, IOCTL, MODIFY, PPOLL, failing, fds,
+    in_turn, tokens,
 };
 use crate::support::{empty_pipe, full_pipe};
-use iomux_backend::{
-    BusyPoll, Epoll, Error, Events, Interest, Mode, Multiplexer, SigSet, Timeout, Token,
-};
+use iomux_backend::{BusyPoll, Epoll, Error, Events, Interest, Mode, Multiplexer, SigSet, Timeout, Token};
 use libc::{
     EBADF, EEXIST, EFAULT, EINTR, EINVAL, ELOOP, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSPC, ENOSYS, ENOTTY,
     EOPNOTSUPP, EPERM, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD,

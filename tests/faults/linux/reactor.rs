@@ -51,7 +51,8 @@ fn a_source_that_is_refused_comes_back_with_its_state() {
 #[test]
 fn a_change_that_is_refused_changes_nothing() {
     let Some(_alone) = in_turn() else { return };
-    for (code, error) in [(EBADF, Error::Os { call: "epoll_ctl", code: EBADF }), (ENOMEM, Error::OutOfMemory)] {
+    for (code, error) in [(EBADF, Error::Os { call: "epoll_ctl", code: EBADF }), (ENOMEM, Error::OutOfMemory)]
+    {
         let (mut reactor, key, _writer) = with_one(Mode::OneShot);
         let answer = failing(MODIFY, code, || reactor.modify(key, Interest::empty(), Mode::OneShot));
         assert_eq!(answer, Err(error));
@@ -77,10 +78,13 @@ fn found(reactor: &mut Pipes) -> Vec<(Key, Readiness)> {
 fn a_deferred_change_that_is_rejected_is_reported_once_and_no_other_source_is_lost() {
     let Some(_alone) = in_turn() else { return };
     type Change = fn(&mut Pipes, Key) -> Result<(), Error>;
-    let changes: [Change; 2] =
-        [|reactor, key| reactor.modify(key, Interest::PRIORITY, Mode::Level), |reactor, key| reactor.pause(key)];
-    for (code, change) in
-        [EBADF, EEXIST, EINVAL, ENOENT, ENOMEM].into_iter().flat_map(|code| changes.map(|change| (code, change)))
+    let changes: [Change; 2] = [
+        |reactor, key| reactor.modify(key, Interest::PRIORITY, Mode::Level),
+        |reactor, key| reactor.pause(key),
+    ];
+    for (code, change) in [EBADF, EEXIST, EINVAL, ENOENT, ENOMEM]
+        .into_iter()
+        .flat_map(|code| changes.map(|change| (code, change)))
     {
         let (mut reactor, key, _writer) = with_one(Mode::Level);
         let (reader, _other_writer) = full_pipe();
@@ -94,7 +98,8 @@ fn a_deferred_change_that_is_rejected_is_reported_once_and_no_other_source_is_lo
         let events: Vec<_> = std::iter::from_fn(|| reactor.next_ready()).map(|ready| ready.key()).collect();
         assert!(events.contains(&other), "{events:?}");
         reactor.wait(Timeout::Nowait).unwrap();
-        let invalid = std::iter::from_fn(|| reactor.next_ready()).find(|ready| ready.readiness().is_invalid());
+        let invalid =
+            std::iter::from_fn(|| reactor.next_ready()).find(|ready| ready.readiness().is_invalid());
         assert_eq!(invalid, None, "once");
         reactor.modify(key, Interest::READABLE, Mode::Level).unwrap();
         assert_eq!(found(&mut reactor), [(key, Readiness::READABLE), (other, Readiness::READABLE)]);

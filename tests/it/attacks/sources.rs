@@ -3,8 +3,8 @@
 use super::{LONG, READABLE, insert, panics, ready_keys};
 use crate::support::{empty_pipe, full_pipe};
 use iomux_backend::{
-    Capabilities, Error, Events, Interest, Mode, Multiplexer, NAMES, Poll, Reactor, Readiness, Timeout, Token, Traced,
-    WakerSource, by_name,
+    Capabilities, Error, Events, Interest, Mode, Multiplexer, NAMES, Poll, Reactor, Readiness, Timeout,
+    Token, Traced, WakerSource, by_name,
 };
 use std::cell::RefCell;
 use std::io::{PipeReader, Read, Write};
@@ -320,7 +320,11 @@ fn a_multiplexer_that_unwinds_from_a_change_has_it_made_by_the_next() {
             assert_eq!(reactor.wait(LONG), Ok(3), "{name}");
             reactor.remove(keys[round]).unwrap();
             keys[round] = reactor.insert(full_pipe().0, 3, READABLE, to).unwrap();
-            assert_eq!((reactor.wait(LONG), reactor.wait(LONG)), (Ok(3), Ok(2)), "{name}: no change is inherited");
+            assert_eq!(
+                (reactor.wait(LONG), reactor.wait(LONG)),
+                (Ok(3), Ok(2)),
+                "{name}: no change is inherited"
+            );
         }
     }
 }

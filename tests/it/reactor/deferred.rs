@@ -3,8 +3,8 @@
 use super::{LONG, ready_keys};
 use crate::support::full_pipe;
 use iomux_backend::{
-    Capabilities, Epoll, Error, Events, Interest, Key, Mode, Multiplexer, Poll, Reactor, Readiness, SigSet, Timeout,
-    Token, TrustedMultiplexer, Waker,
+    Capabilities, Epoll, Error, Events, Interest, Key, Mode, Multiplexer, Poll, Reactor, Readiness, SigSet,
+    Timeout, Token, TrustedMultiplexer, Waker,
 };
 use std::cell::Cell;
 use std::io::PipeReader;
@@ -31,11 +31,23 @@ impl<M: Multiplexer<'static>> Multiplexer<'static> for Counted<M> {
         self.multiplexer.capabilities() - self.lacks
     }
 
-    fn register(&mut self, fd: BorrowedFd<'static>, token: Token, interest: Interest, mode: Mode) -> Result<(), Error> {
+    fn register(
+        &mut self,
+        fd: BorrowedFd<'static>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
         self.multiplexer.register(fd, token, interest, mode)
     }
 
-    fn modify(&mut self, fd: BorrowedFd<'_>, token: Token, interest: Interest, mode: Mode) -> Result<(), Error> {
+    fn modify(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
         self.modified.set(self.modified.get() + 1);
         self.multiplexer.modify(fd, token, interest, mode)
     }
@@ -63,7 +75,10 @@ unsafe impl<M: TrustedMultiplexer<'static>> TrustedMultiplexer<'static> for Coun
 type Pipes<M = Epoll<'static>> = Reactor<PipeReader, (), Counted<M>>;
 
 /// A reactor over `multiplexer`, and a function that returns how many modifies it was given since the last call.
-fn counted<M: TrustedMultiplexer<'static>>(multiplexer: M, lacks: Capabilities) -> (Pipes<M>, impl Fn() -> usize) {
+fn counted<M: TrustedMultiplexer<'static>>(
+    multiplexer: M,
+    lacks: Capabilities,
+) -> (Pipes<M>, impl Fn() -> usize) {
     let modified = Rc::new(Cell::new(0));
     let multiplexer = Counted { multiplexer, modified: Rc::clone(&modified), lacks };
     (Reactor::with(multiplexer, 8), move || modified.take())
@@ -79,7 +94,9 @@ fn insert<M: TrustedMultiplexer<'static>>(reactor: &mut Pipes<M>, mode: Mode) ->
 
 /// What a wait reports, and only `READABLE` of it: the pipes have no writer.
 #[track_caller]
-pub(super) fn found<S: AsFd, T, M: TrustedMultiplexer<'static>>(reactor: &mut Reactor<S, T, M>) -> Vec<(Key, Readiness)> {
+pub(super) fn found<S: AsFd, T, M: TrustedMultiplexer<'static>>(
+    reactor: &mut Reactor<S, T, M>,
+) -> Vec<(Key, Readiness)> {
     let count = reactor.wait(Timeout::Nowait).unwrap();
     let mut found: Vec<_> = std::iter::from_fn(|| reactor.next_ready())
         .map(|ready| (ready.key(), ready.readiness() - Readiness::HANGUP))
@@ -164,7 +181,11 @@ fn modes_change_in_every_order_with_and_without_a_wait_in_between() {
                 reactor.modify(key, READABLE, mode).unwrap();
             }
             assert_eq!(found(&mut reactor), [(key, Readiness::READABLE)], "{modes:?}, {waits:b}");
-            assert_eq!(found(&mut reactor).len(), usize::from(modes[3] == Mode::Level), "{modes:?}, {waits:b}");
+            assert_eq!(
+                found(&mut reactor).len(),
+                usize::from(modes[3] == Mode::Level),
+                "{modes:?}, {waits:b}"
+            );
         }
     }
 }
@@ -200,7 +221,8 @@ fn a_thousand_changes_are_submitted_by_the_wait() {
     let keys: Vec<_> = copies.map(|copy| reactor.insert(copy, (), NOTHING, Mode::Level).unwrap()).collect();
     keys.iter().for_each(|key| reactor.modify(*key, READABLE, Mode::Level).unwrap());
     keys.iter().step_by(3).for_each(|key| drop(reactor.remove(*key)));
-    let mut left: Vec<_> = keys.iter().enumerate().filter(|(index, _)| index % 3 != 0).map(|(_, key)| *key).collect();
+    let mut left: Vec<_> =
+        keys.iter().enumerate().filter(|(index, _)| index % 3 != 0).map(|(_, key)| *key).collect();
     assert_eq!(reactor.wait(Timeout::Nowait), Ok(8));
     assert_eq!(modified(), left.len());
     // A buffer of 8 has room for all in turn.

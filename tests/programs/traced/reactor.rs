@@ -46,7 +46,7 @@ fn a_change_there_and_back_makes_no_call_and_a_change_one_at_the_wait() {
     let Some(trace) = traced(NAME, "epoll_ctl,epoll_wait,epoll_pwait") else { return };
     let calls: Vec<_> = trace.lines().filter(|line| line.contains("epoll_")).collect();
     let is_modify = |line: &&str| line.contains("EPOLL_CTL_MOD");
-    let first = calls.iter().position(|line| is_modify(line));
+    let first = calls.iter().position(is_modify);
     assert_eq!(first, Some(5 + 10), "five registrations and ten waits: {trace}");
     assert_eq!(calls[15..].iter().take_while(|line| is_modify(line)).count(), 3, "{trace}");
     assert_eq!(calls.len(), 5 + 10 + 3 + 1, "{trace}");
