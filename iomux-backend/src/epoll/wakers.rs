@@ -81,3 +81,37 @@ impl Drop for Wakers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::sync::atomic::AtomicUsize;
+    use std::thread;
+
+    #[test]
+    fn what_threads_push_at_once_is_all_in_the_list() {
+        const THREADS: usize = 2;
+        const EACH: usize = 64;
+        for _ in 0..500 {
+            let (wakers, ready) = (Wakers::new(), AtomicUsize::new(0));
+            let push = |number: usize| {
+                let sources: Vec<_> = (0..EACH).map(|_| WakerSource::new().unwrap()).collect();
+                // Together: from a barrier they would come one after the other.
+                ready.fetch_add(1, Ordering::AcqRel);
+                while ready.load(Ordering::Acquire) < THREADS {
+                    thread::yield_now();
+                }
+                for (index, source) in sources.into_iter().enumerate() {
+                    wakers.push(Token(number * EACH + index), source);
+                }
+            };
+            thread::scope(|scope| {
+                let push = &push;
+                (0..THREADS).for_each(|number| drop(scope.spawn(move || push(number))));
+            });
+            let mut tokens: Vec<usize> = wakers.iter().map(|node| node.token.0).collect();
+            tokens.sort_unstable();
+            assert!(tokens.into_iter().eq(0..THREADS * EACH));
+        }
+    }
+}
