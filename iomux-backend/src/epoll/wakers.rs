@@ -29,16 +29,13 @@ impl Wakers {
 
     pub(super) fn push(&self, token: Token, source: WakerSource) {
         let node = Box::into_raw(Box::new(Node { token, source, next: ptr::null_mut() }));
-        let mut first = self.first.load(Ordering::Relaxed);
-        loop {
+        let add = |first| {
             // SAFETY: no other thread knows the node yet.
             unsafe { (*node).next = first };
-            // Release: who finds the node finds what is in it.
-            match self.first.compare_exchange_weak(first, node, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(newer) => first = newer,
-            }
-        }
+            Some(node)
+        };
+        // Release: a thread that finds the node finds what is in it.
+        let _ = self.first.fetch_update(Ordering::Release, Ordering::Relaxed, add);
     }
 
     /// Notes the wakes among `events`, so that the next wake writes again.
@@ -109,7 +106,10 @@ mod tests {
                 let push = &push;
                 (0..THREADS).for_each(|number| drop(scope.spawn(move || push(number))));
             });
-            let mut tokens: Vec<usize> = wakers.iter().map(|node| node.token.0).collect();
+            let mut next = wakers.first.load(Ordering::Acquire);
+            // SAFETY: null, or a node of the list.
+            let nodes = std::iter::from_fn(|| unsafe { next.as_ref() }.inspect(|node| next = node.next));
+            let mut tokens: Vec<usize> = nodes.map(|node| node.token.0).collect();
             tokens.sort_unstable();
             assert!(tokens.into_iter().eq(0..THREADS * EACH));
         }
