@@ -4,10 +4,10 @@
 //! `cargo run --example select_backend`
 //!
 //! What to copy from it: what is registered is a plain list, and what the kernel is given is made from it for
-//! each call; time is a `Deadline`; the waker comes for free from `WakerSource`; and what the mechanism can't
-//! do, it says it can't.
+//! each call; `wait_with` decides deadline and EINTR; the waker comes for free from `WakerSource`; and what the
+//! mechanism can't do is an error.
 
-use iomux::Deadline;
+use iomux::{Chunk, Interrupt, Outcome, WaitCall, wait_with};
 use iomux_backend::{
     Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, Timeout, Token, Waker, WakerSource,
 };
@@ -23,9 +23,8 @@ const NAME: &str = "select";
 /// A multiplexer over select(2): fds below `FD_SETSIZE`, level and one-shot.
 #[derive(Debug, Default)]
 pub(crate) struct Select<'fd> {
+    /// The registration whose last report is the oldest comes first.
     registered: Vec<Registration<'fd>>,
-    /// Where the next walk over what is ready begins: at what did not fit into the last buffer.
-    next: usize,
 }
 
 #[derive(Debug)]
@@ -34,14 +33,15 @@ struct Registration<'fd> {
     token: Token,
     interest: Interest,
     mode: Mode,
-    /// Whether it is asked about: not after a one-shot, nor once its fd was found closed.
+    /// `false` once a one-shot was reported, or the fd was found closed.
     is_armed: bool,
+    was_reported: bool,
 }
 
 #[derive(Debug)]
 enum Source<'fd> {
     Fd(BorrowedFd<'fd>),
-    /// A waker takes its turn like any source.
+    /// A waker is registered like any source.
     Waker(WakerSource),
 }
 
@@ -125,33 +125,31 @@ impl<'fd> Select<'fd> {
         if number >= FD_SETSIZE {
             return Err(Error::Unsupported { what: "an fd of FD_SETSIZE or more", backend: NAME });
         }
-        self.registered.push(Registration { source, token, interest, mode, is_armed: true });
+        self.registered.push(Registration {
+            source,
+            token,
+            interest,
+            mode,
+            is_armed: true,
+            was_reported: false,
+        });
         Ok(())
     }
 
-    /// The order in which registrations have their turn: those that did not fit come first.
-    fn turns(&self) -> impl Iterator<Item = usize> + use<> {
-        (self.next..self.registered.len()).chain(0..self.next)
-    }
-
-    /// Reports what is ready; where the buffer ends, the next walk begins.
+    /// Reports what is ready, as far as there is room, and moves it behind the registrations that it did not report.
     fn report(&mut self, readiness: &[Readiness], events: &mut Events) -> usize {
-        for index in self.turns() {
-            let registration = &mut self.registered[index];
-            if readiness[index].is_empty() {
+        for (registration, readiness) in self.registered.iter_mut().zip(readiness) {
+            registration.was_reported = events.push(registration.token, *readiness);
+            if !registration.was_reported {
                 continue;
-            }
-            if !events.push(registration.token, readiness[index]) {
-                self.next = index;
-                return events.len();
             }
             if let Source::Waker(source) = &registration.source {
                 source.drain();
-            } else if registration.mode == Mode::OneShot || readiness[index].is_invalid() {
+            } else if registration.mode == Mode::OneShot || readiness.is_invalid() {
                 registration.is_armed = false;
             }
         }
-        self.next = 0;
+        self.registered.sort_by_key(|registration| registration.was_reported);
         events.len()
     }
 
@@ -177,12 +175,35 @@ fn check(interest: Interest, mode: Mode) -> Result<(), Error> {
     Ok(())
 }
 
-/// The time left in µs, rounded up; `None` for ever.
-fn time_left(deadline: &Deadline) -> Option<TimeVal> {
-    let time = deadline.timespec()?;
+/// The time in µs, rounded up; `None` is infinite.
+fn time(chunk: Chunk) -> Option<TimeVal> {
+    let time = chunk.timespec()?;
     let micros = time.tv_sec * 1_000_000 + (time.tv_nsec + 999) / 1_000;
-    #[allow(clippy::unnecessary_cast, reason = "their types differ between systems; a piece fits them all")]
+    #[allow(clippy::unnecessary_cast, reason = "their types differ between systems; a chunk fits them all")]
     Some(TimeVal::new((micros / 1_000_000) as _, (micros % 1_000_000) as _))
+}
+
+/// select(2) over what is registered.
+struct SelectCall<'a, 'fd> {
+    select: &'a mut Select<'fd>,
+    events: &'a mut Events,
+}
+
+impl WaitCall for SelectCall<'_, '_> {
+    type Error = Error;
+
+    fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
+        let mut sets = Sets::of(&self.select.registered);
+        let result = select(None, &mut sets.read, &mut sets.write, &mut sets.except, time(chunk).as_mut());
+        let readiness: Vec<_> = match result {
+            Ok(0) => return Ok(Outcome::Ready(0)),
+            Ok(_) => self.select.registered.iter().map(|registration| sets.readiness(registration)).collect(),
+            Err(Errno::EINTR) => return Ok(Outcome::Interrupted),
+            Err(Errno::EBADF) => self.select.closed(),
+            Err(error) => return Err(Error::Os { call: "select", code: error as i32 }),
+        };
+        Ok(Outcome::Ready(self.select.report(&readiness, self.events)))
+    }
 }
 
 impl<'fd> Multiplexer<'fd> for Select<'fd> {
@@ -232,9 +253,6 @@ impl<'fd> Multiplexer<'fd> for Select<'fd> {
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
         let index = self.index(fd)?;
         self.registered.remove(index);
-        if index < self.next {
-            self.next -= 1;
-        }
         Ok(())
     }
 
@@ -243,26 +261,8 @@ impl<'fd> Multiplexer<'fd> for Select<'fd> {
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
         }
-        if timeout == Timeout::Infinite && !self.registered.iter().any(|registration| registration.is_armed) {
-            return Err(Error::NothingToWaitFor);
-        }
-        let deadline = Deadline::new(timeout);
-        loop {
-            let mut sets = Sets::of(&self.registered);
-            let mut time = time_left(&deadline);
-            let answer = select(None, &mut sets.read, &mut sets.write, &mut sets.except, time.as_mut());
-            let readiness = match answer {
-                Ok(0) | Err(Errno::EINTR) if deadline.is_over() => return Ok(0),
-                // A piece of a long time has passed, or a signal handler has run.
-                Ok(0) | Err(Errno::EINTR) => continue,
-                Ok(_) => self.registered.iter().map(|registration| sets.readiness(registration)).collect(),
-                Err(Errno::EBADF) => self.closed(),
-                Err(error) => return Err(Error::Os { call: "select", code: error as i32 }),
-            };
-            if self.report(&readiness, events) > 0 {
-                return Ok(events.len());
-            }
-        }
+        let can_end = self.registered.iter().any(|registration| registration.is_armed);
+        wait_with(&mut SelectCall { select: self, events }, timeout, Interrupt::Resume, can_end)
     }
 
     fn waker(&mut self, token: Token) -> Result<Waker, Error> {

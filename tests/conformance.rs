@@ -1,9 +1,15 @@
 //! The conformance suite over this repository's own backends.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
+#[path = "differential/shared_epoll.rs"]
+mod shared_epoll;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
 use iomux_backend::Epoll;
 use iomux_backend::conformance::Backend;
 use iomux_backend::{Any, Error, Multiplexer, Poll, Traced, by_name, native};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use shared_epoll::SharedEpoll;
 
 /// A family of backends, and a test of each property of it.
 macro_rules! proved {
@@ -35,6 +41,8 @@ proved!(traced: Traced<Poll<'fd>>, Ok(Traced::new(Poll::new())));
 proved!(epoll: Epoll<'fd>, Epoll::new());
 #[cfg(any(target_os = "linux", target_os = "android"))]
 proved!(epoll_without_pwait2: Any<'fd>, Ok(by_name("epoll-without-pwait2").expect("a name that there is")));
+#[cfg(any(target_os = "linux", target_os = "android"))]
+proved!(shared: SharedEpoll<'fd>, SharedEpoll::new());
 
 #[test]
 fn there_are_more_than_sixty_properties_each_of_its_own_name() {

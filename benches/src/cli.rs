@@ -1,16 +1,17 @@
 //! What is asked of the program, and who does it.
 
 use crate::machine::{self, Machine};
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::runner::Runner;
 use crate::works::{
     addrm, build, call, chain, churn, echo, memory, returns, scale, scan, slot, timeout, wake,
 };
-use crate::{peers, plot};
+use crate::{page, peers};
 use clap::{Parser, Subcommand};
 use std::error::Error;
+use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ struct Options {
     /// Only contestants whose name has one of these in it, and what they are held against
     #[arg(long, global = true, value_delimiter = ',')]
     only: Vec<String>,
-    /// Keeps the results in this file
+    /// Keeps the results in this file, next to those of other commands
     #[arg(long, global = true)]
     json: Option<PathBuf>,
 }
@@ -63,21 +64,10 @@ enum Command {
     Build,
     /// All works but `build`, with the numbers that they have by themselves
     All,
-    /// Draws the results that are kept in files
-    Plot {
-        /// What `--json` has written
-        #[arg(required = true)]
-        results: Vec<PathBuf>,
-        /// The folder that the SVG files go to
-        #[arg(long, default_value = ".")]
-        out: PathBuf,
-    },
-    /// Shows the results that are kept in files
-    Report {
-        /// What `--json` has written
-        #[arg(required = true)]
-        results: Vec<PathBuf>,
-    },
+    /// Shows all results that `--json` has kept in a file
+    Report { results: PathBuf },
+    /// Makes `results.md` and the pictures of the `results.json` in a folder
+    Page { folder: PathBuf },
     #[command(hide = true)]
     Hold { wanted: usize },
 }
@@ -98,7 +88,7 @@ fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
         Command::Echo(options) => echo::run(runner, options),
         Command::Build => build::run(runner),
         Command::All => measure_all(runner),
-        Command::Plot { .. } | Command::Report { .. } | Command::Hold { .. } => Ok(()),
+        Command::Page { .. } | Command::Report { .. } | Command::Hold { .. } => Ok(()),
     }
 }
 
@@ -128,20 +118,28 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             let reports = read(results)?;
             Ok(reports.iter().try_for_each(|report| write!(io::stdout(), "{report}"))?)
         }
-        Command::Plot { results, out } => {
-            let names = plot::draw(&read(results)?, out)?;
+        Command::Page { folder } => {
+            let names = page::write(&read(&folder.join(page::RESULTS))?, folder)?;
             Ok(names.iter().try_for_each(|name| writeln!(io::stdout(), "{name}"))?)
         }
         work => run_work(work, options),
     }
 }
 
-fn read(results: &[PathBuf]) -> Result<Vec<Report>, Box<dyn Error>> {
-    let read = |path: &PathBuf| -> Result<Report, Box<dyn Error>> {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?)
-    };
-    results.iter().map(read).collect()
+fn read(results: &Path) -> Result<Vec<Report>, Box<dyn Error>> {
+    let said = |error: &dyn fmt::Display| format!("{}: {error}", results.display());
+    let text = std::fs::read_to_string(results).map_err(|error| said(&error))?;
+    Ok(serde_json::from_str(&text).map_err(|error| said(&error))?)
+}
+
+/// Puts a report into the file, in the place of what the same command has said before.
+fn keep(report: Report, results: &Path) -> Result<(), Box<dyn Error>> {
+    let mut reports = if results.exists() { read(results)? } else { Vec::new() };
+    match reports.iter_mut().find(|other| other.command == report.command) {
+        Some(other) => *other = report,
+        None => reports.push(report),
+    }
+    Ok(std::fs::write(results, report::json(&reports)?)?)
 }
 
 fn run_work(work: &Command, options: &Options) -> Result<(), Box<dyn Error>> {
@@ -161,7 +159,7 @@ fn run_work(work: &Command, options: &Options) -> Result<(), Box<dyn Error>> {
     let report = runner.finish();
     write!(io::stdout(), "{report}")?;
     if let Some(path) = &options.json {
-        std::fs::write(path, serde_json::to_string_pretty(&report)? + "\n")?;
+        keep(report, path)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! iomux beside its peers, on the same works in the same run.
 //!
-//! `iomux-bench WORK` prints Markdown; `--json FILE` keeps the numbers, of which `iomux-bench plot` draws
-//! and `iomux-bench report` writes.
+//! `iomux-bench WORK` prints Markdown, and `--json FILE` keeps the numbers. `iomux-bench report` prints what was kept;
+//! `iomux-bench page` makes the page and the pictures of `docs/bench` from it.
 
 #[cfg(target_os = "linux")]
 mod cli;
@@ -9,6 +9,8 @@ mod cli;
 mod fds;
 #[cfg(target_os = "linux")]
 mod machine;
+#[cfg(target_os = "linux")]
+mod page;
 #[cfg(target_os = "linux")]
 mod peers;
 #[cfg(target_os = "linux")]

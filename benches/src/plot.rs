@@ -1,6 +1,6 @@
-//! Draws what JSON has kept: a curve for each contestant where a work has several sizes, bars elsewhere.
+//! Draws results: a curve for each competitor where a benchmark has several sizes, bars elsewhere.
 
-use crate::report::{Report, Table};
+use crate::report::Table;
 use plotters::coord::ranged1d::{Ranged, ValueFormatter};
 use plotters::prelude::*;
 use std::collections::BTreeMap;
@@ -10,25 +10,18 @@ use std::path::Path;
 const WIDTH: u32 = 900;
 const BAR: u32 = 24;
 
-/// One SVG for each group of tables that belong together; returns their names.
-pub(crate) fn draw(reports: &[Report], folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
-    std::fs::create_dir_all(folder)?;
-    let mut groups: BTreeMap<String, Vec<&Table>> = BTreeMap::new();
-    for table in reports.iter().flat_map(|report| &report.tables) {
-        groups.entry(title(table)).or_default().push(table);
+/// Draws all tables of this title into a file; returns whether there are any.
+pub(crate) fn draw(path: &Path, wanted: &str, tables: &[&Table]) -> Result<bool, Box<dyn Error>> {
+    let tables: Vec<_> = tables.iter().copied().filter(|table| title(table) == wanted).collect();
+    if tables.is_empty() {
+        return Ok(false);
     }
-    let mut names = Vec::new();
-    for (title, tables) in groups {
-        let name = format!("{}.svg", slug(&title));
-        let path = folder.join(&name);
-        if tables.iter().filter(|table| table.at.is_some()).count() > 1 {
-            curves(&path, &title, &tables)?;
-        } else {
-            bars(&path, &title, &tables)?;
-        }
-        names.push(name);
+    if tables.iter().filter(|table| table.at.is_some()).count() > 1 {
+        curves(path, wanted, &tables)?;
+    } else {
+        bars(path, wanted, &tables)?;
     }
-    Ok(names)
+    Ok(true)
 }
 
 /// What tables of one drawing share: all but the number that a curve is drawn over.
@@ -38,12 +31,6 @@ fn title(table: &Table) -> String {
     let case = words.collect::<Vec<_>>().join(" ");
     let parts = [case.as_str(), measure.as_str()].into_iter().filter(|part| !part.is_empty());
     format!("{work}: {}, {unit}", parts.collect::<Vec<_>>().join(", "))
-}
-
-/// A file's name out of a title.
-fn slug(title: &str) -> String {
-    let words = title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
 }
 
 /// Ours in warm colours, what they are held against in black, the others in thin lines of their own.
@@ -64,14 +51,15 @@ fn bar_colour(name: &str) -> RGBAColor {
 }
 
 fn curves(path: &Path, title: &str, tables: &[&Table]) -> Result<(), Box<dyn Error>> {
-    let mut series: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
+    let mut series: BTreeMap<&str, BTreeMap<usize, f64>> = BTreeMap::new();
     for table in tables {
         let Some(at) = table.at else { continue };
         for entry in &table.entries {
-            series.entry(&entry.name).or_default().push((at as f64, entry.median));
+            // What two commands have measured is drawn once.
+            series.entry(&entry.name).or_default().entry(at).or_insert(entry.median);
         }
     }
-    let points = || series.values().flatten().copied().filter(|(_, y)| *y > 0.0);
+    let points = || series.values().flatten().map(|(at, y)| (*at as f64, *y)).filter(|(_, y)| *y > 0.0);
     let (left, right) = bounds(points().map(|(x, _)| x));
     let (low, high) = bounds(points().map(|(_, y)| y));
     let root = SVGBackend::new(path, (WIDTH, 560)).into_drawing_area();
@@ -83,8 +71,8 @@ fn curves(path: &Path, title: &str, tables: &[&Table]) -> Result<(), Box<dyn Err
         .y_label_area_size(70)
         .build_cartesian_2d((left..right).log_scale(), (low..high * 1.2).log_scale())?;
     chart.configure_mesh().x_label_formatter(&short).y_label_formatter(&short).draw()?;
-    for (index, (name, mut points)) in series.into_iter().enumerate() {
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (index, (name, points)) in series.into_iter().enumerate() {
+        let points = points.into_iter().map(|(at, y)| (at as f64, y));
         let style = style(name, index);
         chart
             .draw_series(LineSeries::new(points, style).point_size(3))?

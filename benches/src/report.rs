@@ -38,21 +38,19 @@ pub(crate) struct Entry {
     pub(crate) mad: f64,
     /// The median of the ratios to what the baseline took in the same turn.
     pub(crate) ratio: Option<f64>,
-    pub(crate) samples: Vec<f64>,
 }
 
 impl Entry {
-    pub(crate) fn new(name: &str, samples: Vec<f64>, baseline: Option<&[f64]>) -> Self {
-        let middle = median(samples.clone());
+    pub(crate) fn new(name: &str, samples: &[f64], baseline: Option<&[f64]>) -> Self {
+        let middle = median(samples.to_vec());
         let ratios = baseline.map(|base| samples.iter().zip(base).map(|(own, base)| own / base).collect());
         Self {
             name: name.into(),
-            median: middle,
-            min: samples.iter().copied().fold(f64::INFINITY, f64::min),
-            max: samples.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            mad: median(samples.iter().map(|sample| (sample - middle).abs()).collect()),
-            ratio: ratios.map(median).filter(|ratio| ratio.is_finite()),
-            samples,
+            median: rounded(middle),
+            min: rounded(samples.iter().copied().fold(f64::INFINITY, f64::min)),
+            max: rounded(samples.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
+            mad: rounded(median(samples.iter().map(|sample| (sample - middle).abs()).collect())),
+            ratio: ratios.map(median).filter(|ratio| ratio.is_finite()).map(rounded),
         }
     }
 }
@@ -65,6 +63,18 @@ pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
         count if count % 2 == 1 => numbers[middle],
         _ => f64::midpoint(numbers[middle - 1], numbers[middle]),
     }
+}
+
+/// Four digits: more than a clock has to say, and short in a file.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.3e}").parse().unwrap_or(value)
+}
+
+/// The results as JSON with a line for each competitor, so that a person can read them.
+pub(crate) fn json(reports: &[Report]) -> serde_json::Result<String> {
+    let text = serde_json::to_string(reports)?;
+    let starts = ["{\"machine\":", "{\"work\":", "{\"name\":"];
+    Ok(starts.iter().fold(text, |text, start| text.replace(start, &format!("\n{start}"))) + "\n")
 }
 
 /// Digits enough to tell contestants apart, and no more.

@@ -100,7 +100,7 @@ fn tables<'a>(case: &'a Case<'_>, samples: &'a [Vec<Sample>]) -> impl Iterator<I
             at: case.at,
             measure: (*measure).into(),
             unit: (*unit).into(),
-            entries: entries.map(|(one, all)| Entry::new(one.name, of(all), base.as_deref())).collect(),
+            entries: entries.map(|(one, all)| Entry::new(one.name, &of(all), base.as_deref())).collect(),
         }
     })
 }

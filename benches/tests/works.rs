@@ -94,12 +94,30 @@ fn echo() {
 #[test]
 fn what_is_kept_is_shown_and_drawn() {
     let folder = tempfile::tempdir().unwrap();
-    let json = folder.path().join("call.json");
-    let (json, out) = (json.to_str().unwrap(), folder.path().to_str().unwrap());
-    let said = run(&["call", "--fds", "1,8", "--runs", "1", "--ms", "0", "--json", json]);
+    let (json, out) = (folder.path().join("results.json"), folder.path().to_str().unwrap());
+    let json = json.to_str().unwrap();
+    let call = ["call", "--fds", "1,8", "--runs", "1", "--ms", "0", "--json", json];
+    let wake = ["wake", "--burst", "1000", "--rallies", "10", "--runs", "1", "--ms", "0", "--json", json];
+    run(&call);
+    let said = [run(&call), run(&wake)].concat();
     assert_eq!(run(&["report", json]), said);
-    for name in run(&["plot", json, "--out", out]).lines() {
-        let svg = std::fs::read_to_string(folder.path().join(name)).unwrap();
-        assert!(svg.contains("iomux Slots") && svg.contains("</svg>"), "{name}");
+    assert_eq!(run(&["page", out]), "results.md\nwake.svg\n");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("wake.svg").contains("iomux Epoll") && read("wake.svg").contains("</svg>"));
+    let page = read("results.md");
+    for text in ["\n| raw poll | ", "\n| iomux Slots | ", "1,000 wakes", "(wake.svg)", "`iomux-bench wake "] {
+        assert!(page.contains(text), "{text:?} is not in {page}");
+    }
+}
+
+#[test]
+fn the_page_in_docs_is_made_of_its_results() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/bench");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(format!("{docs}/results.json"), folder.path().join("results.json")).unwrap();
+    for name in run(&["page", folder.path().to_str().unwrap()]).lines() {
+        let made = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let kept = std::fs::read_to_string(format!("{docs}/{name}")).unwrap();
+        assert!(made == kept, "docs/bench/{name} is another: `iomux-bench page docs/bench` makes it");
     }
 }

@@ -4,8 +4,8 @@
 //! 1. Implement [`Multiplexer`] for a type with the lifetime of its sources. The trait's
 //!    documentation is the contract. Keep what is registered in a list or a table by fd number; what the kernel
 //!    is given follows from it. [`Poll`](crate::Poll) is the model, and reads in ten minutes.
-//! 2. Take time from [`iomux::Deadline`]: take it once, give the kernel its pieces, go on after EINTR, and
-//!    return 0 only when it is over.
+//! 2. Wait with [`iomux::wait_with`]: it decides the deadline, the chunks of a long timeout, EINTR, and when a wait
+//!    returns 0. What you write is a [`WaitCall`](iomux::WaitCall): one system call.
 //! 3. Take [`WakerSource`](crate::WakerSource) for the waker: register its fd like any other, drain it when it is
 //!    readable, and report it with the waker's token.
 //! 4. Say what it can't do by [`capabilities`](crate::Multiplexer::capabilities), and answer it with an error before
@@ -338,6 +338,7 @@ suite! { $
         what_did_not_fit_and_is_no_longer_ready_is_not_reported
         turns_survive_a_deregister_of_whichever
         a_newcomer_gets_its_turn_and_takes_nobodys
+        sources_that_come_and_go_starve_neither_a_source_nor_a_waker
         one_shot_that_did_not_fit_is_still_armed
         edge_that_did_not_fit_is_not_lost
         what_did_not_fit_is_not_reported_of_the_next_owner_of_the_number

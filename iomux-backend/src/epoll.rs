@@ -2,8 +2,6 @@
 
 #[cfg(target_os = "linux")]
 mod busy_poll;
-#[cfg(target_os = "linux")]
-mod ioctl;
 mod wakers;
 
 #[cfg(target_os = "linux")]
@@ -93,6 +91,7 @@ const NAME: &str = "epoll";
 ///   Deregister before you close.
 /// - A child made by fork(2) shares the set with its parent: what one of them changes, it changes for both.
 /// - Each `Epoll` finds out for itself whether the kernel has epoll_pwait2(2), by the first wait that needs it.
+#[derive(Debug)]
 pub struct Epoll<'fd> {
     epoll: OwnedFd,
     /// How many fds are registered, wakers among them; more than that once one was closed meanwhile.
@@ -148,18 +147,18 @@ impl<'fd> Epoll<'fd> {
     }
 
     fn with(has_pwait2: bool) -> Result<Self, Error> {
+        // SAFETY: takes and returns numbers.
+        let fd = unsafe { epoll_create1(EPOLL_CLOEXEC) };
+        check(fd).map_err(|code| Error::Os { call: "epoll_create1", code })?;
         Ok(Self {
-            epoll: create().map_err(|code| Error::Os { call: "epoll_create1", code })?,
+            // SAFETY: the kernel has just opened it, and nothing else knows it.
+            epoll: unsafe { OwnedFd::from_raw_fd(fd) },
             registered: AtomicUsize::new(0),
             wakers: Wakers::new(),
             has_pwait2: AtomicBool::new(has_pwait2),
             turns: MaskTurns::new(),
             sources: PhantomData,
         })
-    }
-
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.epoll.as_fd()
     }
 
     /// Registers `fd` with flags that only epoll has, epoll_ctl(2) with `EPOLL_CTL_ADD`.
@@ -187,7 +186,7 @@ impl<'fd> Epoll<'fd> {
         mode: Mode,
         flags: EpollFlags,
     ) -> Result<(), Error> {
-        self.add(fd.as_raw_fd(), token, event_bits(interest, mode, flags)?)?;
+        self.ctl(EPOLL_CTL_ADD, fd.as_raw_fd(), token, event_bits(interest, mode, flags)?)?;
         self.registered.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -207,8 +206,7 @@ impl<'fd> Epoll<'fd> {
         mode: Mode,
         flags: EpollFlags,
     ) -> Result<(), Error> {
-        let (fd, bits) = (fd.as_raw_fd(), event_bits(interest, mode, flags)?);
-        self.ctl(EPOLL_CTL_MOD, fd, token, bits).map_err(|code| rejected(fd, EPOLL_CTL_MOD, bits, code))
+        self.ctl(EPOLL_CTL_MOD, fd.as_raw_fd(), token, event_bits(interest, mode, flags)?)
     }
 
     /// Returns an fd of this epoll, for another multiplexer to wait for: it is readable when something is ready here.
@@ -247,42 +245,23 @@ impl<'fd> Epoll<'fd> {
 
     /// epoll_ctl(2).
     #[inline]
-    fn ctl(&self, operation: c_int, fd: RawFd, token: Token, bits: u32) -> Result<(), c_int> {
+    fn ctl(&self, operation: c_int, fd: RawFd, token: Token, bits: u32) -> Result<(), Error> {
         let mut event = epoll_event { events: bits, data: token.0 as u64 };
         // SAFETY: the event is ours alone; a number that is no fd is an error, and harms nothing.
         let returned = unsafe { epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &raw mut event) };
-        check(returned).map(|_| ())
-    }
-
-    #[inline]
-    fn add(&self, fd: RawFd, token: Token, bits: u32) -> Result<(), Error> {
-        self.ctl(EPOLL_CTL_ADD, fd, token, bits).map_err(|code| rejected(fd, EPOLL_CTL_ADD, bits, code))
-    }
-
-    #[inline]
-    fn delete(&self, fd: BorrowedFd<'_>) -> Result<(), Error> {
-        let fd = fd.as_raw_fd();
-        self.ctl(EPOLL_CTL_DEL, fd, Token(0), 0).map_err(|code| rejected(fd, EPOLL_CTL_DEL, 0, code))
+        check(returned).map(|_| ()).map_err(|code| rejected(fd, operation, bits, code))
     }
 
     #[inline(always)]
     fn wait_for(&self, events: &mut Events, timeout: Timeout, can_end: bool) -> Result<usize, Error> {
-        events.clear();
-        if events.capacity() == 0 {
-            return Err(Error::NoRoomForEvents);
-        }
-        let mut call = EpollCall { epoll: self, events, mask: None };
+        let mut call = EpollCall::new(self, events, None)?;
         let count = wait_with(&mut call, timeout, Interrupt::Resume, can_end)?;
         self.wakers.note(events);
         Ok(count)
     }
 
     fn wait_masked_for(&self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
-        events.clear();
-        if events.capacity() == 0 {
-            return Err(Error::NoRoomForEvents);
-        }
-        let mut call = EpollCall { epoll: self, events, mask: Some(mask) };
+        let mut call = EpollCall::new(self, events, Some(mask))?;
         let count = self.turns.wait(mask, || wait_with(&mut call, timeout, Interrupt::End, true))?;
         self.wakers.note(events);
         Ok(count)
@@ -292,17 +271,10 @@ impl<'fd> Epoll<'fd> {
         let source = WakerSource::new()?;
         let waker = source.waker();
         // By the edge, so that no wait has to read it.
-        self.add(source.as_fd().as_raw_fd(), token, EPOLLIN | EPOLLET)?;
+        self.ctl(EPOLL_CTL_ADD, source.as_fd().as_raw_fd(), token, EPOLLIN | EPOLLET)?;
         self.registered.fetch_add(1, Ordering::Relaxed);
         self.wakers.push(token, source);
         Ok(waker)
-    }
-}
-
-impl fmt::Debug for Epoll<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let registered = self.registered.load(Ordering::Relaxed);
-        f.debug_struct("Epoll").field("fd", &self.epoll.as_raw_fd()).field("registered", &registered).finish()
     }
 }
 
@@ -315,23 +287,19 @@ fn event_bits(interest: Interest, mode: Mode, flags: EpollFlags) -> Result<u32, 
     if !EpollFlags::all().contains(flags) {
         return Err(unsupported("a flag without a name"));
     }
-    let bits = flags.bits() | events | mode_bits(mode);
-    let goes_with_exclusive = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET | EPOLLIN | EPOLLOUT;
-    if bits & EPOLLEXCLUSIVE != 0 && bits & !goes_with_exclusive != 0 {
-        return Err(unsupported("Mode::Exclusive with one-shot, or for more than READABLE and WRITABLE,"));
-    }
-    Ok(bits)
-}
-
-#[inline]
-fn mode_bits(mode: Mode) -> u32 {
-    match mode {
+    let mode = match mode {
         Mode::Level => 0,
         Mode::Edge => EPOLLET,
         Mode::OneShot => EPOLLONESHOT,
         Mode::EdgeOneShot => EPOLLET | EPOLLONESHOT,
         Mode::Exclusive => EPOLLEXCLUSIVE,
+    };
+    let bits = flags.bits() | events | mode;
+    let goes_with_exclusive = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET | EPOLLIN | EPOLLOUT;
+    if bits & EPOLLEXCLUSIVE != 0 && bits & !goes_with_exclusive != 0 {
+        return Err(unsupported("Mode::Exclusive with one-shot, or for more than READABLE and WRITABLE,"));
     }
+    Ok(bits)
 }
 
 #[cold]
@@ -366,7 +334,13 @@ struct EpollCall<'a, 'fd> {
 // The kernel writes an `epoll_event` where there is room for an `Event`.
 const _: () = assert!(size_of::<Event>() == size_of::<epoll_event>());
 
-impl EpollCall<'_, '_> {
+impl<'a, 'fd> EpollCall<'a, 'fd> {
+    #[inline(always)]
+    fn new(epoll: &'a Epoll<'fd>, events: &'a mut Events, mask: Option<&'a SigSet>) -> Result<Self, Error> {
+        events.clear();
+        if events.capacity() == 0 { Err(Error::NoRoomForEvents) } else { Ok(Self { epoll, events, mask }) }
+    }
+
     /// Returns where the kernel may write events, and how many.
     #[inline]
     fn room(&mut self) -> (*mut epoll_event, c_int) {
@@ -448,24 +422,10 @@ const fn max_events(room: usize) -> c_int {
     count
 }
 
-/// epoll_create1(2), close-on-exec.
-fn create() -> Result<OwnedFd, c_int> {
-    // SAFETY: takes and returns numbers.
-    let fd = unsafe { epoll_create1(EPOLL_CLOEXEC) };
-    check(fd)?;
-    // SAFETY: the kernel has just opened it, and nothing else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
 /// Returns what a system call returned, or `errno`.
 #[inline]
 fn check(returned: c_int) -> Result<usize, c_int> {
-    usize::try_from(returned).map_err(|_| errno())
-}
-
-#[cold]
-fn errno() -> c_int {
-    io::Error::last_os_error().raw_os_error().unwrap_or_default()
+    usize::try_from(returned).map_err(|_| io::Error::last_os_error().raw_os_error().unwrap_or_default())
 }
 
 impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
@@ -495,7 +455,7 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        self.add(fd.as_raw_fd(), token, event_bits(interest, mode, EpollFlags::empty())?)?;
+        self.ctl(EPOLL_CTL_ADD, fd.as_raw_fd(), token, event_bits(interest, mode, EpollFlags::empty())?)?;
         *self.registered.get_mut() += 1;
         Ok(())
     }
@@ -513,7 +473,7 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
 
     #[inline]
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
-        self.delete(fd)?;
+        self.ctl(EPOLL_CTL_DEL, fd.as_raw_fd(), Token(0), 0)?;
         let registered = self.registered.get_mut();
         *registered = registered.saturating_sub(1);
         Ok(())
@@ -566,7 +526,7 @@ impl<'fd> Multiplexer<'fd> for &Epoll<'fd> {
     }
 
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
-        self.delete(fd)?;
+        self.ctl(EPOLL_CTL_DEL, fd.as_raw_fd(), Token(0), 0)?;
         self.registered.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
@@ -613,7 +573,7 @@ mod tests {
         assert_eq!([0, 1, 64, MOST as usize].map(max_events), [0, 1, 64, MOST]);
         assert_eq!([MOST as usize + 1, 1 << (usize::BITS - 1)].map(max_events), [MOST, MOST]);
 
-        let epoll = create().unwrap();
+        let epoll = Epoll::new().unwrap().epoll;
         let is_rejected = |count| {
             // SAFETY: nothing is registered, so nothing is written.
             let returned = unsafe { epoll_wait(epoll.as_raw_fd(), ptr::dangling_mut(), count, 0) };

@@ -1,7 +1,5 @@
-//! The multiplexer over kqueue(2): one system call a wait, which also tells the kernel of what was modified.
+//! The backend over kqueue(2): a wait is one system call, which also submits what was modified.
 
-mod exchange;
-mod notice;
 mod registration;
 mod sys;
 mod table;
@@ -35,47 +33,55 @@ use netbsd as system;
 #[cfg(target_os = "openbsd")]
 use openbsd as system;
 
-pub use notice::{FileChanges, Notice, Watched};
+pub use watch::{FileChanges, Notice, Watched};
 
 use crate::error::Error;
 use crate::event::{Events, Token};
 use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
 use crate::waker::Waker;
-use exchange::NO_TIME;
-use iomux::{Deadline, Interest, Timeout};
+use core::ffi::c_int;
+use iomux::{Chunk, Interest, Interrupt, Outcome, Readiness, Timeout, Timespec, WaitCall, wait_with};
+use iomux_sys::errno::{
+    EBADF, EINTR, EINVAL, ENODEV, ENOENT, ENOMEM, ENOTSUP, ENXIO, EOPNOTSUPP, EPERM, EPIPE,
+};
+use registration::Registration;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use sys::{Kevent, Kind, Queue};
-use system::{URGENT, WAKES_BY_FILTER};
+use system::URGENT;
 use table::Table;
-use wakers::Wakers;
 use watch::Watches;
 
 const NAME: &str = "kqueue";
 
+/// How many events one call takes from the kernel at most; a larger buffer is filled by several calls.
+const BATCH: usize = 512;
+
+const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
 /// A multiplexer over kqueue(2), on Apple and the BSDs: for as many fds as there are, at a cost that depends
 /// on those that are ready.
 ///
-/// [`register`](Multiplexer::register) and [`deregister`](Multiplexer::deregister) tell the kernel at once, so that
-/// errors appear where they belong. [`modify`](Multiplexer::modify) is remembered, and costs no system call: the next
-/// wait tells the kernel what is left of it in the end, in the same call. What the kernel refuses then is an
-/// `INVALID` event, and the registration is disarmed.
+/// [`register`](Multiplexer::register) and [`deregister`](Multiplexer::deregister) submit their changes immediately, so
+/// that errors appear where they belong. [`modify`](Multiplexer::modify) makes no system call: the next wait submits
+/// the changes that are left in the end, in its own call. What the kernel rejects then is an `INVALID` event, and the
+/// registration is disarmed.
 ///
 /// Modes are [`Level`](Mode::Level), [`Edge`](Mode::Edge) (`EV_CLEAR`), [`OneShot`](Mode::OneShot) and
 /// [`EdgeOneShot`](Mode::EdgeOneShot) (`EV_DISPATCH`). A fd that is one-shot is disarmed in both directions by an
 /// event of either.
 ///
-/// It takes 32 bytes for each fd number up to the highest, and 8 for each registered fd.
+/// It takes 32 bytes per fd number up to the highest, and 8 per registered fd.
 ///
 /// # What is reported
 /// kqueue has two filters where poll(2) has one fd; here they are one event. Of `EVFILT_READ`, `EV_EOF` is
-/// `READ_CLOSED` for who asks for it, and `HANGUP` unless the fd is a socket, whose other half may be open still.
-/// Of `EVFILT_WRITE` it is `HANGUP`: nobody reads any more; so it is after a shutdown(2) of one's own, too. With the
-/// error of a socket it is `ERROR` as well.
+/// `READ_CLOSED` if the interest has it, and `HANGUP` unless the fd is a socket, whose other half may still be open.
+/// Of `EVFILT_WRITE` it is `HANGUP`: the peer does not read any more. A shutdown(2) of the caller's own is reported so,
+/// too. With the error of a socket it is `ERROR` as well.
 ///
-/// Where neither direction is asked for, both filters are there, edge-triggered, to hear of a hangup: data that
-/// arrives then wakes the process up, but ends no wait.
+/// For an interest in neither direction both filters are there, edge-triggered, to report a hangup: data that arrives
+/// then wakes the process up, but ends no wait.
 ///
 /// # Platform notes
 /// - [`Interest::PRIORITY`] is `EVFILT_EXCEPT` with `NOTE_OOB`, of sockets: on Apple, OpenBSD and DragonFly.
@@ -87,7 +93,7 @@ const NAME: &str = "kqueue";
 /// - Timeouts are exact to the nanosecond, as far as the system's clock is.
 ///
 /// # Other filters
-/// What kqueue can wait for beside fds is watched with methods of its own: [`watch_timer`](Self::watch_timer),
+/// What kqueue can wait for next to fds is watched with methods of its own: [`watch_timer`](Self::watch_timer),
 /// [`watch_signal`](Self::watch_signal), [`watch_exit`](Self::watch_exit), [`watch_file`](Self::watch_file),
 /// [`watch_user`](Self::watch_user). Each is an event with its token, as `READABLE`; [`notices`](Self::notices) say more.
 ///
@@ -115,13 +121,12 @@ pub struct Kqueue<'fd> {
     /// Shared with wakers, which may outlive this.
     queue: Arc<Queue>,
     table: Table,
-    /// What the kernel is told next.
+    /// The changes that the next call submits.
     changes: Vec<Kevent>,
-    /// What the kernel has answered.
+    /// Room for what a call returns.
     found: Vec<Kevent>,
-    /// Of the next registration.
+    /// The number of the last registration.
     generation: usize,
-    wakers: Wakers,
     wakes_by_filter: bool,
     watches: Watches,
     sources: PhantomData<BorrowedFd<'fd>>,
@@ -131,35 +136,30 @@ impl Kqueue<'_> {
     /// A multiplexer with nothing registered, kqueue(2), close-on-exec.
     ///
     /// # Errors
-    /// [`Error::Os`], for want of an fd.
+    /// Returns [`Error::Os`] if the process is out of file descriptors.
     #[doc(alias = "kqueue1")]
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
             queue: Queue::new().map(Arc::new).map_err(|code| Error::Os { call: "kqueue", code })?,
-            table: Table::new(),
+            table: Table::default(),
             changes: Vec::new(),
             found: Vec::new(),
             generation: 0,
-            wakers: Wakers::new(),
-            wakes_by_filter: WAKES_BY_FILTER,
-            watches: Watches::new(),
+            wakes_by_filter: wakers::WAKES_BY_FILTER,
+            watches: Watches::default(),
             sources: PhantomData,
         })
     }
 }
 
-/// Whether an interest and a mode are there, found without the kernel.
+/// Checks, without the kernel, that an interest and a mode are supported.
 fn check(interest: Interest, mode: Mode) -> Result<(), Error> {
     let mut known = Interest::READABLE | Interest::WRITABLE | Interest::READ_CLOSED;
-    if URGENT.is_some() {
-        known |= Interest::PRIORITY;
-    }
-    if !known.contains(interest) {
-        let is_priority = interest.contains(Interest::PRIORITY) && URGENT.is_none();
-        let what = if is_priority { "priority" } else { "an interest in bands, or without a name," };
-        return Err(Error::Unsupported { what, backend: NAME });
-    }
+    known.set(Interest::PRIORITY, URGENT.is_some());
+    let is_priority = interest.difference(known) == Interest::PRIORITY;
+    let what = if is_priority { "priority" } else { "an interest in bands, or without a name," };
     match mode {
+        _ if !known.contains(interest) => Err(Error::Unsupported { what, backend: NAME }),
         Mode::Exclusive => Err(Error::UnsupportedMode { mode, backend: NAME }),
         _ => Ok(()),
     }
@@ -190,17 +190,26 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
         mode: Mode,
     ) -> Result<(), Error> {
         let number = fd.as_raw_fd();
-        if number < 0 {
-            return Err(Error::NegativeFd { fd: number });
-        }
         check(interest, mode)?;
-        if self.table.get_mut(number).is_some() {
+        if self.table.contains(number) {
             return Err(Error::AlreadyRegistered { fd: number });
         }
-        match sys::kind(fd) {
-            Kind::File => Err(Error::NotPollable { fd: number, backend: NAME }),
-            kind => self.add(number, token, interest, mode, kind),
-        }
+        let kind = match sys::kind(fd) {
+            // Before its kind counts: -100 is the working directory, AT_FDCWD.
+            _ if number < 0 => return Err(Error::NegativeFd { fd: number }),
+            Kind::File => return Err(Error::NotPollable { fd: number, backend: NAME }),
+            kind => kind,
+        };
+        let mut registration = Registration::new(token, interest, mode, kind, self.next_generation());
+        self.changes.clear();
+        self.changes.try_reserve(6).map_err(|_| Error::OutOfMemory)?;
+        registration.settle(number, &mut self.changes);
+        self.table.insert(number, registration)?;
+        self.submit().map_or(Ok(()), |code| {
+            // Some of the filters may be there.
+            let _ = self.remove(number);
+            Err(refused(number, code))
+        })
     }
 
     fn modify(
@@ -211,14 +220,13 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
         mode: Mode,
     ) -> Result<(), Error> {
         check(interest, mode)?;
-        let fd = self.own(fd)?;
-        self.table.modify(fd, |registration| registration.modify(token, interest, mode));
-        Ok(())
+        let fd = fd.as_raw_fd();
+        let modified = self.table.update(fd, |registration| registration.modify(token, interest, mode));
+        modified.ok_or(Error::NotRegistered { fd })
     }
 
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
-        let fd = self.own(fd)?;
-        self.remove(fd)
+        self.remove(fd.as_raw_fd())
     }
 
     fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
@@ -227,25 +235,8 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
         }
-        let has_nothing = self.table.len() == 0 && self.watches.is_empty() && self.wakers.is_empty();
-        if timeout == Timeout::Infinite && has_nothing {
-            return Err(Error::NothingToWaitFor);
-        }
-        let deadline = Deadline::new(timeout);
-        // Each event that is to be reported, and each that is not, hides others once, and no longer than there is time.
-        let mut looks = events.capacity().saturating_add(self.table.len());
-        loop {
-            let ready = self.table.ready_len() + self.watches.len() + self.wakers.woken_len();
-            let time = if ready == 0 { deadline.timespec() } else { Some(NO_TIME) };
-            let room = events.capacity().saturating_sub(ready);
-            if room > 0 && self.look(room, time)? && (looks > 0 || !deadline.is_over()) {
-                looks = looks.saturating_sub(1);
-                continue;
-            }
-            if self.report(events) > 0 || deadline.is_over() {
-                return Ok(events.len());
-            }
-        }
+        let can_end = self.table.len > 0 || !self.watches.all.is_empty() || self.pending() > 0;
+        wait_with(&mut Wait { kqueue: self, events }, timeout, Interrupt::Resume, can_end)
     }
 
     fn waker(&mut self, token: Token) -> Result<Waker, Error> {
@@ -253,15 +244,195 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
     }
 }
 
+/// The kevent(2) calls of one wait, of which the first may sleep.
+struct Wait<'a, 'fd> {
+    kqueue: &'a mut Kqueue<'fd>,
+    events: &'a mut Events,
+}
+
+impl WaitCall for Wait<'_, '_> {
+    type Error = Error;
+
+    fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
+        let (capacity, mut time) = (self.events.capacity(), chunk.timespec());
+        // Each event that is reported, and each that is not, may keep another from the room once.
+        for _ in 0..=capacity.saturating_add(self.kqueue.table.len) {
+            match self.kqueue.exchange(capacity, time) {
+                Ok(true) => time = Some(NO_TIME),
+                Ok(false) => break,
+                Err(Error::Os { code: EINTR, .. }) => return Ok(Outcome::Interrupted),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Outcome::Ready(self.kqueue.report(self.events)))
+    }
+}
+
 impl Kqueue<'_> {
-    /// The number of a registered fd of the caller's; wakers are not the caller's.
-    fn own(&mut self, fd: BorrowedFd<'_>) -> Result<RawFd, Error> {
-        let fd = fd.as_raw_fd();
-        match self.table.get_mut(fd) {
-            Some(registration) if !registration.is_waker() => Ok(fd),
-            _ => Err(Error::NotRegistered { fd }),
+    /// Returns the number of a new registration, which tells its events from those of any other.
+    fn next_generation(&mut self) -> usize {
+        self.generation = self.generation.wrapping_add(1);
+        self.generation
+    }
+
+    /// Removes a registration, and deletes its filters.
+    fn remove(&mut self, fd: RawFd) -> Result<(), Error> {
+        let mut registration = self.table.remove(fd).ok_or(Error::NotRegistered { fd })?;
+        self.changes.clear();
+        registration.end(fd, &mut self.changes);
+        match self.submit() {
+            // The kernel has dropped what was closed.
+            None | Some(ENOENT | EBADF) => Ok(()),
+            Some(code) => Err(failed(code)),
         }
     }
+
+    fn submit_one(&mut self, change: Kevent) -> Result<(), Error> {
+        self.changes.clear();
+        self.changes.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+        self.changes.push(change);
+        self.submit().map_or(Ok(()), |code| Err(failed(code)))
+    }
+
+    /// Submits `changes` without asking what is ready. Returns the last error that matters.
+    fn submit(&mut self) -> Option<c_int> {
+        if self.changes.is_empty() {
+            return None;
+        }
+        for change in &mut self.changes {
+            change.0.flags |= iomux_sys::kqueue::EV_RECEIPT;
+        }
+        let receipts = match self.kevent(self.changes.len(), Some(NO_TIME)) {
+            Ok(count) => 0..count,
+            Err(code) => return Some(code),
+        };
+        receipts.filter_map(|index| self.take_receipt(self.found[index])).last()
+    }
+
+    /// Submits `changes`, and fills `found` with at most `room` events. Returns how many there are.
+    fn kevent(&mut self, room: usize, time: Option<Timespec>) -> Result<usize, c_int> {
+        let result = grow(&mut self.found, room)
+            .and_then(|()| sys::kevent(self.queue.fd(), &self.changes, &mut self.found[..room], time));
+        // After EINTR, too, the kernel has made the changes.
+        self.changes.clear();
+        result
+    }
+
+    /// Takes what came back for a change. Returns the error, if it is one that matters.
+    fn take_receipt(&mut self, receipt: Kevent) -> Option<c_int> {
+        if receipt.answer().is_some() {
+            return self.take_answer(receipt);
+        }
+        // A system without EV_RECEIPT returns events. Those that the next wait would not return again are kept.
+        let is_level = |(_, registration, filter): (_, &Registration, _)| registration.is_level(filter);
+        if !self.table.owner(&receipt).is_some_and(is_level) {
+            self.take_event(receipt);
+        }
+        None
+    }
+
+    /// Takes the result of a change. Returns the error, if it is one that matters.
+    fn take_answer(&mut self, answer: Kevent) -> Option<c_int> {
+        let code = answer.answer().filter(|&code| code != 0)?;
+        // The filter of a deletion is not there: the fd was closed.
+        let owner = self.table.owner(&answer).filter(|_| code != ENOENT);
+        let Some((fd, registration, filter)) = owner else { return Some(code) };
+        let is_peer_gone = is_peer_gone(fd, code);
+        if !is_peer_gone && registration.can_spare(filter, sys::is_write_only(fd)) {
+            return None;
+        }
+        self.table.update(fd, |registration| registration.refuse(filter, is_peer_gone));
+        (!is_peer_gone).then_some(code)
+    }
+
+    /// Takes an event. Returns `true` if this wait has not found the same before.
+    fn take_event(&mut self, event: Kevent) -> bool {
+        let Some((fd, registration, filter)) = self.table.owner(&event) else {
+            return self.watches.take(&event);
+        };
+        let before = registration.pending;
+        let readiness = self.table.update(fd, |registration| registration.take(&event, filter));
+        readiness.is_some_and(|readiness| readiness.is_empty() || !before.contains(readiness))
+    }
+
+    /// Returns how many events are to be reported.
+    fn pending(&self) -> usize {
+        self.table.ready.len() + self.watches.notices.len()
+    }
+
+    /// Submits what was modified, and takes what is ready, until `capacity` events are pending. It sleeps for `time`
+    /// unless something is pending. Returns `true` if there may be more.
+    fn exchange(&mut self, capacity: usize, time: Option<Timespec>) -> Result<bool, Error> {
+        let room = |kqueue: &Self| capacity.saturating_sub(kqueue.pending()).min(BATCH);
+        if room(self) == 0 {
+            return Ok(false);
+        }
+        self.table.settle(&mut self.changes)?;
+        // Each refusal needs room, or the kernel does not make the rest of the changes. DragonFly's writes past the end.
+        if self.changes.len() > room(self) {
+            self.submit();
+        }
+        let (room, time) = (room(self), if self.pending() == 0 { time } else { Some(NO_TIME) });
+        if room == 0 {
+            return Ok(false);
+        }
+        let count = self.kevent(room, time).map_err(failed)?;
+        let (mut is_refused, mut is_new) = (false, true);
+        for index in 0..count {
+            let event = self.found[index];
+            if event.answer().is_some() {
+                self.take_answer(event);
+                is_refused = true;
+            } else {
+                is_new &= self.take_event(event);
+            }
+        }
+        // Once the kernel returns again what it has returned before, there is nothing else.
+        Ok(is_refused || count == room && is_new)
+    }
+
+    /// Reports what is pending, as much as there is room for; the rest comes first at the next wait.
+    fn report(&mut self, events: &mut Events) -> usize {
+        for notice in self.watches.take_notices(events.remaining()) {
+            let _ = events.push(notice.token(), Readiness::READABLE);
+        }
+        for (token, readiness) in self.table.take_ready(events.remaining()) {
+            let _ = events.push(token, readiness);
+        }
+        events.len()
+    }
+}
+
+/// Returns `true` if a filter was refused because the other end of a pipe is closed: EPIPE, or on NetBSD EBADF of an fd
+/// that is open.
+fn is_peer_gone(fd: RawFd, code: c_int) -> bool {
+    code == EPIPE || code == EBADF && sys::is_open(fd)
+}
+
+/// Returns the error for an fd that the kernel does not take.
+fn refused(fd: RawFd, code: c_int) -> Error {
+    match code {
+        // As the systems differ: no filter for that kind of file.
+        EINVAL | ENODEV | ENXIO | EPERM => Error::NotPollable { fd, backend: NAME },
+        code if code == ENOTSUP || code == EOPNOTSUPP => Error::NotPollable { fd, backend: NAME },
+        code => failed(code),
+    }
+}
+
+fn failed(code: c_int) -> Error {
+    match code {
+        ENOMEM => Error::OutOfMemory,
+        code => Error::Os { call: "kevent", code },
+    }
+}
+
+/// Makes `list` at least `len` long.
+fn grow(list: &mut Vec<Kevent>, len: usize) -> Result<(), c_int> {
+    if len > list.len() {
+        list.try_reserve_exact(len - list.len()).map_err(|_| ENOMEM)?;
+        list.resize(len, Kevent::EMPTY);
+    }
+    Ok(())
 }
 
 // SAFETY: an fd is in the queue from `register` to `deregister`, by its number, and given to nothing but

@@ -29,6 +29,7 @@ pub mod conformance;
 mod epoll;
 mod error;
 mod event;
+mod fd_table;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(any(
@@ -43,7 +44,6 @@ mod kqueue;
 mod mode;
 mod multiplexer;
 mod native;
-mod places;
 mod poll;
 mod reactor;
 mod timers;
@@ -60,7 +60,7 @@ pub use epoll::BusyPoll;
 pub use epoll::{Epoll, EpollFlags};
 pub use error::Error;
 pub use event::{Event, Events, Token};
-pub use iomux::{Deadline, Interest, MaskGuard, Readiness, SigSet, Signal, Timeout};
+pub use iomux::{Interest, MaskGuard, Readiness, SigSet, Signal, Timeout};
 #[cfg(any(
     target_vendor = "apple",
     target_os = "freebsd",

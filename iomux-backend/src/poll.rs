@@ -2,12 +2,10 @@
 
 use crate::error::Error;
 use crate::event::{Events, Token};
+use crate::fd_table::FdTable;
 use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
-use crate::places::{Place, Places};
 use crate::waker::{Waker, WakerSource};
-use iomux::{HAS_PPOLL, HAS_READ_CLOSED, Interest, PollFd, Readiness, SigSet, Timeout, without_ppoll};
-use std::mem;
-use std::ops::Range;
+use iomux::{HAS_PPOLL, HAS_READ_CLOSED, Interest, MaskTurns, PollFd, Ready, SigSet, Timeout, without_ppoll};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 const NAME: &str = "poll";
@@ -16,7 +14,9 @@ const NAME: &str = "poll";
 ///
 /// Registering, modifying and deregistering make no system call and take constant time; a wait makes
 /// exactly one, and costs the kernel some nanoseconds for each registered fd, so it is for hundreds or
-/// a few thousand. About 20 bytes a registered fd, and 4 for each number below the highest.
+/// a few thousand. A registered fd takes about 20 bytes, and each fd number below the highest takes 4.
+///
+/// A wait without room for all ready fds reports those that were not reported for longest.
 ///
 /// Modes are [`Level`](Mode::Level) and [`OneShot`](Mode::OneShot): poll(2) has no edges.
 ///
@@ -36,19 +36,49 @@ const NAME: &str = "poll";
 /// ```
 #[derive(Debug)]
 pub struct Poll<'fd> {
-    /// The registrations, without holes: what the kernel is given as it is.
+    /// The registered fds, without holes: the array that the kernel is given.
     fds: Vec<PollFd<'fd>>,
-    /// The token of each.
-    tokens: Vec<Token>,
-    places: Places,
-    /// Where the next walk over what is ready begins: what did not fit into the last buffer.
-    next: usize,
-    /// Where the walk began that has come to `next`.
-    begun: usize,
+    /// What else is known of each, at the same index.
+    registrations: Vec<Registration>,
+    /// The index of each fd, found by its number.
+    indices: FdTable,
+    /// Advances by a step with each report and each registration, and wraps around.
+    clock: u32,
     wakers: Vec<WakerSource>,
-    /// Whether a signal has kept the last masked wait from reporting what was ready.
-    owes_a_report: bool,
+    turns: MaskTurns,
     has_ppoll: bool,
+}
+
+/// A registration without its fd and interest. Packed, it takes 12 bytes instead of 16.
+#[derive(Clone, Copy, Debug)]
+#[repr(Rust, packed(4))]
+struct Registration {
+    token: Token,
+    /// What the clock was at the last report, or else at the registration; the lowest bits are the kind.
+    stamp: u32,
+}
+
+/// The bits of a stamp that are the registration's kind.
+const KIND: u32 = 0b11;
+const LEVEL: u32 = 0;
+const ONE_SHOT: u32 = 1;
+const WAKER: u32 = 2;
+/// A step of the clock leaves the bits of the kind free.
+const STEP: u32 = KIND + 1;
+
+impl Registration {
+    #[inline]
+    fn kind(self) -> u32 {
+        self.stamp & KIND
+    }
+
+    /// Returns how far the clock has moved since the stamp.
+    ///
+    /// After 2^30 steps an idle fd is taken for a young one. Once ready, it grows old as any other does.
+    #[inline]
+    fn age(self, clock: u32) -> u32 {
+        clock.wrapping_sub(self.stamp & !KIND)
+    }
 }
 
 impl Poll<'_> {
@@ -85,12 +115,11 @@ impl Poll<'_> {
     fn with(has_ppoll: bool) -> Self {
         Self {
             fds: Vec::new(),
-            tokens: Vec::new(),
-            places: Places::new(),
-            next: 0,
-            begun: 0,
+            registrations: Vec::new(),
+            indices: FdTable::new(),
+            clock: 0,
             wakers: Vec::new(),
-            owes_a_report: false,
+            turns: MaskTurns::new(),
             has_ppoll,
         }
     }
@@ -98,136 +127,152 @@ impl Poll<'_> {
 
 impl<'fd> Poll<'fd> {
     #[inline]
-    fn insert(&mut self, fd: RawFd, slot: PollFd<'fd>, token: Token, place: Place) -> Result<(), Error> {
+    fn insert(&mut self, fd: RawFd, slot: PollFd<'fd>, token: Token, kind: u32) -> Result<(), Error> {
         if !self.has_room_for(fd) {
             self.make_room_for(fd)?;
         }
-        self.places.set(fd, place.at(self.fds.len()));
+        self.indices.set(fd, self.fds.len());
         self.fds.push(slot);
-        self.tokens.push(token);
+        self.clock = self.clock.wrapping_add(STEP);
+        self.registrations.push(Registration { token, stamp: self.clock | kind });
         Ok(())
     }
 
     #[inline]
     fn has_room_for(&self, fd: RawFd) -> bool {
-        self.fds.len() < self.fds.capacity().min(self.tokens.capacity()) && self.places.has_room_for(fd)
+        let capacity = self.fds.capacity().min(self.registrations.capacity());
+        self.fds.len() < capacity && self.indices.has_room_for(fd)
     }
 
     #[cold]
     fn make_room_for(&mut self, fd: RawFd) -> Result<(), Error> {
         grow(&mut self.fds)?;
-        grow(&mut self.tokens)?;
-        self.places.reserve(fd)
+        grow(&mut self.registrations)?;
+        self.indices.reserve(fd)
     }
 
-    /// Forgets who had this number before: a source that was closed though it was registered.
-    fn forget_the_earlier_owner(&mut self, fd: RawFd) {
-        if let Some(place) = self.places.get(fd) {
-            self.places.remove(fd);
-            self.remove(place.index());
-        }
-    }
-
-    /// Takes the registration at `index` out, without a hole, and without taking its turn from one that
-    /// did not fit into the last buffer.
+    /// Removes the registration of `fd`, at `index`, and moves the last one to its index.
     #[inline]
-    fn remove(&mut self, index: usize) {
-        let hole = if index < self.next.max(self.begun) { self.pass_borders(index) } else { index };
+    fn remove(&mut self, fd: RawFd, index: usize) {
+        self.indices.remove(fd);
         let last = self.fds.len() - 1;
-        self.move_to(last, hole);
+        if index != last {
+            self.swap(index, last);
+        }
         self.fds.truncate(last);
-        self.tokens.truncate(last);
-    }
-
-    /// Moves a hole up past the borders between what was reported and what was not, so that nobody passes one.
-    #[inline(never)]
-    fn pass_borders(&mut self, index: usize) -> usize {
-        let mut hole = index;
-        for border in [self.next.min(self.begun), self.next.max(self.begun)] {
-            if hole < border {
-                self.move_to(border - 1, hole);
-                hole = border - 1;
-            }
-        }
-        self.next -= usize::from(index < self.next);
-        self.begun -= usize::from(index < self.begun);
-        hole
-    }
-
-    /// Moves the registration at `from` to `to`, which is given up.
-    #[inline]
-    fn move_to(&mut self, from: usize, to: usize) {
-        if from != to {
-            self.swap(from, to);
-        }
+        self.registrations.truncate(last);
     }
 
     #[inline(never)]
-    fn swap(&mut self, from: usize, to: usize) {
-        self.fds.swap(from, to);
-        self.tokens.swap(from, to);
-        if let Some(fd) = self.fds[to].fd() {
-            self.places.move_to(fd.as_raw_fd(), to);
+    fn swap(&mut self, index: usize, last: usize) {
+        self.fds.swap(index, last);
+        self.registrations.swap(index, last);
+        if let Some(moved) = self.fds[index].fd() {
+            self.indices.set(moved.as_raw_fd(), index);
         }
     }
 
-    /// Where the caller's own fd is registered; wakers are not the caller's.
+    /// Returns the index of a source that the caller has registered; a waker's fd is not the caller's.
     #[inline]
     fn index(&self, fd: RawFd) -> Result<usize, Error> {
-        self.places.source(fd).map(Place::index).ok_or(Error::NotRegistered { fd })
+        let index = self.indices.get(fd).ok_or(Error::NotRegistered { fd })?;
+        if self.registrations[index].kind() == WAKER { Err(Error::NotRegistered { fd }) } else { Ok(index) }
     }
 
     fn poll(&mut self, timeout: Timeout) -> Result<usize, Error> {
-        let answer = if self.has_ppoll {
-            iomux::wait(&mut self.fds, timeout)
+        Ok(if self.has_ppoll {
+            iomux::wait(&mut self.fds, timeout)?
         } else {
-            without_ppoll::wait(&mut self.fds, timeout)
-        };
-        answer.map_err(from_iomux)
+            without_ppoll::wait(&mut self.fds, timeout)?
+        })
     }
 
-    /// Reports the `ready` fds, beginning with what did not fit the last time.
+    /// Reports the `ready` fds, or as many as there is room for.
     fn report(&mut self, events: &mut Events, ready: usize) -> usize {
-        let begin = mem::take(&mut self.next);
-        let end = self.fds.len();
-        if self.report_range(events, begin..end, begin, ready) {
-            self.report_range(events, 0..begin, begin, ready);
+        if ready > events.capacity() {
+            self.report_oldest(events);
+            return events.len();
         }
+        let (mut next, mut clock) = (0, self.clock);
+        while events.len() < ready {
+            let Some(found) = iomux::next_ready(&self.fds, next) else { break };
+            next = found.index() + 1;
+            clock = clock.wrapping_add(STEP);
+            self.report_one(events, found, clock);
+        }
+        self.clock = clock;
         events.len()
     }
 
-    /// Reports what is ready in a range, in a walk from `begin`; `false` once the `ready` fds are reported, or do not fit.
-    fn report_range(&mut self, events: &mut Events, range: Range<usize>, begin: usize, ready: usize) -> bool {
-        let mut next = range.start;
-        while events.len() < ready {
-            let Some(found) = iomux::next_ready(&self.fds[..range.end], next) else { return true };
-            let (index, fd, readiness) = (found.index(), found.fd().as_raw_fd(), found.readiness());
-            if !events.push(self.tokens[index], readiness) {
-                (self.begun, self.next) = (begin, index);
-                return false;
-            }
-            if readiness.is_invalid() || !self.places.is_level(fd) {
-                self.has_reported(index, fd, readiness);
-            }
-            next = index + 1;
-        }
-        false
-    }
-
-    /// Sees to what is not to be reported again as it is.
+    /// Fills the buffer with the ready fds that were not reported for longest.
     #[inline(never)]
-    fn has_reported(&mut self, index: usize, fd: RawFd, readiness: Readiness) {
-        // A closed fd would be reported for ever, a waker's as well.
-        if readiness.is_invalid() || self.places.get(fd).is_some_and(Place::is_one_shot) {
-            self.fds[index].pause();
-        } else {
-            self.drain(fd);
+    fn report_oldest(&mut self, events: &mut Events) {
+        let least = self.age_of_oldest(events.capacity());
+        let (mut next, now) = (0, self.clock);
+        while let Some(found) = iomux::next_ready(&self.fds, next) {
+            next = found.index() + 1;
+            if self.registrations[found.index()].age(now) >= least {
+                self.clock = self.clock.wrapping_add(STEP);
+                self.report_one(events, found, self.clock);
+            }
         }
     }
 
-    fn drain(&self, fd: RawFd) {
-        let source = self.wakers.iter().find(|source| source.as_fd().as_raw_fd() == fd);
-        if let Some(source) = source {
+    /// Returns the age that the `count` oldest of the ready fds have, or exceed.
+    ///
+    /// The age is found by 11 bits at a time, which takes no memory for a list of ages.
+    fn age_of_oldest(&self, count: usize) -> u32 {
+        const BITS: u32 = (1 << 11) - 1;
+        let longest = self.ready_ages().max().unwrap_or(0);
+        let (mut age, mut left) = (0, count);
+        for shift in [22, 11, 0].into_iter().skip_while(|shift| longest >> shift == 0) {
+            let mut counts = [0; BITS as usize + 1];
+            for other in self.ready_ages() {
+                // These bits, if all higher ones are those of `age`.
+                let bits = (other ^ age) >> shift;
+                if let Some(count) = counts.get_mut(bits as usize) {
+                    *count += 1;
+                }
+            }
+            let mut bits = BITS;
+            while bits > 0 && counts[bits as usize] < left {
+                left -= counts[bits as usize];
+                bits -= 1;
+            }
+            age |= bits << shift;
+        }
+        age
+    }
+
+    fn ready_ages(&self) -> impl Iterator<Item = u32> {
+        let registrations = self.fds.iter().zip(&self.registrations);
+        let ready = registrations.filter(|(fd, _)| !fd.readiness().is_empty());
+        ready.map(|(_, registration)| registration.age(self.clock))
+    }
+
+    #[inline]
+    fn report_one(&mut self, events: &mut Events, found: Ready<'_>, clock: u32) {
+        let (index, readiness) = (found.index(), found.readiness());
+        let registration = &mut self.registrations[index];
+        if !events.push(registration.token, readiness) {
+            return;
+        }
+        let kind = registration.kind();
+        registration.stamp = clock | kind;
+        if kind != LEVEL || readiness.is_invalid() {
+            self.disarm(index);
+        }
+    }
+
+    /// Keeps the next wait from reporting the same again: a closed fd, a one-shot, a waker.
+    #[inline(never)]
+    fn disarm(&mut self, index: usize) {
+        let slot = &mut self.fds[index];
+        if self.registrations[index].kind() == ONE_SHOT || slot.readiness().is_invalid() {
+            return slot.pause();
+        }
+        let fd = slot.fd().map(|fd| fd.as_raw_fd());
+        if let Some(source) = self.wakers.iter().find(|source| Some(source.as_fd().as_raw_fd()) == fd) {
             source.drain();
         }
     }
@@ -266,13 +311,13 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        let place = Place::of(mode)?;
-        let slot = PollFd::new(fd, interest).map_err(from_iomux)?;
+        let kind = kind_of(mode)?;
+        let slot = PollFd::new(fd, interest)?;
         let fd = fd.as_raw_fd();
-        if self.places.get(fd).is_some() {
+        if self.indices.get(fd).is_some() {
             return Err(Error::AlreadyRegistered { fd });
         }
-        self.insert(fd, slot, token, place)
+        self.insert(fd, slot, token, kind)
     }
 
     #[inline]
@@ -283,12 +328,13 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        let (changed, fd) = (Place::of(mode)?, fd.as_raw_fd());
-        let index = self.index(fd)?;
-        self.fds[index].set_interest(interest).map_err(from_iomux)?;
+        let kind = kind_of(mode)?;
+        let index = self.index(fd.as_raw_fd())?;
+        self.fds[index].set_interest(interest)?;
         self.fds[index].resume();
-        self.tokens[index] = token;
-        self.places.set(fd, changed.at(index));
+        let registration = &mut self.registrations[index];
+        registration.token = token;
+        registration.stamp = registration.stamp & !KIND | kind;
         Ok(())
     }
 
@@ -296,8 +342,7 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
         let fd = fd.as_raw_fd();
         let index = self.index(fd)?;
-        self.places.remove(fd);
-        self.remove(index);
+        self.remove(fd, index);
         Ok(())
     }
 
@@ -320,19 +365,11 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
         }
-        let owed_a_report = mem::take(&mut self.owes_a_report);
-        let ready = iomux::ppoll(&mut self.fds, timeout, Some(mask)).map_err(from_iomux)?;
-        if ready == 0 {
-            return Ok(0);
+        let fds = &mut self.fds;
+        match self.turns.wait(mask, || iomux::ppoll(fds, timeout, Some(mask)))? {
+            0 => Ok(0),
+            ready => Ok(self.report(events, ready)),
         }
-        // With fds ready the kernel runs no handler; a look that finds none lets a pending signal through.
-        // Not twice in a row: signals without end would starve the fds.
-        if !owed_a_report {
-            let look = iomux::ppoll(&mut [], Timeout::Nowait, Some(mask));
-            self.owes_a_report = look.is_err();
-            look.map_err(from_iomux)?;
-        }
-        Ok(self.report(events, ready))
     }
 
     fn waker(&mut self, token: Token) -> Result<Waker, Error> {
@@ -340,10 +377,13 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         let waker = source.waker();
         self.wakers.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
         let fd = source.as_fd().as_raw_fd();
-        self.forget_the_earlier_owner(fd);
+        // A source that was closed though registered has left its number to the waker.
+        if let Some(stale) = self.indices.get(fd) {
+            self.remove(fd, stale);
+        }
         // SAFETY: `wakers` keeps the source, and with it the fd, for as long as `fds` is polled.
         let slot = unsafe { PollFd::from_raw(fd, Interest::READABLE) };
-        self.insert(fd, slot.map_err(from_iomux)?, token, Place::WAKER)?;
+        self.insert(fd, slot?, token, WAKER)?;
         self.wakers.push(source);
         Ok(waker)
     }
@@ -352,26 +392,20 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
 // SAFETY: an fd is in `fds` from `register` to `deregister`, and is only given to poll(2), in a wait.
 unsafe impl<'fd> TrustedMultiplexer<'fd> for Poll<'fd> {}
 
+fn kind_of(mode: Mode) -> Result<u32, Error> {
+    match mode {
+        Mode::Level => Ok(LEVEL),
+        Mode::OneShot => Ok(ONE_SHOT),
+        _ => Err(Error::UnsupportedMode { mode, backend: NAME }),
+    }
+}
+
 /// Makes room for one more, an eighth at a time: at 100,000 fds doubling would waste more than it holds.
 fn grow<T>(list: &mut Vec<T>) -> Result<(), Error> {
     if list.len() < list.capacity() {
         return Ok(());
     }
     list.try_reserve_exact(list.len() / 8 + 16).map_err(|_| Error::OutOfMemory)
-}
-
-#[cold]
-fn from_iomux(error: iomux::Error) -> Error {
-    match error {
-        iomux::Error::NegativeFd { fd } => Error::NegativeFd { fd },
-        iomux::Error::Unsupported { what } => Error::Unsupported { what, backend: NAME },
-        iomux::Error::NothingToWaitFor => Error::NothingToWaitFor,
-        iomux::Error::Interrupted => Error::Interrupted,
-        iomux::Error::OutOfMemory { .. } => Error::OutOfMemory,
-        iomux::Error::TooManySlots { count, limit } => Error::TooManySources { count, limit },
-        iomux::Error::Os { call, code } => Error::Os { call, code },
-        other => Error::Os { call: "poll", code: other.raw_os_error().unwrap_or_default() },
-    }
 }
 
 #[cfg(test)]

@@ -646,10 +646,11 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         // A task may have waited itself.
         self.forget_events();
         self.wait_began = self.sources.generation();
-        self.sources.wait(&mut self.events, timeout, mask).inspect_err(|_| self.events.clear())
+        self.sources.wait(&mut self.events, timeout, mask).inspect_err(|_| self.forget_events())
     }
 
     fn forget_events(&mut self) {
+        self.sources.forget_rejected();
         self.events.clear();
         self.next = 0;
     }

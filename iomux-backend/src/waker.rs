@@ -111,6 +111,7 @@ impl Target {
     }
 
     /// Makes the target not ready. The kernel resets a filter when it reports it.
+    #[inline]
     fn drain(&self) {
         match self {
             Self::Fd(notifier) => notifier.drain(),

@@ -82,8 +82,7 @@ macro_rules! constants {
                 concat!(stringify!($name), " is not what libc says"),
             );)*
         };
-        #[doc(hidden)]
-        pub const CONSTANTS: &[crate::table::Constant] = &[
+        pub(crate) const CONSTANTS: &[crate::table::Constant] = &[
             $(crate::table::Constant {
                 name: stringify!($name),
                 value: $name as i128,
@@ -99,12 +98,16 @@ macro_rules! constants {
 }
 
 /// Compares a struct's size, alignment and each field's offset and size with libc's, and lists it
-/// as `$list`. `data = u64` says that libc calls the field `data` `u64`.
+/// as `$list` if one is given. `data = u64` says that libc calls the field `data` `u64`.
 macro_rules! layout_as_in_libc {
     ($list:ident: $name:ident { $($field:ident),+ }) => {
         layout_as_in_libc!($list: $name { $($field = $field),+ });
     };
     ($list:ident: $name:ident { $($field:ident = $theirs:ident),+ }) => {
+        layout_as_in_libc!($name { $($field = $theirs),+ });
+        layout!($list: $name { $($field),+ });
+    };
+    ($name:ident { $($field:ident = $theirs:ident),+ }) => {
         const _: () = {
             use crate::table::size_of_field;
             assert!(size_of::<$name>() == size_of::<libc::$name>());
@@ -116,15 +119,13 @@ macro_rules! layout_as_in_libc {
                 concat!(stringify!($name), ".", stringify!($field), " is not as libc has it"),
             );)+
         };
-        layout!($list: $name { $($field),+ });
     };
 }
 
 /// Lists a struct as `$list`.
 macro_rules! layout {
     ($list:ident: $name:ident { $($field:ident),+ }) => {
-        #[doc(hidden)]
-        pub const $list: crate::table::Struct = crate::table::Struct {
+        pub(crate) const $list: crate::table::Struct = crate::table::Struct {
             name: stringify!($name),
             size: size_of::<$name>(),
             align: align_of::<$name>(),
@@ -134,14 +135,6 @@ macro_rules! layout {
                 size: crate::table::size_of_field(|it: $name| it.$field),
             }),+],
         };
-    };
-}
-
-/// Lists the headers of this target as `HEADERS`, for the tests.
-macro_rules! headers {
-    ($($module:ident),+) => {
-        #[doc(hidden)]
-        pub const HEADERS: &[Header] = &[$($module::HEADER),+];
     };
 }
 

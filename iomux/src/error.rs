@@ -1,16 +1,18 @@
-//! What can go wrong, each with what the caller needs to mend it.
+//! The errors of this crate, each with what the caller needs to fix it.
 
 use crate::limits::max_open_files;
 use iomux_sys::errno::{EINTR, EINVAL};
 use std::io;
 use std::os::fd::RawFd;
 
-/// Why a call of this crate failed. Whatever it is, no slot was changed; a wait that failed forgets what
-/// was reported before.
+/// The error of a call of this crate.
+///
+/// A call that fails changes no slot. A wait that fails also discards the readiness of the wait before.
 ///
 /// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`]. `Os` and
 /// `Interrupted` keep their [`raw_os_error`](io::Error::raw_os_error) there, the others their text.
 ///
+/// # Examples
 /// ```
 /// use iomux::{Error, Slots};
 ///
@@ -18,92 +20,86 @@ use std::os::fd::RawFd;
 /// let error = slots.clear(4).unwrap_err();
 /// assert_eq!(error, Error::IndexOutOfRange { index: 4, capacity: 4 });
 /// assert_eq!(error.to_string(), "no slot 4: the table has 4 slots, counted from 0");
+/// assert_eq!(error.raw_os_error(), None, "found before any system call");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no slot of that index.
+    /// The table has no slot of that index.
     #[error("no slot {index}: the table has {capacity} slots, counted from 0")]
     IndexOutOfRange {
-        /// The index asked for.
+        /// The index that was given.
         index: usize,
-        /// The number of slots that there are.
+        /// The number of slots in the table.
         capacity: usize,
     },
-    /// More slots were to be polled than there are.
+    /// More slots were to be polled than the table has.
     #[error("can't poll the first {count} slots: the table has {capacity}")]
     CountOutOfRange {
-        /// The number of slots asked for.
+        /// The count that was given.
         count: usize,
-        /// The number of slots that there are.
+        /// The number of slots in the table.
         capacity: usize,
     },
     /// The slot holds no fd whose interest could be changed.
-    #[error("slot {index} is vacant: give it an fd with `set` first")]
-    Vacant {
-        /// The index of the vacant slot.
+    #[error("slot {index} is empty: give it an fd with `set` first")]
+    EmptySlot {
+        /// The index of the empty slot.
         index: usize,
     },
-    /// A negative number is no fd; the kernel would ignore the slot in silence.
-    #[error("{fd} is no fd that can be polled: to make a slot vacant, use `clear`")]
+    /// A negative number is not an fd; the kernel would ignore the slot silently.
+    #[error("{fd} is not an fd that can be polled: to empty a slot, use `clear`")]
     NegativeFd {
-        /// The number given.
+        /// The number that was given.
         fd: RawFd,
     },
-    /// The kernel refuses more slots than the process may have open files (EINVAL), used or not.
+    /// The kernel rejects more slots than the process may have open files (EINVAL), used or not.
     #[error(
         "can't poll {count} slots: the open-files limit (RLIMIT_NOFILE) is {limit}; \
          use lower indices, or raise the limit"
     )]
     TooManySlots {
-        /// The number of slots polled: that of the highest one in use, plus one.
+        /// The number of slots polled: the index of the highest one in use, plus 1.
         count: usize,
         /// The limit.
         limit: usize,
     },
-    /// The table can't be made that large.
+    /// The allocator has no memory for a table of that size.
     #[error("no memory for a table of {capacity} slots")]
     OutOfMemory {
-        /// The number of slots asked for.
+        /// The number of slots that was given.
         capacity: usize,
     },
-    /// No fd is asked for anything and the timeout is infinite: nothing could ever end that wait.
-    #[error("would wait for ever: no fd is set, or all are paused, and the timeout is infinite")]
+    /// No slot has an fd that could become ready, and the timeout is infinite: the wait would never end.
+    #[error("would wait indefinitely: no fd is set, or all are paused, and the timeout is infinite")]
     NothingToWaitFor,
     /// A signal handler ran before anything was ready (EINTR).
     #[error("interrupted by a signal before anything was ready: call again, or use `wait`")]
     Interrupted,
-    /// This system can't do that.
+    /// This system does not support the feature.
     #[error("{what} is not supported by this system's poll")]
     Unsupported {
-        /// What was asked for.
+        /// The name of the feature.
         what: &'static str,
     },
-    /// There is no signal of that number.
-    #[error("{number} is no signal of this system")]
+    /// This system has no signal of that number.
+    #[error("{number} is not a signal of this system")]
     NoSuchSignal {
-        /// The number given.
+        /// The number that was given.
         number: i32,
     },
-    /// Any other answer of the kernel.
+    /// A system call failed for another reason.
     #[error("{call}: {}", io::Error::from_raw_os_error(*.code))]
     Os {
         /// The C name of the call.
         call: &'static str,
-        /// What it left in `errno`.
+        /// The value of `errno`.
         code: i32,
     },
 }
 
 impl Error {
-    /// What the kernel left in `errno`, if it was asked at all.
-    ///
-    /// ```
-    /// use iomux::{Error, Slots};
-    ///
-    /// let error = Slots::with_capacity(1).clear(1).unwrap_err();
-    /// assert_eq!(error.raw_os_error(), None, "found before any system call");
-    /// ```
+    /// Returns the value of `errno`, or `None` if the error was found without a system call.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match self {
@@ -114,7 +110,7 @@ impl Error {
         }
     }
 
-    /// What `errno` means after `call` was given `count` slots.
+    /// Returns the error that `errno` means after `call` was given `count` slots.
     #[cold]
     pub(crate) fn from_errno(call: &'static str, code: i32, count: usize) -> Self {
         match code {
@@ -128,6 +124,12 @@ impl Error {
     }
 }
 
+/// Returns the `errno` of the calling thread.
+#[cold]
+pub(crate) fn errno() -> i32 {
+    io::Error::last_os_error().raw_os_error().unwrap_or_default()
+}
+
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error {
@@ -137,7 +139,7 @@ impl From<Error> for io::Error {
             Error::OutOfMemory { .. } => io::ErrorKind::OutOfMemory,
             Error::IndexOutOfRange { .. }
             | Error::CountOutOfRange { .. }
-            | Error::Vacant { .. }
+            | Error::EmptySlot { .. }
             | Error::NegativeFd { .. }
             | Error::TooManySlots { .. }
             | Error::NothingToWaitFor

@@ -1,18 +1,9 @@
-//! What is asked of an fd, and what is reported: two types over poll's own bits.
+//! `Interest` and `Readiness`: two types over the bits of poll(2).
 
 use core::fmt;
 use iomux_sys::poll as c;
 
 /// Whether poll(2) of this system can report [`Interest::READ_CLOSED`].
-///
-/// ```
-/// use iomux::{Error, HAS_READ_CLOSED, Interest, PollFd};
-/// use std::os::fd::AsFd;
-///
-/// let stdin = std::io::stdin();
-/// let asked = PollFd::new(stdin.as_fd(), Interest::READ_CLOSED);
-/// assert_eq!(asked.is_ok(), HAS_READ_CLOSED);
-/// ```
 pub const HAS_READ_CLOSED: bool = c::RDHUP.is_some();
 
 /// The bit of [`Interest::READ_CLOSED`]: poll's own, or one that poll(2) leaves free here.
@@ -21,7 +12,7 @@ const READ_CLOSED: i16 = match c::RDHUP {
     None => highest_bit_free_of(TAKEN),
 };
 
-/// The bits that mean something else.
+/// The bits of poll(2) that have another meaning.
 const TAKEN: i16 = c::POLLIN
     | c::POLLPRI
     | c::POLLOUT
@@ -33,7 +24,7 @@ const TAKEN: i16 = c::POLLIN
     | c::POLLWRNORM
     | c::POLLWRBAND;
 
-/// The highest bit below the sign that `taken` leaves free.
+/// Returns the highest bit below the sign bit that `taken` leaves free.
 const fn highest_bit_free_of(taken: i16) -> i16 {
     let mut bit = 1 << 14;
     while bit & taken != 0 {
@@ -43,14 +34,15 @@ const fn highest_bit_free_of(taken: i16) -> i16 {
 }
 
 bitflags::bitflags! {
-    /// What is asked of an fd: the `events` of `struct pollfd`.
+    /// The events to poll an fd for: the `events` of `struct pollfd`.
     ///
-    /// Errors, hangups and closed fds are reported whether asked or not, so there is nothing here to
-    /// ask for them with: they are in [`Readiness`] only.
+    /// Errors, hangups and closed fds are reported whatever the interest, so only [`Readiness`] has flags for
+    /// them.
     ///
-    /// Bits that have no name here can be asked for with [`from_bits_retain`](Self::from_bits_retain),
-    /// and reach the kernel as they are.
+    /// Bits that have no name here can be set with [`from_bits_retain`](Self::from_bits_retain). They reach
+    /// the kernel unchanged.
     ///
+    /// # Examples
     /// ```
     /// use iomux::Interest;
     ///
@@ -60,27 +52,28 @@ bitflags::bitflags! {
     /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Interest: i16 {
-        /// There is data to read, a connection to accept, or the end of the stream.
+        /// There is data to read, a connection to accept, or the end of file.
         #[doc(alias = "POLLIN")]
         const READABLE = c::POLLIN;
         /// Writing would not block.
         #[doc(alias = "POLLOUT")]
         const WRITABLE = c::POLLOUT;
-        /// Something exceptional: urgent data of TCP, a state change of a pseudo-terminal or a GPIO line.
+        /// There is an exceptional condition: urgent TCP data, a state change of a pseudo-terminal or a GPIO
+        /// line.
         #[doc(alias = "POLLPRI")]
         const PRIORITY = c::POLLPRI;
         /// The peer has closed its writing half, or the whole connection.
         ///
         /// # Platform notes
         /// poll(2) reports it on Linux, Android, FreeBSD and illumos
-        /// ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)); elsewhere, asking poll for it is
+        /// ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)); elsewhere, a slot with this interest is
         /// [`Error::Unsupported`](crate::Error::Unsupported), and the bit never reaches the kernel.
         #[doc(alias = "POLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
-        /// Normal data to read; the same as `READABLE` for most fds.
+        /// There is normal data to read; the same as `READABLE` for most fds.
         #[doc(alias = "POLLRDNORM")]
         const READ_NORMAL = c::POLLRDNORM;
-        /// Data of a priority band to read.
+        /// There is data of a priority band to read.
         #[doc(alias = "POLLRDBAND")]
         const READ_BAND = c::POLLRDBAND;
         /// Normal data may be written; the same as `WRITABLE` for most fds.
@@ -93,62 +86,59 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// What was reported of an fd: the `revents` of `struct pollfd`.
+    /// The events that were reported of an fd: the `revents` of `struct pollfd`.
     ///
-    /// Bits that this crate has no name for are kept as the kernel gave them. The `is_` predicates
-    /// answer "would it block?", so a program that only reads or only writes learns of errors and
-    /// hangups from its next read or write, and never spins on them.
+    /// Bits that this crate has no name for are kept as the kernel set them.
     ///
-    /// ```
-    /// use iomux::Readiness;
+    /// [`is_readable`](Self::is_readable) and [`is_writable`](Self::is_writable) mean "would not block". So a
+    /// program that only reads or only writes learns of errors and hangups from its next read or write, and
+    /// needs no check for them.
     ///
-    /// let gone = Readiness::HANGUP; // all that a pipe reports once its writer is gone
-    /// assert!(gone.is_readable(), "a read returns 0 at once");
-    /// assert!(gone.is_closed());
-    /// ```
-    ///
+    /// # Examples
     /// ```
     /// use iomux::Readiness;
     ///
     /// let is_half_closed = Readiness::READABLE | Readiness::READ_CLOSED; // the peer will send no more
-    /// assert!(is_half_closed.is_read_closed() && !is_half_closed.is_closed(), "it may still be written to");
+    /// assert!(is_half_closed.is_read_closed() && !is_half_closed.is_closed(), "a write may succeed");
     /// let is_reset = Readiness::READABLE | Readiness::ERROR | Readiness::HANGUP;
     /// assert!(is_reset.is_error() && is_reset.is_closed() && is_reset.is_read_closed());
-    /// assert!(is_reset.is_writable(), "a write fails at once");
-    /// assert!(Readiness::INVALID.is_invalid() && Readiness::INVALID.is_readable(), "so does a read");
-    /// assert!(Readiness::PRIORITY.is_priority() && !Readiness::PRIORITY.is_readable(), "it is out of band");
+    /// assert!(is_reset.is_writable(), "a write fails immediately");
+    /// let is_not_open = Readiness::INVALID;
+    /// assert!(is_not_open.is_invalid() && is_not_open.is_readable(), "a read fails immediately");
+    /// assert!(Readiness::PRIORITY.is_priority() && !Readiness::PRIORITY.is_readable(), "out of band");
     /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Readiness: i16 {
-        /// There is data to read, a connection to accept, or the end of the stream.
+        /// There is data to read, a connection to accept, or the end of file.
         #[doc(alias = "POLLIN")]
         const READABLE = c::POLLIN;
         /// Writing would not block.
         #[doc(alias = "POLLOUT")]
         const WRITABLE = c::POLLOUT;
-        /// Something exceptional: urgent data of TCP, a state change of a pseudo-terminal or a GPIO line.
+        /// There is an exceptional condition: urgent TCP data, a state change of a pseudo-terminal or a GPIO
+        /// line.
         #[doc(alias = "POLLPRI")]
         const PRIORITY = c::POLLPRI;
         /// The peer has closed its writing half, or the whole connection.
         #[doc(alias = "POLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
-        /// An error: the next read or write returns it; on the writing end of a pipe, no reader is left.
+        /// There is an error, which the next read or write returns. On a pipe's writing end, no reader is
+        /// left.
         #[doc(alias = "POLLERR")]
         const ERROR = c::POLLERR;
-        /// The other end is gone; what it had sent before can still be read.
+        /// The peer has hung up. What it sent before can still be read.
         #[doc(alias = "POLLHUP")]
         const HANGUP = c::POLLHUP;
         /// The fd is not open.
         ///
         /// # Platform notes
-        /// macOS also reports it for open devices that its poll(2) does not know, `/dev/tty` among
-        /// them: there it is no proof that the fd is closed.
+        /// macOS also reports it for open devices that its poll(2) does not support, such as `/dev/tty`.
         #[doc(alias = "POLLNVAL")]
         const INVALID = c::POLLNVAL;
-        /// Normal data to read.
+        /// There is normal data to read.
         #[doc(alias = "POLLRDNORM")]
         const READ_NORMAL = c::POLLRDNORM;
-        /// Data of a priority band to read.
+        /// There is data of a priority band to read.
         #[doc(alias = "POLLRDBAND")]
         const READ_BAND = c::POLLRDBAND;
         /// Normal data may be written.
@@ -158,18 +148,16 @@ bitflags::bitflags! {
         #[doc(alias = "POLLWRBAND")]
         const WRITE_BAND = c::POLLWRBAND;
 
-        // Whatever else a kernel reports is a bit like any other.
+        // Every other bit that a kernel reports is valid, too.
         const _ = !0;
     }
 }
 
 impl Readiness {
-    /// A read (or an accept) would not block: there is data, the end of the stream, or an error to
-    /// collect.
+    /// Returns `true` if a read or an accept would not block: there is data, the end of file, or an error.
     ///
-    /// Errors and hangups are reported whether [`Interest::READABLE`] was asked or not, so this may be
-    /// true of an fd that is only to be written to: a program that reads from it then must be ready
-    /// for 0 bytes.
+    /// Errors and hangups are reported whatever the interest, so this may be `true` without
+    /// [`Interest::READABLE`]. The read may return 0 bytes.
     #[inline]
     #[must_use]
     pub const fn is_readable(self) -> bool {
@@ -184,9 +172,9 @@ impl Readiness {
         )
     }
 
-    /// A write would not block: there is room, or it fails at once, since nobody reads any more.
+    /// Returns `true` if a write would not block: there is room, or it fails immediately.
     ///
-    /// As [`is_readable`](Self::is_readable), it may be true though [`Interest::WRITABLE`] was not asked.
+    /// As [`is_readable`](Self::is_readable), it may be `true` without [`Interest::WRITABLE`].
     #[inline]
     #[must_use]
     pub const fn is_writable(self) -> bool {
@@ -200,35 +188,36 @@ impl Readiness {
         )
     }
 
-    /// There is something exceptional: [`PRIORITY`](Self::PRIORITY).
+    /// Returns `true` if there is an exceptional condition: [`PRIORITY`](Self::PRIORITY).
     #[inline]
     #[must_use]
     pub const fn is_priority(self) -> bool {
         self.intersects(Self::PRIORITY)
     }
 
-    /// The peer will send no more: [`READ_CLOSED`](Self::READ_CLOSED) or [`HANGUP`](Self::HANGUP).
+    /// Returns `true` if the peer will send no more: [`READ_CLOSED`](Self::READ_CLOSED) or
+    /// [`HANGUP`](Self::HANGUP).
     #[inline]
     #[must_use]
     pub const fn is_read_closed(self) -> bool {
         self.intersects(Self::READ_CLOSED.union(Self::HANGUP))
     }
 
-    /// The other end is gone: [`HANGUP`](Self::HANGUP).
+    /// Returns `true` if the peer has hung up: [`HANGUP`](Self::HANGUP).
     #[inline]
     #[must_use]
     pub const fn is_closed(self) -> bool {
         self.intersects(Self::HANGUP)
     }
 
-    /// There is an error to collect: [`ERROR`](Self::ERROR).
+    /// Returns `true` if the next read or write returns an error: [`ERROR`](Self::ERROR).
     #[inline]
     #[must_use]
     pub const fn is_error(self) -> bool {
         self.intersects(Self::ERROR)
     }
 
-    /// The fd is not open: [`INVALID`](Self::INVALID).
+    /// Returns `true` if the fd is not open: [`INVALID`](Self::INVALID).
     #[inline]
     #[must_use]
     pub const fn is_invalid(self) -> bool {
@@ -251,7 +240,7 @@ const C_NAMES: [(i16, &str); 11] = [
     (READ_CLOSED, "POLLRDHUP"),
 ];
 
-/// Flags as strace prints them: `POLLIN|POLLHUP`, what has no name in hexadecimal, none as `0`.
+/// Prints flags as strace does: `POLLIN|POLLHUP`, bits without a name in hexadecimal, no flags as `0`.
 pub(crate) struct CNames(pub(crate) i16);
 
 impl fmt::Display for CNames {
@@ -273,14 +262,14 @@ impl fmt::Display for CNames {
     }
 }
 
-/// The names of the flags, joined by ` | `.
+/// Prints the names of the flags, joined by ` | `.
 impl fmt::Display for Interest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         bitflags::parser::to_writer(self, f)
     }
 }
 
-/// The names of the flags, joined by ` | `.
+/// Prints the names of the flags, joined by ` | `.
 impl fmt::Display for Readiness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         bitflags::parser::to_writer(self, f)

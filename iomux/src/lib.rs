@@ -18,62 +18,77 @@
 //! # io::Result::Ok(())
 //! ```
 //!
-//! # Two layers
+//! # Layers
 //! - [`Slots`] is the table: [`set`](Slots::set) and [`clear`](Slots::clear) slots, then
-//!   [`poll`](Slots::poll), [`ppoll`](Slots::ppoll) or [`wait`](Slots::wait), then walk what is
-//!   [`ready`](Slots::ready). It is over any storage: a `Vec`, an array in a `static`, a borrowed slice.
+//!   [`poll`](Slots::poll), [`ppoll`](Slots::ppoll) or [`wait`](Slots::wait), then iterate over the
+//!   [`ready`](Slots::ready) ones. Its storage is a `Vec`, an array in a `static`, or a borrowed slice.
 //! - [`poll`](poll()), [`ppoll`](ppoll()) and [`wait`](wait()) are the calls alone, over a slice of
 //!   [`PollFd`]s.
+//! - [`wait_with`] and [`MaskTurns`] are for a custom multiplexer: they decide deadline, EINTR and signal
+//!   masks around a system call of the caller.
 //!
-//! What is asked is an [`Interest`], what is reported a [`Readiness`], how long to wait a [`Timeout`],
-//! which signals a [`SigSet`], and what goes wrong an [`Error`].
+//! [`Interest`] is what to poll an fd for, [`Readiness`] what was reported, [`Timeout`] how long to wait,
+//! [`SigSet`] a signal mask, and [`Error`] what went wrong.
 //!
-//! # What can't go wrong
-//! - An fd can't be closed while it is in a slot: the slot holds its borrow. That does not compile.
+//! # Guarantees
+//! - An fd can't be closed while it is in a slot, because the slot holds its borrow. The compiler checks it.
 //! - An index or a count past the table is an [`Error`], and nothing is changed.
-//! - An answer is only seen after a poll that succeeded, only of slots that it reached, and never of
-//!   an fd that was in the slot before.
-//! - No wait is early, none is for ever because a number was too large, and [`Slots::wait`] is neither
-//!   stretched nor cut by signals.
-//! - No call after construction allocates, but for [`Slots::grow`].
-//! - What a kernel reports that this crate has no name for is kept, and never panics.
+//! - The readiness of a slot is that of a poll that succeeded and reached the slot, and never that of an fd
+//!   that was in the slot before.
+//! - No wait is early, and none is infinite because a number was too large. Signals neither extend nor
+//!   shorten [`Slots::wait`].
+//! - Only [`Slots::grow`] allocates after construction.
+//! - Bits that a kernel reports and this crate has no name for are kept, and never panic.
 //!
 //! # Platform notes
 //! Linux, Android, Apple, FreeBSD, NetBSD, OpenBSD, DragonFly, illumos, Solaris, AIX, Haiku, Hurd, Redox,
-//! Cygwin, QNX. Where a system has no ppoll(2), [`HAS_PPOLL`] is false, times are rounded up to ms and a
-//! mask is [`Error::Unsupported`]. Where poll(2) can't report that a peer has shut down writing,
-//! [`HAS_READ_CLOSED`] is false and asking for it is [`Error::Unsupported`].
+//! Cygwin, QNX.
 //!
-//! The crate needs std: [`BorrowedFd`](std::os::fd::BorrowedFd) and [`Instant`](std::time::Instant) live
-//! there.
+//! Where a system has no ppoll(2), [`HAS_PPOLL`] is `false`, timeouts are rounded up to ms and a mask is
+//! [`Error::Unsupported`]. Where poll(2) can't report that a peer has shut down writing, [`HAS_READ_CLOSED`]
+//! is `false` and that interest is [`Error::Unsupported`].
+//!
+//! The crate needs std for [`BorrowedFd`](std::os::fd::BorrowedFd) and [`Instant`](std::time::Instant).
+
+// Each module imports only from those above it. The reasons name what needs `unsafe`.
 #![deny(unsafe_code)]
 
-mod answer;
-mod error;
 mod interest;
+#[allow(unsafe_code, reason = "sysconf(3)")]
 mod limits;
-mod mask_turns;
-mod poll;
-mod pollfd;
-mod ready;
-mod signal;
-mod slack;
-mod slots;
-mod storage;
-#[allow(unsafe_code, reason = "the one file that exists for it")]
-mod sys;
 mod timeout;
+
+mod error;
+
+#[allow(unsafe_code, reason = "its private field proves that a number is an open fd")]
+mod pollfd;
+#[allow(unsafe_code, reason = "sigset_t and pthread_sigmask(3)")]
+mod signal;
+#[allow(unsafe_code, reason = "prctl(2)")]
+mod slack;
+
 mod wait;
+
+#[allow(unsafe_code, reason = "poll(2) and ppoll(2)")]
+mod poll;
+
+mod mask_turns;
+mod ready;
+
+#[allow(unsafe_code, reason = "the caller of `set_raw` keeps the fd open")]
+mod slots;
 
 pub use error::Error;
 pub use interest::{HAS_READ_CLOSED, Interest, Readiness};
 pub use limits::max_open_files;
 pub use mask_turns::MaskTurns;
-pub use poll::{HAS_PPOLL, has_ppoll, next_ready, poll, ppoll, wait, without_ppoll};
+#[doc(hidden)]
+pub use poll::without_ppoll;
+pub use poll::{HAS_PPOLL, has_ppoll, poll, ppoll, wait};
 pub use pollfd::PollFd;
-pub use ready::{Iter, Ready, ReadySlots, Slot};
+pub use ready::{Iter, Ready, ReadySlots, Slot, next_ready};
 pub use signal::{MaskGuard, SigSet, Signal};
 pub use slack::{set_timer_slack, timer_slack};
 pub use slots::Slots;
-pub use timeout::{Chunk, Deadline, Timeout, Timespec};
+pub use timeout::{Chunk, Timeout, Timespec};
 pub use wait::{Interrupt, Outcome, WaitCall, wait_with};

@@ -1,27 +1,24 @@
-//! What the process and the system allow.
+//! The open-files limit of the process.
 
-use crate::sys;
 use core::ffi::c_long;
+use iomux_sys::unistd::{_SC_OPEN_MAX, sysconf};
 
-/// The number of files that this process may have open, sysconf(3) `_SC_OPEN_MAX`: the soft
-/// `RLIMIT_NOFILE`. `None` is unlimited.
+/// Returns the open-files limit of this process, or `None` if there is none.
 ///
-/// poll(2) refuses more slots than this, used or not ([`Error::TooManySlots`](crate::Error)). It is no
-/// measure for the size of a table: a container may say a thousand million, where a table of that
-/// size takes 8 GB.
+/// It is sysconf(3) `_SC_OPEN_MAX`, the soft `RLIMIT_NOFILE`. poll(2) rejects more slots than this, used or
+/// not ([`Error::TooManySlots`](crate::Error::TooManySlots)).
 ///
-/// ```
-/// let limit = iomux::max_open_files();
-/// assert!(limit.is_none_or(|files| files >= 3), "stdin, stdout and stderr");
-/// ```
+/// Don't size a table by it: a container may report a limit of 10⁹, and a table of that size takes 8 GB.
 #[must_use]
 pub fn max_open_files() -> Option<usize> {
-    limit_from(sys::open_max())
+    // SAFETY: sysconf(3) takes and returns a number.
+    limit_from(unsafe { sysconf(_SC_OPEN_MAX) })
 }
 
-/// What sysconf's answer means: -1 is "no limit"; the BSDs' `RLIM_INFINITY` is the largest number.
-fn limit_from(answer: c_long) -> Option<usize> {
-    usize::try_from(answer).ok().filter(|_| answer != c_long::MAX)
+/// Returns the limit that sysconf(3) means: -1 is "no limit"; the BSDs' `RLIM_INFINITY` is the largest
+/// number.
+fn limit_from(returned: c_long) -> Option<usize> {
+    usize::try_from(returned).ok().filter(|_| returned != c_long::MAX)
 }
 
 #[cfg(test)]
@@ -35,5 +32,10 @@ mod tests {
         assert_eq!(limit_from(c_long::MAX - 1), usize::try_from(c_long::MAX - 1).ok());
         assert_eq!(limit_from(1024), Some(1024));
         assert_eq!(limit_from(0), Some(0));
+    }
+
+    #[test]
+    fn the_limit_of_this_process_holds_the_three_standard_streams() {
+        assert!(max_open_files().is_none_or(|limit| limit >= 3));
     }
 }

@@ -1,49 +1,143 @@
-//! The calls alone, over a slice of slots: poll(2), ppoll(2), and a wait that signals don't end.
+//! poll(2) and ppoll(2) over a slice of [`PollFd`]s.
 
-use crate::error::Error;
-use crate::pollfd::{PollFd, wipe};
-use crate::ready::{Ready, first_ready};
+use crate::error::{Error, errno};
+use crate::pollfd::{PollFd, clear_readiness};
 use crate::signal::SigSet;
-use crate::sys;
-use crate::timeout::{Chunk, Timeout};
+use crate::timeout::{Chunk, Timeout, Timespec};
 use crate::wait::{Interrupt, Outcome, WaitCall, wait_with};
-use iomux_sys::errno::EINTR;
-use iomux_sys::poll::PPOLL;
+use core::ffi::c_int;
+use core::mem::MaybeUninit;
+use core::ptr;
+use iomux_sys::errno::{EINTR, EINVAL, ENOSYS};
+use iomux_sys::poll::{self as c, nfds_t};
+use iomux_sys::time::timespec;
 
-/// Whether this system has ppoll(2), or a call that stands in for it (NetBSD's `pollts`).
+/// Whether this system has ppoll(2), or an equivalent call (NetBSD's `pollts`).
 ///
-/// Where it has none, timeouts go through poll(2), rounded up to ms, and a signal mask is
+/// Where it has none, timeouts are rounded up to ms for poll(2), and a signal mask is
 /// [`Error::Unsupported`].
-///
-/// ```
-/// use iomux::HAS_PPOLL;
-/// use std::time::{Duration, Instant};
-///
-/// const FINEST: Duration = if HAS_PPOLL { Duration::from_nanos(1) } else { Duration::from_millis(1) };
-/// let begin = Instant::now();
-/// assert_eq!(iomux::poll(&mut [], FINEST)?, 0);
-/// assert!(begin.elapsed() >= FINEST);
-/// # Ok::<(), iomux::Error>(())
-/// ```
 #[doc(alias = "has_ppoll")]
-pub const HAS_PPOLL: bool = PPOLL.is_some();
+pub const HAS_PPOLL: bool = c::PPOLL.is_some();
 
-/// [`HAS_PPOLL`] as a function: whether this system has ppoll(2).
-///
-/// ```
-/// use iomux::{PollFd, Timeout};
-///
-/// let mut no_fds: [PollFd; 0] = [];
-/// let mask = iomux::SigSet::full();
-/// let answer = iomux::ppoll(&mut no_fds, Timeout::Nowait, Some(&mask));
-/// assert_eq!(answer.is_ok(), iomux::has_ppoll());
-/// ```
+/// Returns [`HAS_PPOLL`].
 #[must_use]
 pub const fn has_ppoll() -> bool {
     HAS_PPOLL
 }
 
-/// poll(2) or ppoll(2) over a slice: the cheaper one that can express the time.
+/// Waits until an fd of `fds` is ready, poll(2), and returns how many are; 0 if the timeout expired.
+///
+/// [`PollFd::readiness`] returns what was reported. Each call makes the cheapest system call that can express
+/// the timeout: poll(2) for [`Timeout::Nowait`], [`Timeout::Infinite`] and whole ms, ppoll(2) for a finer
+/// one. Timeouts are rounded up, never down. A timeout that is too long for a system is waited for in chunks.
+///
+/// # Errors
+/// The readiness of every slot is empty after an error.
+///
+/// - Returns [`Error::Interrupted`] if a signal handler ran first.
+/// - Returns [`Error::TooManySlots`] if `fds` is longer than the open-files limit.
+/// - Returns [`Error::Os`] if poll(2) fails for another reason.
+///
+/// # Platform notes
+/// [Linux](https://man7.org/linux/man-pages/man2/poll.2.html),
+/// [POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/poll.html),
+/// [FreeBSD](https://man.freebsd.org/cgi/man.cgi?query=poll&sektion=2),
+/// [NetBSD](https://man.netbsd.org/poll.2), [OpenBSD](https://man.openbsd.org/poll.2),
+/// [illumos](https://illumos.org/man/2/poll). Where there is no ppoll(2) ([`HAS_PPOLL`]),
+/// timeouts are rounded up to ms.
+///
+/// # Examples
+/// ```
+/// use iomux::{Interest, PollFd};
+/// use std::os::fd::AsFd;
+/// use std::time::Duration;
+///
+/// let (reader, _writer) = std::io::pipe()?;
+/// let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE)?];
+/// match iomux::poll(&mut fds, Duration::from_micros(1500))? {
+///     0 => println!("nothing to read for 1.5 ms"),
+///     ready => println!("{ready} ready: {fds:?}"),
+/// }
+/// # std::io::Result::Ok(())
+/// ```
+#[inline]
+pub fn poll(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
+    PollCall::new(fds, None).interruptible(timeout.into())
+}
+
+/// Waits as [`poll`] does, with the calling thread's signal mask replaced by `mask` meanwhile, ppoll(2).
+///
+/// The kernel replaces the mask and waits in one step, so no signal is lost between a check and the wait:
+/// [`SigSet`] shows how. `None` leaves the mask unchanged, which is [`poll`]; `Some(&SigSet::empty())` lets
+/// every signal through.
+///
+/// If an fd is ready, the kernel returns without running the handler of a pending signal:
+/// [`Slots::ppoll`](crate::Slots::ppoll) explains what to do, [`MaskTurns`](crate::MaskTurns) does it.
+///
+/// # Errors
+/// - Returns the errors of [`poll`].
+/// - Returns [`Error::Unsupported`] for a mask where there is no ppoll(2) ([`HAS_PPOLL`]).
+///
+/// # Platform notes
+/// [Linux](https://man7.org/linux/man-pages/man2/poll.2.html); POSIX since 2024; NetBSD's is
+/// [pollts](https://man.netbsd.org/pollts.2).
+#[doc(alias = "ppoll_or_poll")]
+#[doc(alias = "pollts")]
+#[inline]
+pub fn ppoll(
+    fds: &mut [PollFd<'_>],
+    timeout: impl Into<Timeout>,
+    mask: Option<&SigSet>,
+) -> Result<usize, Error> {
+    PollCall::new(fds, mask).interruptible(timeout.into())
+}
+
+/// Waits as [`poll`] does, and resumes after a signal handler has run (EINTR).
+///
+/// The deadline stays: signals neither extend nor shorten the wait.
+///
+/// # Errors
+/// - Returns the errors of [`poll`], except [`Error::Interrupted`].
+/// - Returns [`Error::NothingToWaitFor`] if every slot is empty or paused and the timeout is infinite.
+#[inline]
+pub fn wait(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
+    PollCall::new(fds, None).resumed(timeout.into())
+}
+
+/// The same calls, made as on a system without ppoll(2), for tests.
+pub mod without_ppoll {
+    use super::{Error, PollCall, PollFd, SigSet, Timeout};
+
+    /// Waits as [`iomux::poll`](crate::poll()) does without ppoll(2).
+    ///
+    /// # Errors
+    /// - Returns the errors of [`iomux::poll`](crate::poll()).
+    pub fn poll(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
+        PollCall::without_ppoll(fds, None).interruptible(timeout.into())
+    }
+
+    /// Waits as [`iomux::ppoll`](crate::ppoll()) does without ppoll(2).
+    ///
+    /// # Errors
+    /// - Returns the errors of [`iomux::ppoll`](crate::ppoll()).
+    pub fn ppoll(
+        fds: &mut [PollFd<'_>],
+        timeout: impl Into<Timeout>,
+        mask: Option<&SigSet>,
+    ) -> Result<usize, Error> {
+        PollCall::without_ppoll(fds, mask).interruptible(timeout.into())
+    }
+
+    /// Waits as [`iomux::wait`](crate::wait()) does without ppoll(2).
+    ///
+    /// # Errors
+    /// - Returns the errors of [`iomux::wait`](crate::wait()).
+    pub fn wait(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
+        PollCall::without_ppoll(fds, None).resumed(timeout.into())
+    }
+}
+
+/// poll(2) or ppoll(2) over a slice: the cheaper call that can express the timeout.
 pub(crate) struct PollCall<'a, 'fd> {
     fds: &'a mut [PollFd<'fd>],
     mask: Option<&'a SigSet>,
@@ -56,7 +150,7 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
         Self { fds, mask, has_ppoll: HAS_PPOLL }
     }
 
-    /// The same on a system without ppoll(2).
+    /// Creates the call of a system without ppoll(2).
     fn without_ppoll(fds: &'a mut [PollFd<'fd>], mask: Option<&'a SigSet>) -> Self {
         Self { fds, mask, has_ppoll: false }
     }
@@ -65,7 +159,7 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
     #[inline]
     pub(crate) fn interruptible(mut self, timeout: Timeout) -> Result<usize, Error> {
         if self.mask.is_some() && !self.has_ppoll {
-            wipe(self.fds);
+            clear_readiness(self.fds);
             return Err(Error::Unsupported { what: "a signal mask" });
         }
         let Some(chunk) = timeout.one_chunk() else {
@@ -78,20 +172,18 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
     }
 
     /// Makes one wait that resumes after a signal handler.
-    #[inline]
+    // Always: a frame between the kernel and the caller costs a return.
+    #[inline(always)]
     pub(crate) fn resumed(mut self, timeout: Timeout) -> Result<usize, Error> {
         let can_end = timeout != Timeout::Infinite || self.fds.iter().any(PollFd::is_armed);
-        if !can_end {
-            wipe(self.fds);
-        }
         wait_with(&mut self, timeout, Interrupt::Resume, can_end)
     }
 
-    /// Says what a failed call means. The kernel left old readiness where it was: it is wiped.
+    /// Returns what a failed call means. The kernel left the readiness of an earlier call: it is cleared.
     #[cold]
     #[inline(never)]
     fn failed(&mut self, call: &'static str, code: i32) -> Result<Outcome, Error> {
-        wipe(self.fds);
+        clear_readiness(self.fds);
         if code == EINTR {
             Ok(Outcome::Interrupted)
         } else {
@@ -106,9 +198,9 @@ impl WaitCall for PollCall<'_, '_> {
     #[inline(always)]
     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
         let (call, result) = if self.mask.is_none() && (chunk.is_whole_ms() || !self.has_ppoll) {
-            ("poll", sys::poll(self.fds, chunk.poll_ms()))
+            ("poll", sys_poll(self.fds, chunk.poll_ms()))
         } else {
-            ("ppoll", sys::ppoll(self.fds, chunk.timespec(), self.mask.map(SigSet::as_c)))
+            ("ppoll", sys_ppoll(self.fds, chunk.timespec(), self.mask))
         };
         match result {
             Ok(ready) => Ok(Outcome::Ready(ready)),
@@ -117,198 +209,63 @@ impl WaitCall for PollCall<'_, '_> {
     }
 }
 
-/// Waits until an fd of `fds` is ready, poll(2), and returns how many are: 0 once the time has passed.
+/// Returns the length of `fds` as the kernel takes it, or EINVAL.
 ///
-/// What was reported is in [`PollFd::readiness`]. Each call takes the cheapest system call that can
-/// express the time: poll(2) for none, for ever and whole ms, ppoll(2) for a finer one. Times are
-/// rounded up, never down; one that is too long for a system is waited for in pieces.
-///
-/// # Errors
-/// [`Error::Interrupted`] when a signal handler ran first; [`Error::TooManySlots`] when `fds` is longer
-/// than the open-files limit; [`Error::Os`] for what else poll(2) answers. Nothing is reported then:
-/// each [`PollFd::readiness`] is empty.
-///
-/// # Platform notes
-/// [Linux](https://man7.org/linux/man-pages/man2/poll.2.html),
-/// [POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/poll.html),
-/// [FreeBSD](https://man.freebsd.org/cgi/man.cgi?query=poll&sektion=2),
-/// [NetBSD](https://man.netbsd.org/poll.2), [OpenBSD](https://man.openbsd.org/poll.2),
-/// [illumos](https://illumos.org/man/2/poll). Where there is no ppoll(2) ([`HAS_PPOLL`](crate::HAS_PPOLL)),
-/// times are rounded up to ms.
-///
-/// ```
-/// use iomux::{Interest, PollFd};
-/// use std::os::fd::AsFd;
-/// use std::time::{Duration, Instant};
-///
-/// let (reader, _writer) = std::io::pipe()?;
-/// let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE)?];
-/// let begin = Instant::now();
-/// assert_eq!(iomux::poll(&mut fds, Duration::from_micros(1500))?, 0, "nothing was written");
-/// assert!(begin.elapsed() >= Duration::from_micros(1500), "never early");
-/// # std::io::Result::Ok(())
-/// ```
+/// Linux takes an `unsigned int` whatever `nfds_t` is, and AIX uses half of one: both would cut a larger
+/// number off silently.
 #[inline]
-pub fn poll(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
-    PollCall::new(fds, None).interruptible(timeout.into())
+#[allow(clippy::cast_possible_truncation, reason = "`nfds_t` holds `MAX_NFDS`")]
+fn count(fds: usize) -> Result<nfds_t, i32> {
+    if fds <= c::MAX_NFDS { Ok(fds as nfds_t) } else { Err(EINVAL) }
 }
 
-/// As [`poll`], with the calling thread's signal mask replaced by `mask` during the call, ppoll(2).
-///
-/// The mask is put in place and taken back together with the wait, so a signal can't slip in between a
-/// check and the wait: see [`SigSet`] for how. `None` leaves the mask alone, and is just [`poll`];
-/// `Some(&SigSet::empty())` lets every signal through.
-///
-/// # Errors
-/// As [`poll`], and [`Error::Unsupported`] for a mask where there is no ppoll(2)
-/// ([`HAS_PPOLL`](crate::HAS_PPOLL)): it is never dropped.
-///
-/// # Platform notes
-/// [Linux](https://man7.org/linux/man-pages/man2/poll.2.html); POSIX since 2024; NetBSD's is
-/// [pollts](https://man.netbsd.org/pollts.2). When fds are ready the kernel returns without running the
-/// handler of a pending signal: [`Slots::ppoll`](crate::Slots::ppoll) shows the way out.
-///
-/// ```
-/// use iomux::{HAS_PPOLL, PollFd, SigSet, Timeout};
-///
-/// let mut fds: [PollFd; 0] = [];
-/// let answer = iomux::ppoll(&mut fds, Timeout::Nowait, Some(&SigSet::empty()));
-/// assert_eq!(answer.is_ok(), HAS_PPOLL);
-/// ```
-#[doc(alias = "ppoll_or_poll")]
-#[doc(alias = "pollts")]
+/// Returns the count that a system call returned, or its `errno`.
 #[inline]
-pub fn ppoll(
-    fds: &mut [PollFd<'_>],
-    timeout: impl Into<Timeout>,
-    mask: Option<&SigSet>,
-) -> Result<usize, Error> {
-    PollCall::new(fds, mask).interruptible(timeout.into())
+fn result(returned: c_int) -> Result<usize, i32> {
+    usize::try_from(returned).map_err(|_| errno())
 }
 
-/// As [`poll`], but goes on when a signal handler has run (EINTR), to the same end: however many
-/// signals arrive, the time is neither stretched nor cut.
-///
-/// # Errors
-/// As [`poll`], without [`Error::Interrupted`]; [`Error::NothingToWaitFor`] when every slot is vacant or
-/// paused and the timeout is infinite, since nothing could ever end that wait.
-///
-/// ```
-/// use iomux::{Error, PollFd, Timeout};
-///
-/// let mut fds = [PollFd::VACANT; 4];
-/// assert_eq!(iomux::wait(&mut fds, Timeout::Infinite), Err(Error::NothingToWaitFor));
-/// ```
-pub fn wait(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
-    PollCall::new(fds, None).resumed(timeout.into())
-}
-
-/// The first slot of `fds`, from index `from` on, of which the last call reported something: for who
-/// walks a large slice of which few are ready, faster than one slot after the other.
-///
-/// ```
-/// use iomux::{Interest, PollFd, Timeout};
-/// use std::os::fd::AsFd;
-///
-/// let (_reader, writer) = std::io::pipe()?;
-/// let mut fds = vec![PollFd::VACANT; 1000];
-/// fds[700] = PollFd::new(writer.as_fd(), Interest::WRITABLE)?;
-/// iomux::poll(&mut fds, Timeout::Nowait)?;
-/// let ready = iomux::next_ready(&fds, 0).unwrap();
-/// assert_eq!(ready.index(), 700);
-/// assert!(iomux::next_ready(&fds, ready.index() + 1).is_none());
-/// # std::io::Result::Ok(())
-/// ```
+/// Makes one poll(2) over `fds`, for `timeout` ms; negative is infinite.
 #[inline]
-#[must_use]
-pub fn next_ready<'fd>(fds: &[PollFd<'fd>], from: usize) -> Option<Ready<'fd>> {
-    first_ready(fds, from)
+pub(crate) fn sys_poll(fds: &mut [PollFd<'_>], timeout: i32) -> Result<usize, i32> {
+    let count = count(fds.len())?;
+    // SAFETY: `fds` is `count` pollfds (`PollFd` is `repr(transparent)`), borrowed mutably during the call.
+    result(unsafe { c::poll(fds.as_mut_ptr().cast(), count, timeout) })
 }
 
-/// The same calls, made as on a system without ppoll(2): times are rounded up to ms, and a mask is
-/// [`Error::Unsupported`].
-///
-/// For tests of a program that is to run on such a system, too.
-///
-/// ```
-/// use iomux::{Error, SigSet, Timeout, without_ppoll};
-///
-/// let answer = without_ppoll::ppoll(&mut [], Timeout::Nowait, Some(&SigSet::empty()));
-/// assert!(matches!(answer, Err(Error::Unsupported { .. })));
-/// ```
-#[doc(hidden)]
-pub mod without_ppoll {
-    use super::{Error, PollCall, PollFd, SigSet, Timeout};
+/// Makes one ppoll(2) over `fds`; no timeout is infinite, no mask keeps the thread's. ENOSYS where there is
+/// none.
+#[inline]
+fn sys_ppoll(fds: &mut [PollFd<'_>], timeout: Option<Timespec>, mask: Option<&SigSet>) -> Result<usize, i32> {
+    let Some(ppoll) = c::PPOLL else {
+        return Err(ENOSYS);
+    };
+    let count = count(fds.len())?;
+    let timeout = timeout.map(c_timespec);
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let mask = mask.map_or(ptr::null(), |mask| ptr::from_ref(mask.as_c()));
+    // SAFETY: `fds` as in `sys_poll`; both pointers are null or to values that outlive the call.
+    result(unsafe { ppoll(fds.as_mut_ptr().cast(), count, timeout, mask) })
+}
 
-    /// [`iomux::poll`](crate::poll()) without ppoll(2).
-    ///
-    /// ```
-    /// use iomux::{PollFd, without_ppoll};
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let mut fds = [PollFd::VACANT];
-    /// let begin = Instant::now();
-    /// without_ppoll::poll(&mut fds, Duration::from_micros(1500))?;
-    /// assert!(begin.elapsed() >= Duration::from_micros(1500), "2 ms, not 1");
-    /// # Ok::<(), iomux::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As there.
-    pub fn poll(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
-        PollCall::without_ppoll(fds, None).interruptible(timeout.into())
-    }
-
-    /// [`iomux::ppoll`](crate::ppoll()) without ppoll(2).
-    ///
-    /// ```
-    /// use iomux::{Interest, PollFd, SigSet, Timeout, without_ppoll};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (_reader, writer) = std::io::pipe()?;
-    /// let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE)?];
-    /// assert_eq!(without_ppoll::ppoll(&mut fds, Timeout::Nowait, None)?, 1, "without a mask it is `poll`");
-    /// assert!(without_ppoll::ppoll(&mut fds, Timeout::Nowait, Some(&SigSet::empty())).is_err());
-    /// assert!(fds[0].readiness().is_empty(), "nothing stale after an error");
-    /// # std::io::Result::Ok(())
-    /// ```
-    ///
-    /// # Errors
-    /// As there.
-    pub fn ppoll(
-        fds: &mut [PollFd<'_>],
-        timeout: impl Into<Timeout>,
-        mask: Option<&SigSet>,
-    ) -> Result<usize, Error> {
-        PollCall::without_ppoll(fds, mask).interruptible(timeout.into())
-    }
-
-    /// [`iomux::wait`](crate::wait()) without ppoll(2).
-    ///
-    /// ```
-    /// use iomux::{Error, Interest, PollFd, Timeout, without_ppoll};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (_reader, writer) = std::io::pipe()?;
-    /// let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE)?];
-    /// assert_eq!(without_ppoll::wait(&mut fds, Timeout::Infinite)?, 1);
-    /// fds[0].pause();
-    /// assert_eq!(without_ppoll::wait(&mut fds, Timeout::Infinite), Err(Error::NothingToWaitFor));
-    /// # std::io::Result::Ok(())
-    /// ```
-    ///
-    /// # Errors
-    /// As there.
-    pub fn wait(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize, Error> {
-        PollCall::without_ppoll(fds, None).resumed(timeout.into())
-    }
+/// Converts to libc's timespec: the widths of `time_t` and of `tv_nsec` depend on the system.
+#[allow(clippy::cast_possible_truncation, reason = "a chunk has at most 1,789 s and 10^9 - 1 ns")]
+fn c_timespec(time: Timespec) -> timespec {
+    // SAFETY: a timespec is integers (and padding on some systems), so all zeroes is one.
+    let mut c = unsafe { MaybeUninit::<timespec>::zeroed().assume_init() };
+    c.tv_sec = time.tv_sec as _;
+    c.tv_nsec = time.tv_nsec as _;
+    c
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::interest::{Interest, Readiness};
+    use crate::signal::{Signal, resend_in_handler};
+    use core::sync::atomic::Ordering;
     use core::time::Duration;
+    use std::io::Write;
     use std::os::fd::AsFd;
     use std::time::Instant;
 
@@ -359,7 +316,100 @@ mod tests {
     }
 
     #[test]
+    fn a_length_that_the_call_does_not_take_is_rejected_and_not_cut_off() {
+        assert_eq!(count(0), Ok(0));
+        assert_eq!(count(c::MAX_NFDS), Ok(c::MAX_NFDS as nfds_t));
+        for too_long in [c::MAX_NFDS + 1, u32::MAX as usize, usize::MAX] {
+            assert_eq!(count(too_long), Err(EINVAL), "{too_long}");
+        }
+    }
+
+    #[test]
     fn has_ppoll_is_a_function_too() {
         assert_eq!(has_ppoll(), HAS_PPOLL);
+    }
+
+    /// A call that sleeps for at most 1 ms, so that a short wait takes several chunks.
+    struct InSmallChunks<'a, 'fd>(PollCall<'a, 'fd>);
+
+    impl WaitCall for InSmallChunks<'_, '_> {
+        type Error = Error;
+
+        fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
+            self.0.call(Chunk::new(chunk.duration().map_or(MS, |time| time.min(MS))))
+        }
+    }
+
+    fn in_small_chunks(fds: &mut [PollFd<'_>], timeout: Timeout) -> Result<usize, Error> {
+        let mut call = InSmallChunks(PollCall::new(fds, None));
+        wait_with(&mut call, timeout, Interrupt::Resume, true)
+    }
+
+    #[test]
+    fn no_wait_in_chunks_is_early() {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
+        for time in [MS / 2, MS, MS + MS / 2, 7 * MS, 7 * MS + Duration::from_nanos(1)] {
+            let begin = Instant::now();
+            assert_eq!(in_small_chunks(&mut fds, time.into()), Ok(0));
+            assert!(begin.elapsed() >= time, "{:?} of {time:?}", begin.elapsed());
+            let end = Instant::now() + time;
+            assert_eq!(in_small_chunks(&mut fds, end.into()), Ok(0));
+            assert!(Instant::now() >= end, "until");
+        }
+    }
+
+    #[test]
+    fn chunks_go_on_for_as_long_as_it_takes() {
+        for timeout in [Timeout::Infinite, Duration::MAX.into(), Duration::from_secs(600).into()] {
+            let (reader, mut writer) = std::io::pipe().unwrap();
+            let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
+            std::thread::scope(|scope| {
+                scope.spawn(move || {
+                    poll(&mut [], 5 * MS).unwrap();
+                    writer.write_all(b"!").unwrap();
+                });
+                assert_eq!(in_small_chunks(&mut fds, timeout), Ok(1), "{timeout:?}");
+            });
+            assert!(fds[0].readiness().is_readable());
+        }
+    }
+
+    #[test]
+    fn endless_signals_do_not_keep_a_wait_from_ending() {
+        if !HAS_PPOLL {
+            eprintln!("skipped: endless signals: no ppoll(2) to let them through");
+            return;
+        }
+        let signal = Signal::USR2;
+        let left = resend_in_handler(signal, 1_000_000);
+        let blocked = SigSet::from(signal).block().unwrap();
+        signal_hook::low_level::raise(signal.as_raw()).unwrap();
+        let mask = blocked.wait_mask();
+        let begin = Instant::now();
+        let mut call = PollCall::new(&mut [], Some(&mask));
+        let result = wait_with(&mut call, (5 * MS).into(), Interrupt::Resume, true);
+        let left = left.swap(0, Ordering::SeqCst);
+        assert_eq!(result, Ok(0));
+        assert!(begin.elapsed() >= 5 * MS);
+        assert!((1..1_000_000).contains(&left), "every call was interrupted, and still the wait ended");
+        // The last one is still pending.
+        assert_eq!(ppoll(&mut [], Timeout::Nowait, Some(&mask)), Err(Error::Interrupted));
+    }
+
+    #[test]
+    fn a_signal_ends_an_interruptible_wait_in_chunks() {
+        if !HAS_PPOLL {
+            eprintln!("skipped: a signal in a wait in chunks: no ppoll(2) to let it through");
+            return;
+        }
+        let signal = Signal::USR1;
+        resend_in_handler(signal, 0);
+        let blocked = SigSet::from(signal).block().unwrap();
+        signal_hook::low_level::raise(signal.as_raw()).unwrap();
+        let mask = blocked.wait_mask();
+        let mut call = InSmallChunks(PollCall::new(&mut [], Some(&mask)));
+        let result = wait_with(&mut call, Duration::from_secs(600).into(), Interrupt::End, true);
+        assert_eq!(result, Err(Error::Interrupted));
     }
 }

@@ -2,24 +2,26 @@
 
 use crate::error::Error;
 use crate::interest::{CNames, HAS_READ_CLOSED, Interest, Readiness};
-use crate::sys::Entry;
 use core::fmt;
+use core::marker::PhantomData;
+use core::mem::{ManuallyDrop, transmute};
+use iomux_sys::poll::pollfd;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
-/// An fd, what is asked of it and what was reported: `struct pollfd`, 8 bytes, handed to the kernel
-/// as it is.
+/// An fd, its interest and its readiness: `struct pollfd`, 8 bytes, passed to the kernel as it is.
 ///
-/// It holds the fd's borrow, so the fd can't be closed while it is in here.
+/// It borrows the fd, so the fd can't be closed while it is in here.
 ///
 /// `Debug` prints it as strace does: `{fd=3, events=POLLIN, revents=POLLIN|POLLHUP}`.
 ///
+/// # Examples
 /// ```
 /// use iomux::{Interest, PollFd, Timeout};
 /// use std::io::Write;
 /// use std::os::fd::AsFd;
 ///
 /// let (reader, mut writer) = std::io::pipe()?;
-/// let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE)?, PollFd::VACANT];
+/// let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE)?, PollFd::EMPTY];
 /// writer.write_all(b"x")?;
 /// assert_eq!(iomux::poll(&mut fds, Timeout::Infinite)?, 1);
 /// assert!(fds[0].readiness().is_readable());
@@ -27,134 +29,105 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 /// ```
 #[derive(Clone)]
 #[repr(transparent)]
-pub struct PollFd<'fd>(pub(crate) Entry<'fd>);
+pub struct PollFd<'fd> {
+    /// Its `fd` is -1, or open for `'fd` once the sign bit that pauses it is cleared. Only [`PollFd::new`]
+    /// and [`PollFd::from_raw`] write the number, so [`PollFd::fd`] can lend it.
+    raw: pollfd,
+    open: PhantomData<BorrowedFd<'fd>>,
+}
 
 const _: () = assert!(size_of::<PollFd<'_>>() == 8);
 
-impl<'fd> PollFd<'fd> {
-    /// A slot without an fd: `fd` -1, which the kernel passes over.
-    ///
-    /// ```
-    /// use iomux::{PollFd, Timeout};
-    ///
-    /// let mut fds = [PollFd::VACANT; 100]; // a constant, so that no `Copy` is needed
-    /// assert_eq!(iomux::poll(&mut fds, Timeout::Nowait), Ok(0));
-    /// ```
-    pub const VACANT: Self = Self(Entry::VACANT);
+/// The sign bit, which makes the kernel ignore an fd that stays in its slot.
+const PAUSED: RawFd = RawFd::MIN;
 
-    /// Asks `fd` for `interest`. No system call is made; nothing is reported yet.
-    ///
-    /// ```
-    /// use iomux::{Interest, PollFd, Timeout};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (_reader, writer) = std::io::pipe()?;
-    /// let slot = PollFd::new(writer.as_fd(), Interest::WRITABLE)?;
-    /// assert!(slot.readiness().is_empty(), "it would be ready, but nobody has looked");
-    /// let mut fds = [slot];
-    /// iomux::poll(&mut fds, Timeout::Nowait)?;
-    /// assert!(fds[0].readiness().is_writable());
-    /// # std::io::Result::Ok(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::NegativeFd`] for a number that poll(2) would pass over, such as `AT_FDCWD`;
-    /// [`Error::Unsupported`] for [`Interest::READ_CLOSED`] where poll(2) can't report it.
-    #[inline]
-    pub fn new(fd: BorrowedFd<'fd>, interest: Interest) -> Result<Self, Error> {
-        check(fd.as_raw_fd(), interest)?;
-        Ok(Self(Entry::new(fd, interest.bits())))
+impl<'fd> PollFd<'fd> {
+    /// A slot without an fd: its `fd` is -1, which the kernel ignores.
+    pub const EMPTY: Self = Self::with(-1, Interest::empty());
+
+    const fn with(fd: RawFd, interest: Interest) -> Self {
+        Self { raw: pollfd { fd, events: interest.bits(), revents: 0 }, open: PhantomData }
     }
 
-    /// The fd, if there is one.
+    /// Creates a slot that polls `fd` for `interest`. No system call is made.
     ///
-    /// ```
-    /// use iomux::{Interest, PollFd};
-    /// use std::os::fd::{AsFd, AsRawFd};
+    /// # Errors
+    /// - Returns [`Error::NegativeFd`] if the number is negative, such as `AT_FDCWD`: poll(2) would ignore
+    ///   it.
+    /// - Returns [`Error::Unsupported`] for [`Interest::READ_CLOSED`] where poll(2) can't report it.
+    #[inline]
+    pub fn new(fd: BorrowedFd<'fd>, interest: Interest) -> Result<Self, Error> {
+        Self::checked(fd.as_raw_fd(), interest)
+    }
+
+    /// Creates a slot as [`new`](Self::new) does, from the number of an fd.
     ///
-    /// let (reader, _writer) = std::io::pipe()?;
-    /// let slot = PollFd::new(reader.as_fd(), Interest::READABLE)?;
-    /// let fd = slot.fd().unwrap();
-    /// drop(slot); // `fd` is borrowed from the pipe, not from the slot
-    /// assert_eq!(fd.as_raw_fd(), reader.as_raw_fd());
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// # Errors
+    /// - Returns the errors of [`new`](Self::new).
+    ///
+    /// # Safety
+    /// `fd` stays open for as long as this value or a copy of it is used, or anything that was taken from
+    /// them: a `BorrowedFd` of [`fd`](Self::fd), a [`Ready`](crate::Ready).
+    #[inline]
+    pub unsafe fn from_raw(fd: RawFd, interest: Interest) -> Result<Self, Error> {
+        Self::checked(fd, interest)
+    }
+
+    /// Creates a slot, unless the kernel would ignore its fd or its interest silently.
+    #[inline]
+    fn checked(fd: RawFd, interest: Interest) -> Result<Self, Error> {
+        if fd < 0 {
+            return Err(Error::NegativeFd { fd });
+        }
+        check_interest(interest)?;
+        Ok(Self::with(fd, interest))
+    }
+
+    /// Returns the fd, if the slot has one. It is borrowed from the fd's owner, not from the slot.
     #[inline]
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'fd>> {
-        self.0.fd()
+        if self.is_empty() {
+            return None;
+        }
+        // SAFETY: not -1, and open for as long as the returned borrow is used: `new` had a
+        // `BorrowedFd<'fd>`, and the caller of `from_raw` promised it of everything taken from the slot.
+        Some(unsafe { BorrowedFd::borrow_raw(self.raw.fd & !PAUSED) })
     }
 
-    /// Whether there is no fd here.
-    ///
-    /// ```
-    /// use iomux::{Interest, PollFd};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (reader, _writer) = std::io::pipe()?;
-    /// let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE)?, PollFd::VACANT];
-    /// fds[0].pause();
-    /// assert_eq!(fds.iter().position(PollFd::is_vacant), Some(1), "a paused one is taken");
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Returns `true` if the slot has no fd. A paused slot has one.
     #[inline]
     #[must_use]
-    pub fn is_vacant(&self) -> bool {
-        self.0.is_vacant()
+    pub fn is_empty(&self) -> bool {
+        self.raw.fd == -1
     }
 
-    /// What is asked.
-    ///
-    /// ```
-    /// use iomux::{Interest, PollFd};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (reader, _writer) = std::io::pipe()?;
-    /// let mut slot = PollFd::new(reader.as_fd(), Interest::READABLE)?;
-    /// slot.pause();
-    /// assert_eq!(slot.interest(), Interest::READABLE);
-    /// assert_eq!(PollFd::VACANT.interest(), Interest::empty());
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Returns the interest, which pausing keeps.
     #[inline]
     #[must_use]
     pub fn interest(&self) -> Interest {
-        Interest::from_bits_retain(self.0.events())
+        Interest::from_bits_retain(self.raw.events)
     }
 
-    /// Asks for something else; what was reported stays. A vacant slot asks for nothing.
-    ///
-    /// ```
-    /// use iomux::{Interest, PollFd};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (ours, _theirs) = std::os::unix::net::UnixStream::pair()?;
-    /// let mut slots = [PollFd::new(ours.as_fd(), Interest::READABLE)?, PollFd::VACANT];
-    /// for slot in &mut slots {
-    ///     slot.set_interest(Interest::WRITABLE)?;
-    /// }
-    /// assert_eq!(slots[0].interest(), Interest::WRITABLE, "instead of, not besides");
-    /// assert_eq!(slots[1].interest(), Interest::empty(), "it is vacant, which is no error");
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Sets the interest. The readiness stays; an empty slot keeps its empty interest.
     ///
     /// # Errors
-    /// [`Error::Unsupported`], as [`new`](Self::new).
+    /// - Returns [`Error::Unsupported`] for [`Interest::READ_CLOSED`] where poll(2) can't report it.
     #[inline]
     pub fn set_interest(&mut self, interest: Interest) -> Result<(), Error> {
         check_interest(interest)?;
-        if !self.is_vacant() {
-            self.0.set_events(interest.bits());
+        if !self.is_empty() {
+            self.raw.events = interest.bits();
         }
         Ok(())
     }
 
-    /// Lets the kernel pass over the fd, which stays here with what is asked of it, until it is
-    /// [resumed](Self::resume). What was reported is forgotten; a vacant slot stays vacant.
+    /// Makes the kernel ignore the fd until the slot is [resumed](Self::resume), and clears its readiness.
     ///
-    /// It is how to hear nothing of an fd for a while: asked for nothing, it would still report a
-    /// hangup, for ever.
+    /// The slot keeps its fd and its interest. An empty interest is no substitute: the kernel would still
+    /// report a hangup, in every call. An empty slot stays empty.
     ///
+    /// # Examples
     /// ```
     /// use iomux::{Interest, PollFd, Timeout};
     /// use std::os::fd::AsFd;
@@ -170,115 +143,79 @@ impl<'fd> PollFd<'fd> {
     /// ```
     #[inline]
     pub fn pause(&mut self) {
-        self.0.pause();
-        self.0.wipe_revents();
+        self.raw.fd |= PAUSED;
+        self.clear_readiness();
     }
 
-    /// Has the kernel look at the fd again; nothing changes unless it was [paused](Self::pause).
-    ///
-    /// ```
-    /// use iomux::{Interest, PollFd, Timeout};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (_reader, writer) = std::io::pipe()?;
-    /// let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE)?];
-    /// iomux::poll(&mut fds, Timeout::Nowait)?;
-    /// fds[0].pause();
-    /// fds[0].resume();
-    /// assert!(fds[0].readiness().is_empty(), "forgotten by the pause; the next poll says it again");
-    /// assert_eq!(iomux::poll(&mut fds, Timeout::Nowait)?, 1);
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Makes the kernel poll the fd again. Nothing changes unless the slot was [paused](Self::pause).
     #[inline]
     pub fn resume(&mut self) {
-        self.0.resume();
+        if !self.is_empty() {
+            self.raw.fd &= !PAUSED;
+        }
     }
 
+    /// Returns `true` if the kernel polls the slot.
     #[inline]
     pub(crate) fn is_armed(&self) -> bool {
-        self.0.is_armed()
+        self.raw.fd >= 0
     }
 
-    /// Whether there is an fd here that the kernel passes over.
-    ///
-    /// ```
-    /// use iomux::{Interest, PollFd};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (reader, _writer) = std::io::pipe()?;
-    /// let mut slots = [PollFd::new(reader.as_fd(), Interest::READABLE)?, PollFd::VACANT];
-    /// slots.iter_mut().for_each(PollFd::pause);
-    /// assert!(slots[0].is_paused());
-    /// assert!(!slots[1].is_paused(), "vacant it was, and is");
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Returns `true` if the slot is [paused](Self::pause). An empty slot is not.
     #[inline]
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.0.is_paused()
+        self.raw.fd < 0 && !self.is_empty()
     }
 
-    /// What the last call reported ([`poll`](crate::poll()), [`ppoll`](crate::ppoll()), [`wait`](crate::wait()));
-    /// nothing if that failed.
-    ///
-    /// ```
-    /// use iomux::{Interest, PollFd, Timeout};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (reader, writer) = std::io::pipe()?;
-    /// let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE)?];
-    /// drop(writer);
-    /// iomux::poll(&mut fds, Timeout::Infinite)?;
-    /// assert!(fds[0].readiness().is_closed());
-    /// assert!(fds[0].readiness().is_readable(), "a read would not block: it returns 0");
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Returns the readiness that the last call reported, [`poll`](crate::poll()), [`ppoll`](crate::ppoll())
+    /// or [`wait`](crate::wait()); it is empty if that call failed.
     #[inline]
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        Readiness::from_bits_retain(self.0.revents())
+        Readiness::from_bits_retain(self.raw.revents)
+    }
+
+    #[inline]
+    fn clear_readiness(&mut self) {
+        self.raw.revents = 0;
+    }
+
+    /// Returns all of it as one word: the compiler can put a few words into one vector register.
+    #[inline]
+    fn word(&self) -> u64 {
+        // SAFETY: a pollfd is 8 bytes of integers without padding.
+        unsafe { transmute::<pollfd, u64>(self.raw) }
     }
 }
 
-/// Whether something was reported of any of them.
+/// The bits of `revents` in [`PollFd::word`], whatever the byte order.
+const REVENTS: u64 = {
+    let only = pollfd { fd: 0, events: 0, revents: !0 };
+    // SAFETY: a pollfd is 8 bytes of integers without padding.
+    unsafe { transmute::<pollfd, u64>(only) }
+};
+
+/// Returns `true` if any of `fds` has readiness.
 #[inline]
 pub(crate) fn any_ready<const N: usize>(fds: &[PollFd<'_>; N]) -> bool {
-    fds.iter().fold(0, |all, slot| all | slot.0.word()) & Entry::REVENTS != 0
+    fds.iter().fold(0, |all, slot| all | slot.word()) & REVENTS != 0
 }
 
-/// The default is [`PollFd::VACANT`].
-impl Default for PollFd<'_> {
-    fn default() -> Self {
-        Self::VACANT
-    }
-}
-
-impl fmt::Debug for PollFd<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        strace(f, self, self.readiness())
-    }
-}
-
-/// Prints a slot as strace does, with what its owner says was reported.
-pub(crate) fn strace(f: &mut fmt::Formatter<'_>, slot: &PollFd<'_>, readiness: Readiness) -> fmt::Result {
-    let Some(fd) = slot.fd() else {
-        return f.write_str("{fd=-1}");
-    };
-    let paused = if slot.is_paused() { " (paused)" } else { "" };
-    write!(f, "{{fd={}{paused}, events={}", fd.as_raw_fd(), CNames(slot.0.events()))?;
-    if !readiness.is_empty() {
-        write!(f, ", revents={}", CNames(readiness.bits()))?;
-    }
-    f.write_str("}")
-}
-
-/// Refuses what the kernel would pass over in silence.
+/// Clears the readiness of all of `fds`.
 #[inline]
-pub(crate) fn check(fd: RawFd, interest: Interest) -> Result<(), Error> {
-    if fd < 0 {
-        return Err(Error::NegativeFd { fd });
-    }
-    check_interest(interest)
+pub(crate) fn clear_readiness(fds: &mut [PollFd<'_>]) {
+    fds.iter_mut().for_each(PollFd::clear_readiness);
+}
+
+/// Returns the slots of `fds`, all empty and in the same allocation, for fds of another lifetime.
+pub(crate) fn rebind<'new>(fds: Vec<PollFd<'_>>) -> Vec<PollFd<'new>> {
+    let mut fds = ManuallyDrop::new(fds);
+    fds.fill(PollFd::EMPTY);
+    let (pointer, length, capacity) = (fds.as_mut_ptr(), fds.len(), fds.capacity());
+    // SAFETY: the parts of a Vec that is never dropped; only the lifetime of its items differs, and
+    // none of them holds an fd.
+    unsafe { Vec::from_raw_parts(pointer.cast(), length, capacity) }
 }
 
 #[inline]
@@ -289,10 +226,46 @@ fn check_interest(interest: Interest) -> Result<(), Error> {
     Ok(())
 }
 
-/// Forgets what was reported.
-#[inline]
-pub(crate) fn wipe(fds: &mut [PollFd<'_>]) {
-    for slot in fds {
-        slot.0.wipe_revents();
+/// The default is [`PollFd::EMPTY`].
+impl Default for PollFd<'_> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl fmt::Debug for PollFd<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        strace(f, self, self.readiness())
+    }
+}
+
+/// Prints a slot as strace does, with the readiness that its owner gives.
+pub(crate) fn strace(f: &mut fmt::Formatter<'_>, slot: &PollFd<'_>, readiness: Readiness) -> fmt::Result {
+    let Some(fd) = slot.fd() else {
+        return f.write_str("{fd=-1}");
+    };
+    let paused = if slot.is_paused() { " (paused)" } else { "" };
+    write!(f, "{{fd={}{paused}, events={}", fd.as_raw_fd(), CNames(slot.interest().bits()))?;
+    if !readiness.is_empty() {
+        write!(f, ", revents={}", CNames(readiness.bits()))?;
+    }
+    f.write_str("}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn rebinding_keeps_the_allocation_and_empties_every_slot() {
+        let stdin = std::io::stdin();
+        let mut fds = Vec::with_capacity(9);
+        fds.resize(5, PollFd::new(stdin.as_fd(), Interest::READABLE).unwrap());
+        let (address, capacity) = (fds.as_ptr() as usize, fds.capacity());
+        let rebound: Vec<PollFd<'static>> = rebind(fds);
+        assert_eq!((rebound.as_ptr() as usize, rebound.capacity()), (address, capacity));
+        assert_eq!(rebound.len(), 5);
+        assert!(rebound.iter().all(PollFd::is_empty));
     }
 }

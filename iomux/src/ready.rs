@@ -1,4 +1,4 @@
-//! What a table yields: its slots in use, and those that a poll found ready.
+//! The slots that a table yields: those in use, and those that a poll found ready.
 
 use crate::interest::{Interest, Readiness};
 use crate::pollfd::{PollFd, any_ready, strace};
@@ -6,11 +6,12 @@ use core::fmt;
 use core::iter::FusedIterator;
 use std::os::fd::BorrowedFd;
 
-/// A slot that a poll found ready: [`Slots::ready`](crate::Slots::ready) and
-/// [`Slots::next_ready`](crate::Slots::next_ready).
+/// A slot that a poll found ready: [`Slots::ready`](crate::Slots::ready),
+/// [`Slots::next_ready`](crate::Slots::next_ready), [`next_ready`].
 ///
 /// It borrows the fd, not the table.
 ///
+/// # Examples
 /// ```
 /// use iomux::{Interest, Slots, Timeout};
 /// use std::os::fd::{AsFd, AsRawFd};
@@ -21,10 +22,10 @@ use std::os::fd::BorrowedFd;
 /// drop(writer);
 /// slots.poll(Timeout::Infinite)?;
 /// let ready = slots.ready().next().unwrap();
-/// slots.clear(ready.index())?; // `ready` is what was found then
+/// slots.clear(ready.index())?; // `ready` stays as the poll found it
 /// assert_eq!((ready.index(), ready.fd().as_raw_fd()), (5, reader.as_raw_fd()));
 /// assert_eq!(ready.interest(), Interest::READABLE);
-/// assert!(ready.readiness().is_closed(), "which nobody had to ask for");
+/// assert!(ready.readiness().is_closed(), "reported whatever the interest");
 /// # std::io::Result::Ok(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -36,28 +37,28 @@ pub struct Ready<'fd> {
 }
 
 impl<'fd> Ready<'fd> {
-    /// The index of the slot.
+    /// Returns the index of the slot.
     #[inline]
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// The fd in it.
+    /// Returns the slot's fd.
     #[inline]
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'fd> {
         self.fd
     }
 
-    /// What is asked of it: what was reported may be more, errors and hangups above all.
+    /// Returns the slot's interest. Its readiness may be more, such as errors and hangups.
     #[inline]
     #[must_use]
     pub fn interest(&self) -> Interest {
         self.interest
     }
 
-    /// What was reported of it; never empty.
+    /// Returns the slot's readiness, which is not empty.
     #[inline]
     #[must_use]
     pub fn readiness(&self) -> Readiness {
@@ -74,29 +75,48 @@ impl<'fd> Ready<'fd> {
     }
 }
 
-/// How many slots are looked at as one: a few vector instructions.
+/// The number of slots checked at once, by a few vector instructions.
 const CHUNK: usize = 16;
 
-/// The first ready slot from `from` on.
+/// Returns the first slot of `fds`, from index `from` on, that the last call found ready.
 ///
-/// Where many are ready the next is near, so it looks at one after the other up to the end of a chunk;
-/// where few are, it passes over idle chunks whole.
+/// It finds the few ready slots of a large slice faster than a loop over all slots.
+///
+/// # Examples
+/// ```
+/// use iomux::{Interest, PollFd, Timeout};
+/// use std::os::fd::AsFd;
+///
+/// let (_reader, writer) = std::io::pipe()?;
+/// let mut fds = vec![PollFd::EMPTY; 1000];
+/// fds[700] = PollFd::new(writer.as_fd(), Interest::WRITABLE)?;
+/// iomux::poll(&mut fds, Timeout::Nowait)?;
+/// let mut from = 0;
+/// while let Some(ready) = iomux::next_ready(&fds, from) {
+///     println!("{}: {:?}", ready.index(), ready.readiness());
+///     from = ready.index() + 1;
+/// }
+/// # std::io::Result::Ok(())
+/// ```
+// Where many slots are ready the next one is near, so it checks single slots up to the end of a chunk; where
+// few are ready, it skips whole chunks.
 #[inline]
-pub(crate) fn first_ready<'fd>(polled: &[PollFd<'fd>], from: usize) -> Option<Ready<'fd>> {
+#[must_use]
+pub fn next_ready<'fd>(fds: &[PollFd<'fd>], from: usize) -> Option<Ready<'fd>> {
     let mut index = from;
     loop {
-        let slot = polled.get(index)?;
+        let slot = fds.get(index)?;
         if let Some(ready) = Ready::of(index, slot) {
             return Some(ready);
         }
         index += 1;
         if index % CHUNK == 0 {
-            index = past_idle_chunks(polled, index);
+            index = past_idle_chunks(fds, index);
         }
     }
 }
 
-/// Where the first chunk from `from` on begins that is not idle, or is not whole.
+/// Returns the start of the first chunk, from `from` on, that has a ready slot or is shorter than a chunk.
 fn past_idle_chunks(polled: &[PollFd<'_>], from: usize) -> usize {
     let mut from = from;
     while polled.get(from..).and_then(<[_]>::first_chunk::<CHUNK>).is_some_and(|chunk| !any_ready(chunk)) {
@@ -105,28 +125,15 @@ fn past_idle_chunks(polled: &[PollFd<'_>], from: usize) -> usize {
     from
 }
 
-/// The ready slots of a table: [`Slots::ready`](crate::Slots::ready).
+/// An iterator over the ready slots of a table: [`Slots::ready`](crate::Slots::ready).
 ///
-/// ```
-/// use iomux::{Interest, Slots, Timeout};
-/// use std::os::fd::AsFd;
-///
-/// let (_reader, writer) = std::io::pipe()?;
-/// let mut slots = Slots::with_capacity(4);
-/// slots.set(1, writer.as_fd(), Interest::WRITABLE)?;
-/// slots.set(3, writer.as_fd(), Interest::WRITABLE)?;
-/// slots.poll(Timeout::Nowait)?;
-/// let mut ready = slots.ready();
-/// assert_eq!(ready.next().map(|ready| ready.index()), Some(1));
-/// assert_eq!(ready.clone().count(), 1, "a copy goes on from here");
-/// # std::io::Result::Ok(())
-/// ```
+/// A clone continues from the same slot.
 #[derive(Clone)]
 pub struct ReadySlots<'a, 'fd> {
     /// The slots that were polled.
     polled: &'a [PollFd<'fd>],
     next: usize,
-    /// How many are still to be found.
+    /// The number of ready slots that are still to be found.
     left: usize,
 }
 
@@ -145,7 +152,7 @@ impl<'fd> Iterator for ReadySlots<'_, 'fd> {
         if self.left == 0 {
             return None;
         }
-        let Some(ready) = first_ready(self.polled, self.next) else {
+        let Some(ready) = next_ready(self.polled, self.next) else {
             self.left = 0;
             return None;
         };
@@ -168,20 +175,6 @@ impl fmt::Debug for ReadySlots<'_, '_> {
 }
 
 /// A slot in use: [`Slots::iter`](crate::Slots::iter).
-///
-/// ```
-/// use iomux::{Interest, Slots};
-/// use std::os::fd::{AsFd, AsRawFd};
-///
-/// let (reader, _writer) = std::io::pipe()?;
-/// let mut slots = Slots::with_capacity(8);
-/// slots.set(5, reader.as_fd(), Interest::READABLE)?;
-/// let slot = slots.iter().next().unwrap();
-/// assert_eq!((slot.index(), slot.fd().as_raw_fd()), (5, reader.as_raw_fd()));
-/// assert_eq!(slot.interest(), Interest::READABLE);
-/// assert!(slot.readiness().is_empty(), "not polled yet");
-/// # std::io::Result::Ok(())
-/// ```
 #[derive(Clone, Copy)]
 pub struct Slot<'a, 'fd> {
     index: usize,
@@ -191,25 +184,25 @@ pub struct Slot<'a, 'fd> {
 }
 
 impl<'fd> Slot<'_, 'fd> {
-    /// The index of the slot.
+    /// Returns the index of the slot.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// The fd in it.
+    /// Returns the slot's fd.
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'fd> {
         self.fd
     }
 
-    /// What is asked of it.
+    /// Returns the slot's interest.
     #[must_use]
     pub fn interest(&self) -> Interest {
         self.slot.interest()
     }
 
-    /// What the last poll reported of it, as [`Slots::readiness`](crate::Slots::readiness).
+    /// Returns the slot's readiness, as [`Slots::readiness`](crate::Slots::readiness) does.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         self.readiness
@@ -222,8 +215,9 @@ impl fmt::Debug for Slot<'_, '_> {
     }
 }
 
-/// The slots in use of a table: [`Slots::iter`](crate::Slots::iter).
+/// An iterator over the slots in use of a table: [`Slots::iter`](crate::Slots::iter).
 ///
+/// # Examples
 /// ```
 /// use iomux::{Interest, Slots};
 /// use std::os::fd::{AsFd, AsRawFd};
@@ -234,20 +228,20 @@ impl fmt::Debug for Slot<'_, '_> {
 /// slots.set(6, writer.as_fd(), Interest::WRITABLE)?;
 /// let is_writer = |fd: std::os::fd::BorrowedFd| fd.as_raw_fd() == writer.as_raw_fd();
 /// let found = slots.iter().find(|slot| is_writer(slot.fd()));
-/// assert_eq!(found.map(|slot| slot.index()), Some(6), "a table finds no fd by itself");
+/// assert_eq!(found.map(|slot| slot.index()), Some(6));
 /// # std::io::Result::Ok(())
 /// ```
 #[derive(Clone)]
 pub struct Iter<'a, 'fd> {
     slots: &'a [PollFd<'fd>],
     next: usize,
-    /// The number of slots whose `revents` answer the last poll.
-    answered: usize,
+    /// The number of slots that the last poll has reported on.
+    reported: usize,
 }
 
 impl<'a, 'fd> Iter<'a, 'fd> {
-    pub(crate) fn new(slots: &'a [PollFd<'fd>], answered: usize) -> Self {
-        Self { slots, next: 0, answered }
+    pub(crate) fn new(slots: &'a [PollFd<'fd>], reported: usize) -> Self {
+        Self { slots, next: 0, reported }
     }
 }
 
@@ -260,7 +254,7 @@ impl<'a, 'fd> Iterator for Iter<'a, 'fd> {
             let slot = self.slots.get(index)?;
             self.next += 1;
             if let Some(fd) = slot.fd() {
-                let readiness = if index < self.answered { slot.readiness() } else { Readiness::empty() };
+                let readiness = if index < self.reported { slot.readiness() } else { Readiness::empty() };
                 return Some(Slot { index, slot, fd, readiness });
             }
         }

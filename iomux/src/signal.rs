@@ -1,21 +1,23 @@
 //! Signals, sets of them, and the calling thread's mask: what a race-free ppoll(2) needs.
 
-mod set;
-
 use crate::error::Error;
-use crate::sys::SignalSet;
+use core::ffi::{c_int, c_void};
 use core::fmt;
 use core::marker::PhantomData;
-use iomux_sys::signal as c;
+use core::mem::MaybeUninit;
+use core::ptr;
+use iomux_sys::signal::{self as c, sigset_t};
 
 /// A signal that this system has.
 ///
+/// Other crates take its number: [`as_raw`](Self::as_raw).
+///
+/// # Examples
 /// ```
 /// use iomux::Signal;
 ///
-/// assert_eq!(Signal::new(Signal::TERM.as_raw())?, Signal::TERM);
+/// assert_eq!(Signal::new(15)?, Signal::TERM);
 /// assert_eq!(Signal::TERM.to_string(), "SIGTERM");
-/// assert!(Signal::new(0).is_err());
 /// # Ok::<(), iomux::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +40,7 @@ macro_rules! signals {
 }
 
 signals! {
-    /// The terminal is gone, or "read your configuration again".
+    /// The terminal was closed, or "read your configuration again".
     HUP = SIGHUP "SIGHUP";
     /// Ctrl-C.
     INT = SIGINT "SIGINT";
@@ -54,9 +56,9 @@ signals! {
     ALRM = SIGALRM "SIGALRM";
     /// A child has ended or stopped.
     CHLD = SIGCHLD "SIGCHLD";
-    /// A write to what nobody reads any more.
+    /// A write to a pipe or socket that has no reader left.
     PIPE = SIGPIPE "SIGPIPE";
-    /// A stopped process goes on.
+    /// A stopped process continues.
     CONT = SIGCONT "SIGCONT";
     /// Ctrl-Z.
     TSTP = SIGTSTP "SIGTSTP";
@@ -68,7 +70,7 @@ signals! {
     WINCH = SIGWINCH "SIGWINCH";
     /// Urgent data has arrived.
     URG = SIGURG "SIGURG";
-    /// "End at once"; can't be blocked.
+    /// "End immediately"; can't be blocked.
     KILL = SIGKILL "SIGKILL";
     /// "Stop"; can't be blocked.
     STOP = SIGSTOP "SIGSTOP";
@@ -79,38 +81,20 @@ signals! {
 }
 
 impl Signal {
-    /// The signal of that number.
-    ///
-    /// ```
-    /// use iomux::{Error, Signal};
-    ///
-    /// assert_eq!(Signal::new(15)?, Signal::TERM, "POSIX has it as 15");
-    /// assert_eq!(Signal::new(0), Err(Error::NoSuchSignal { number: 0 }), "kill(2) takes it, but sends nothing");
-    /// # Ok::<(), Error>(())
-    /// ```
+    /// Creates a signal from its number.
     ///
     /// # Errors
-    /// [`Error::NoSuchSignal`] if this system has none, or libc keeps it for itself.
+    /// - Returns [`Error::NoSuchSignal`] if this system has no such signal, or libc reserves it.
     pub fn new(number: i32) -> Result<Self, Error> {
-        let known = SignalSet::empty().insert(number);
+        let known = SigSet::empty().insert_number(number);
         known.then_some(Self(number)).ok_or(Error::NoSuchSignal { number })
     }
 
-    /// The real-time signal `SIGRTMIN + offset`.
+    /// Creates the real-time signal `SIGRTMIN + offset`.
     ///
     /// # Errors
-    /// [`Error::NoSuchSignal`] past `SIGRTMAX`, and [`Error::Unsupported`] where there are none
-    /// (Apple, OpenBSD, DragonFly).
-    ///
-    /// ```
-    /// use iomux::{Error, Signal};
-    ///
-    /// match Signal::real_time(0) {
-    ///     Ok(first) => assert_ne!(first, Signal::real_time(1)?),
-    ///     Err(error) => assert!(matches!(error, Error::Unsupported { .. })),
-    /// }
-    /// # Ok::<(), Error>(())
-    /// ```
+    /// - Returns [`Error::NoSuchSignal`] if the signal is past `SIGRTMAX`.
+    /// - Returns [`Error::Unsupported`] where there are no real-time signals (Apple, OpenBSD, DragonFly).
     #[doc(alias = "SIGRTMIN")]
     pub fn real_time(offset: u8) -> Result<Self, Error> {
         let Some((first, last)) = c::real_time_signals() else {
@@ -122,26 +106,14 @@ impl Signal {
         }
     }
 
-    /// Its number.
-    ///
-    /// ```
-    /// use iomux::Signal;
-    /// use std::sync::Arc;
-    /// use std::sync::atomic::{AtomicBool, Ordering};
-    ///
-    /// let has_come = Arc::new(AtomicBool::new(false));
-    /// signal_hook::flag::register(Signal::USR2.as_raw(), Arc::clone(&has_come))?; // other crates take numbers
-    /// signal_hook::low_level::raise(Signal::USR2.as_raw())?;
-    /// assert!(has_come.load(Ordering::Acquire));
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Returns the signal's number.
     #[must_use]
     pub const fn as_raw(self) -> i32 {
         self.0
     }
 }
 
-/// Its C name, or its number if it has none here.
+/// Prints the C name, or the number of a signal that has no constant here.
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.c_name() {
@@ -157,19 +129,27 @@ impl fmt::Debug for Signal {
     }
 }
 
-/// A set of signals, `sigset_t`: the mask of [`ppoll`](crate::ppoll), and the calling thread's own.
+/// No system has a signal past this.
+const HIGHEST_SIGNAL: i32 = 255;
+
+/// A set of signals, `sigset_t`: the mask of [`ppoll`](crate::ppoll()), and the calling thread's own.
 ///
-/// A wait that a signal must be able to end needs three steps. Block the signal, so that it can only
-/// arrive while you wait; look at what its handler left; wait with the mask that lets it through. The
-/// kernel swaps the mask and waits in one step, so there is no gap for the signal to fall into.
+/// A wait that a signal must be able to end takes three steps:
 ///
+/// 1. Block the signal, so that its handler can run only during the wait.
+/// 2. Check the flag that the handler sets.
+/// 3. Wait with the mask that lets the signal through.
+///
+/// The kernel replaces the mask and waits in one step, so there is no gap in which the signal could be lost.
+///
+/// # Examples
 /// ```
 /// use iomux::{Error, SigSet, Signal, Slots, Timeout};
 ///
 /// # if iomux::HAS_PPOLL {
 /// let blocked = SigSet::from(Signal::TERM).block()?;
 /// let mut slots = Slots::with_capacity(8);
-/// // ... here: has the handler of SIGTERM been run? Until the next line it can't be.
+/// // Check here whether the handler of SIGTERM has run. It can't run before the wait.
 /// match slots.ppoll(Timeout::Nowait, Some(&blocked.wait_mask())) {
 ///     Err(Error::Interrupted) => println!("the handler has run"),
 ///     ready => println!("{} ready", ready?),
@@ -178,16 +158,187 @@ impl fmt::Debug for Signal {
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct SigSet(SignalSet);
+#[repr(transparent)]
+pub struct SigSet(sigset_t);
 
-/// Undoes its change of the calling thread's signal mask when dropped: made by [`SigSet::block`] and
+impl SigSet {
+    /// Creates a set without signals. As a mask it lets every signal through, unlike no mask.
+    #[must_use]
+    pub fn empty() -> Self {
+        // SAFETY: a sigset_t is integers, so all zeroes is one. (sigemptyset(3) of glibc writes no more
+        // than the kernel's part of it.)
+        let mut set = unsafe { MaybeUninit::<sigset_t>::zeroed().assume_init() };
+        // SAFETY: `set` is a sigset_t that this function alone can reach.
+        unsafe { c::sigemptyset(&raw mut set) };
+        Self(set)
+    }
+
+    /// Creates a set of every signal. As a mask it blocks all except SIGKILL and SIGSTOP.
+    #[must_use]
+    pub fn full() -> Self {
+        let mut set = Self::empty();
+        // SAFETY: an initialised sigset_t that this function alone can reach.
+        unsafe { c::sigfillset(&raw mut set.0) };
+        set
+    }
+
+    /// Returns the mask of the calling thread, `pthread_sigmask(3)`.
+    ///
+    /// A new thread has the mask of the thread that started it.
+    ///
+    /// # Errors
+    /// - Returns [`Error::Os`] if the call fails, which no system is known to do.
+    pub fn current() -> Result<Self, Error> {
+        Self::change_mask(c::SIG_BLOCK, None)
+    }
+
+    /// Adds a signal.
+    pub fn insert(&mut self, signal: Signal) {
+        self.insert_number(signal.0);
+    }
+
+    /// Adds a signal, and returns `false` if this system has none of that number.
+    fn insert_number(&mut self, number: c_int) -> bool {
+        // SAFETY: an initialised sigset_t, borrowed mutably; libc rejects an unknown number.
+        unsafe { c::sigaddset(&raw mut self.0, number) == 0 }
+    }
+
+    /// Removes a signal, if the set contains it.
+    pub fn remove(&mut self, signal: Signal) {
+        // SAFETY: an initialised sigset_t, borrowed mutably; libc rejects an unknown number.
+        unsafe { c::sigdelset(&raw mut self.0, signal.0) };
+    }
+
+    /// Returns `true` if the set contains the signal.
+    #[must_use]
+    pub fn contains(&self, signal: Signal) -> bool {
+        // SAFETY: an initialised sigset_t, borrowed; libc rejects an unknown number.
+        unsafe { c::sigismember(&raw const self.0, signal.0) == 1 }
+    }
+
+    /// Returns `true` if the set contains no signal.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// Returns the signals of the set, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = Signal> + '_ {
+        (1..=HIGHEST_SIGNAL).map(Signal).filter(|&signal| self.contains(signal))
+    }
+
+    /// Blocks these signals for the calling thread until the guard is dropped, `pthread_sigmask(SIG_BLOCK)`.
+    ///
+    /// A blocked signal that arrives stays pending. A signal that was blocked before stays blocked after the
+    /// guard is dropped.
+    ///
+    /// # Errors
+    /// - Returns [`Error::Os`] if the call fails, which no system is known to do.
+    #[doc(alias = "pthread_sigmask")]
+    pub fn block(&self) -> Result<MaskGuard, Error> {
+        MaskGuard::change(c::SIG_BLOCK, self)
+    }
+
+    /// Unblocks these signals for the calling thread until the guard is dropped,
+    /// `pthread_sigmask(SIG_UNBLOCK)`.
+    ///
+    /// The handler of a pending signal runs before this returns.
+    ///
+    /// # Errors
+    /// - Returns [`Error::Os`] if the call fails, which no system is known to do.
+    #[doc(alias = "pthread_sigmask")]
+    pub fn unblock(&self) -> Result<MaskGuard, Error> {
+        MaskGuard::change(c::SIG_UNBLOCK, self)
+    }
+
+    /// Changes the calling thread's mask, and returns the mask before.
+    fn change_mask(how: c_int, set: Option<&Self>) -> Result<Self, Error> {
+        let mut before = Self::empty();
+        let set = set.map_or(ptr::null(), |set| ptr::from_ref(&set.0));
+        // SAFETY: `set` is null or borrowed; this function alone can reach `before`.
+        match unsafe { c::pthread_sigmask(how, set, &raw mut before.0) } {
+            0 => Ok(before),
+            // pthread_sigmask(3) returns the error number, and leaves `errno` unchanged.
+            code => Err(Error::Os { call: "pthread_sigmask", code }),
+        }
+    }
+
+    /// Returns a pointer to the `sigset_t`, for a custom system call that takes a mask.
+    ///
+    /// # Examples
+    /// ```
+    /// use iomux::{SigSet, Signal};
+    /// use iomux_sys::signal::sigismember; // or libc's, which is the same
+    ///
+    /// let set = SigSet::from(Signal::TERM);
+    /// // SAFETY: the set lives, and `as_ptr` points to a `sigset_t`.
+    /// let is_member = unsafe { sigismember(set.as_ptr().cast(), Signal::TERM.as_raw()) };
+    /// assert_eq!(is_member, 1);
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn as_ptr(&self) -> *const c_void {
+        (&raw const self.0).cast()
+    }
+
+    #[inline]
+    pub(crate) fn as_c(&self) -> &sigset_t {
+        &self.0
+    }
+}
+
+/// The default is [`SigSet::empty`].
+impl Default for SigSet {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl From<Signal> for SigSet {
+    fn from(signal: Signal) -> Self {
+        Self::from_iter([signal])
+    }
+}
+
+impl FromIterator<Signal> for SigSet {
+    fn from_iter<I: IntoIterator<Item = Signal>>(signals: I) -> Self {
+        let mut set = Self::empty();
+        set.extend(signals);
+        set
+    }
+}
+
+impl Extend<Signal> for SigSet {
+    fn extend<I: IntoIterator<Item = Signal>>(&mut self, signals: I) {
+        for signal in signals {
+            self.insert(signal);
+        }
+    }
+}
+
+impl PartialEq for SigSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for SigSet {}
+
+impl fmt::Debug for SigSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// Undoes its change of the calling thread's signal mask when dropped: [`SigSet::block`],
 /// [`SigSet::unblock`].
 ///
-/// It undoes what it changed and no more, so guards of different signals may be dropped in any order; of
-/// two for the same signal, the first one made is the one that changes it, and undoes it.
+/// A guard undoes only what it changed. Guards of different signals may be dropped in any order. Of two
+/// guards for the same signal, the first one changes the mask, and undoes the change.
 ///
-/// It is not `Send`: the mask is its own thread's.
+/// It is not `Send`: the mask belongs to its thread.
 ///
+/// # Examples
 /// ```
 /// use iomux::{SigSet, Signal};
 ///
@@ -195,18 +346,72 @@ pub struct SigSet(SignalSet);
 /// let second = SigSet::from(Signal::USR2).block()?;
 /// drop(first);
 /// let mask = SigSet::current()?;
-/// assert!(!mask.contains(Signal::USR1), "what it was before the first");
-/// assert!(mask.contains(Signal::USR2), "the second is still there");
+/// assert!(!mask.contains(Signal::USR1) && mask.contains(Signal::USR2));
 /// # drop(second);
 /// # Ok::<(), iomux::Error>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "the mask is restored when this is dropped, so at once if it is not kept"]
+#[must_use = "the mask is restored when this is dropped, so immediately if it is not kept"]
 pub struct MaskGuard {
     before: SigSet,
-    asked: SigSet,
-    /// The signals that were not as asked before, and how to put them back.
+    requested: SigSet,
+    /// The signals whose state was different before, and how to restore them.
     changed: SigSet,
-    undo: i32,
+    undo: c_int,
     of_this_thread: PhantomData<*const ()>,
+}
+
+impl MaskGuard {
+    fn change(how: c_int, set: &SigSet) -> Result<Self, Error> {
+        let before = SigSet::change_mask(how, Some(set))?;
+        let is_block = how == c::SIG_BLOCK;
+        let changed = set.iter().filter(|&signal| before.contains(signal) != is_block).collect();
+        let undo = if is_block { c::SIG_UNBLOCK } else { c::SIG_BLOCK };
+        Ok(Self { before, requested: *set, changed, undo, of_this_thread: PhantomData })
+    }
+
+    /// Returns the mask before the change.
+    #[must_use]
+    pub fn before(&self) -> &SigSet {
+        &self.before
+    }
+
+    /// Returns the mask for [`ppoll`](crate::ppoll()): the mask before, with the guard's own signals let
+    /// through.
+    ///
+    /// The guard's signals are let through even if another guard blocks them, too.
+    #[must_use]
+    pub fn wait_mask(&self) -> SigSet {
+        let mut mask = self.before;
+        self.requested.iter().for_each(|signal| mask.remove(signal));
+        mask
+    }
+}
+
+impl Drop for MaskGuard {
+    fn drop(&mut self) {
+        // The kernel accepts every valid set, and `drop` could not report an error.
+        let _ = SigSet::change_mask(self.undo, Some(&self.changed));
+    }
+}
+
+/// Registers a handler that sends its signal again, `times` times, so that the signal is always pending.
+#[cfg(test)]
+pub(crate) fn resend_in_handler(
+    signal: Signal,
+    times: usize,
+) -> std::sync::Arc<core::sync::atomic::AtomicUsize> {
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    let left = std::sync::Arc::new(AtomicUsize::new(times));
+    let in_handler = std::sync::Arc::clone(&left);
+    let resend = move || {
+        let more = in_handler.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if more.is_ok() {
+            let _ = signal_hook::low_level::raise(signal.as_raw());
+        }
+    };
+    // SAFETY: atomics and raise(3) are async-signal-safe.
+    unsafe { signal_hook::low_level::register(signal.as_raw(), resend) }
+        .expect("a signal that can be handled");
+    left
 }

@@ -1,33 +1,34 @@
-//! The table of fd slots: set and read by index, handed to poll(2) as it is.
+//! The table of fd slots: set and read by index, passed to poll(2) as it is.
 
-mod waits;
-
-use crate::answer::Answer;
 use crate::error::Error;
 use crate::interest::{Interest, Readiness};
-use crate::pollfd::{PollFd, strace};
+use crate::poll::{PollCall, sys_poll};
+use crate::pollfd::{PollFd, clear_readiness, rebind, strace};
+use crate::ready::{Iter, Ready, ReadySlots, next_ready};
+use crate::signal::SigSet;
+use crate::timeout::Timeout;
 use core::fmt;
 use core::marker::PhantomData;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, RawFd};
 
 /// A table of fd slots, addressed by indices that the caller chooses.
 ///
-/// A slot is vacant, or holds an fd and what is asked of it. [`poll`](Self::poll) hands the table to
-/// the kernel as it is, up to the highest slot in use, and [`ready`](Self::ready) walks what was
-/// reported. After construction no call allocates, but for [`grow`](Self::grow).
+/// A slot is empty, or holds an fd and its interest. [`poll`](Self::poll) passes the table to the kernel as
+/// it is, up to the highest slot in use, and [`ready`](Self::ready) iterates over the ready slots. Only
+/// [`grow`](Self::grow) allocates after construction.
 ///
-/// The storage `S` is anything that holds [`PollFd`]s: a `Vec` ([`with_capacity`](Self::with_capacity)),
-/// an array that needs no heap and may be a `const` or a `static` ([`array`](Self::array)), a borrowed
-/// slice, a boxed one ([`over`](Self::over)). Its size is the caller's choice, never the open-files
-/// limit.
+/// The storage `S` is anything that holds [`PollFd`]s: a `Vec` ([`with_capacity`](Self::with_capacity)), an
+/// array that needs no heap and may be a `const` or a `static` ([`array`](Self::array)), a borrowed slice or
+/// a boxed one ([`over`](Self::over)). The caller chooses its size; the open-files limit is not a good one.
 ///
-/// A slot borrows its fd for `'fd`, so no fd can be closed while its table lives. A program that
-/// closes fds and goes on makes its table anew by [`recycle`](Self::recycle), which keeps the
-/// allocation, or takes the word of [`set_raw`](Self::set_raw).
+/// A slot borrows its fd for `'fd`, so no fd can be closed while its table lives. A program that closes some
+/// of its fds either rebuilds the table with [`recycle`](Self::recycle), which keeps the allocation, or uses
+/// [`set_raw`](Self::set_raw), which is `unsafe`.
 ///
 /// `Debug` prints the slots up to the highest in use as strace does:
 /// `[{fd=3, events=POLLIN, revents=POLLIN}, {fd=-1}, {fd=4, events=POLLOUT}]`.
 ///
+/// # Examples
 /// ```
 /// use iomux::{Interest, Slots, Timeout};
 /// use std::io::{Read, Write};
@@ -49,30 +50,153 @@ use std::os::fd::BorrowedFd;
 /// ```
 #[doc(alias = "pollfd")]
 pub struct Slots<'fd, S = Vec<PollFd<'fd>>> {
-    pub(crate) storage: S,
+    storage: S,
     /// The index of the highest slot in use, plus 1.
-    pub(crate) used: usize,
-    pub(crate) answer: Answer,
-    pub(crate) fds: PhantomData<PollFd<'fd>>,
+    used: usize,
+    last_poll: LastPoll,
+    fds: PhantomData<PollFd<'fd>>,
+}
+
+/// The result of the last poll, and how far [`Slots::next_ready`] has read it.
+///
+/// The readiness of a slot counts only if that poll has reached the slot.
+#[derive(Clone, Copy)]
+struct LastPoll {
+    /// The number of slots polled; 0 if the poll failed.
+    slots: u32,
+    /// The number of ready slots.
+    ready: u32,
+    /// The index from which the cursor continues.
+    next: u32,
+    /// The number of ready slots that the cursor has returned.
+    found: u32,
+}
+
+impl LastPoll {
+    const NONE: Self = Self { slots: 0, ready: 0, next: 0, found: 0 };
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "a poll that succeeded had at most `i32::MAX` slots")]
+    fn new(slots: usize, ready: usize) -> Self {
+        Self { slots: slots as u32, ready: ready as u32, ..Self::NONE }
+    }
+
+    /// Returns the number of slots whose readiness counts: 0 if no slot was ready, whatever the kernel
+    /// left in them.
+    #[inline]
+    fn reported(&self) -> usize {
+        if self.ready == 0 { 0 } else { self.slots as usize }
+    }
+}
+
+impl Slots<'_> {
+    /// Creates a table of `capacity` empty slots on the heap.
+    ///
+    /// Unlike in a `Vec`, all of them can be used immediately.
+    ///
+    /// # Panics
+    /// Panics as [`Vec::with_capacity`] does, past `isize::MAX` bytes, at 8 bytes per slot.
+    #[doc(alias = "create")]
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self::over(vec![PollFd::EMPTY; capacity])
+    }
+
+    /// Grows the table to at least `capacity` slots. The slots and their readiness stay.
+    ///
+    /// # Errors
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for it. The table is unchanged.
+    pub fn grow(&mut self, capacity: usize) -> Result<(), Error> {
+        let more = capacity.saturating_sub(self.storage.len());
+        self.storage.try_reserve_exact(more).map_err(|_| Error::OutOfMemory { capacity })?;
+        self.storage.resize(self.storage.len() + more, PollFd::EMPTY);
+        Ok(())
+    }
+
+    /// Empties every slot, and returns the same allocation as a table for fds of another lifetime.
+    ///
+    /// It lets a loop close some of its fds: recycle the table, close them, and set the others again.
+    ///
+    /// # Examples
+    /// ```
+    /// use iomux::{Interest, Slots, Timeout};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let mut slots = Slots::with_capacity(8);
+    /// for _ in 0..3 {
+    ///     let mut of_this_round = slots.recycle();
+    ///     let (reader, writer) = std::io::pipe()?;
+    ///     of_this_round.set(0, reader.as_fd(), Interest::READABLE)?;
+    ///     drop(writer);
+    ///     assert_eq!(of_this_round.poll(Timeout::Infinite)?, 1);
+    ///     slots = of_this_round.recycle(); // the pipe is closed after this
+    /// }
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[must_use = "the table itself is consumed"]
+    pub fn recycle<'new>(self) -> Slots<'new> {
+        Slots::empty(rebind(self.storage))
+    }
+}
+
+impl<'fd, const N: usize> Slots<'fd, [PollFd<'fd>; N]> {
+    /// Creates a table of `N` empty slots without a heap, in a `const`, a `static` or on the stack.
+    ///
+    /// # Examples
+    /// ```
+    /// use iomux::{PollFd, Slots};
+    /// use std::sync::Mutex;
+    ///
+    /// static TABLE: Mutex<Slots<[PollFd; 16]>> = Mutex::new(Slots::array());
+    /// assert_eq!(TABLE.lock().unwrap().capacity(), 16);
+    /// ```
+    #[must_use]
+    pub const fn array() -> Self {
+        Self::empty([const { PollFd::EMPTY }; N])
+    }
+}
+
+impl<'fd, S> Slots<'fd, S> {
+    /// Creates a table over slots that are all empty.
+    const fn empty(storage: S) -> Self {
+        Self { storage, used: 0, last_poll: LastPoll::NONE, fds: PhantomData }
+    }
 }
 
 impl<'fd, S> Slots<'fd, S>
 where
     S: AsRef<[PollFd<'fd>]> + AsMut<[PollFd<'fd>]>,
 {
-    /// The number of slots.
+    /// Creates a table over existing slots, such as `&mut [PollFd]` or a boxed slice. Their fds stay.
     ///
+    /// A borrowed buffer keeps the fds and their readiness when its table is dropped.
+    ///
+    /// # Examples
     /// ```
-    /// use iomux::{Error, Interest, Slots};
+    /// use iomux::{Interest, PollFd, Slots, Timeout};
     /// use std::os::fd::AsFd;
     ///
-    /// let (reader, _writer) = std::io::pipe()?;
-    /// let mut slots = Slots::with_capacity(4);
-    /// assert_eq!(slots.capacity(), 4);
-    /// let past = slots.set(4, reader.as_fd(), Interest::READABLE);
-    /// assert_eq!(past, Err(Error::IndexOutOfRange { index: 4, capacity: 4 }), "a table grows when it is told to");
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut buffer = [const { PollFd::EMPTY }; 8];
+    /// let mut slots = Slots::over(&mut buffer);
+    /// slots.set(7, writer.as_fd(), Interest::WRITABLE)?;
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1);
     /// # std::io::Result::Ok(())
     /// ```
+    #[must_use]
+    pub fn over(storage: S) -> Self {
+        let used = used(storage.as_ref());
+        Self { used, ..Self::empty(storage) }
+    }
+
+    /// Returns the storage with its fds. The readiness of every slot is empty.
+    #[must_use]
+    pub fn into_inner(mut self) -> S {
+        clear_readiness(self.storage.as_mut());
+        self.storage
+    }
+
+    /// Returns the number of slots.
     #[doc(alias = "maxfds")]
     #[inline]
     #[must_use]
@@ -80,59 +204,68 @@ where
         self.storage.as_ref().len()
     }
 
-    /// The number of slots that [`poll`](Self::poll) hands to the kernel: the index of the highest one
-    /// in use, plus 1.
+    /// Returns the number of slots that [`poll`](Self::poll) passes to the kernel.
     ///
-    /// ```
-    /// use iomux::{Interest, Slots};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (reader, writer) = std::io::pipe()?;
-    /// let mut slots = Slots::with_capacity(100);
-    /// slots.set(2, reader.as_fd(), Interest::READABLE)?;
-    /// slots.set(60, writer.as_fd(), Interest::WRITABLE)?;
-    /// assert_eq!(slots.used(), 61, "not 2: the kernel walks over the vacant ones, too");
-    /// slots.clear(60)?;
-    /// assert_eq!(slots.used(), 3);
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// It is the index of the highest slot in use, plus 1. The kernel iterates over empty slots, too.
     #[doc(alias = "nfds")]
     #[must_use]
     pub fn used(&self) -> usize {
         self.used
     }
 
-    /// Puts an fd into slot `index`, in place of what was there, and asks it for `interest`. What was
-    /// reported of the slot is forgotten. No system call is made.
+    /// Sets slot `index` to poll `fd` for `interest`, replacing the previous entry and its readiness.
     ///
-    /// Errors and hangups are reported whatever is asked, nothing included, and for as long as they
-    /// last: a loop that wants to hear nothing of an fd for now [pauses](Self::pause) its slot.
-    ///
-    /// ```
-    /// use iomux::{Interest, Slots, Timeout};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (reader, writer) = std::io::pipe()?;
-    /// let mut slots = Slots::with_capacity(1);
-    /// slots.set(0, writer.as_fd(), Interest::WRITABLE)?;
-    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1);
-    /// slots.set(0, reader.as_fd(), Interest::READABLE)?;
-    /// assert!(slots.readiness(0)?.is_empty(), "that was the writer's");
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// No system call is made. Errors and hangups are reported whatever the interest, and by every poll for
+    /// as long as they last. [`pause`](Self::pause) a slot to hear nothing of its fd.
     ///
     /// # Errors
-    /// [`Error::IndexOutOfRange`]; [`Error::NegativeFd`] for a number that poll(2) would pass over, such
-    /// as `AT_FDCWD`; [`Error::Unsupported`] for [`Interest::READ_CLOSED`] where poll(2) can't report
-    /// it ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)).
+    /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
+    /// - Returns [`Error::NegativeFd`] if the number is negative, such as `AT_FDCWD`: poll(2) would ignore
+    ///   it.
+    /// - Returns [`Error::Unsupported`] for [`Interest::READ_CLOSED`] where poll(2) can't report it
+    ///   ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)).
     #[doc(alias = "set_index")]
     #[inline]
     pub fn set(&mut self, index: usize, fd: BorrowedFd<'fd>, interest: Interest) -> Result<(), Error> {
         self.put(index, PollFd::new(fd, interest)?)
     }
 
+    /// Sets a slot as [`set`](Self::set) does, from the number of an fd, so that fds can be closed while
+    /// their table lives.
+    ///
+    /// # Errors
+    /// - Returns the errors of [`set`](Self::set).
+    ///
+    /// # Safety
+    /// `fd` stays open until the slot is cleared or set to another, in this table or, once it is dropped, in
+    /// its storage (a borrowed buffer, [`into_inner`](Self::into_inner)); and for as long as anything that
+    /// was taken from the slot is used: a `BorrowedFd`, a [`Ready`], a copied [`PollFd`].
+    ///
+    /// # Examples
+    /// ```
+    /// use iomux::{Interest, Slots, Timeout};
+    /// use std::os::fd::AsRawFd;
+    ///
+    /// let (reader, writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(1);
+    /// // SAFETY: `reader` lives until after the slot is cleared.
+    /// unsafe { slots.set_raw(0, reader.as_raw_fd(), Interest::READABLE)? };
+    /// drop(writer);
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1);
+    /// slots.clear(0)?;
+    /// drop(reader);
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 0);
+    /// # std::io::Result::Ok(())
+    /// ```
     #[inline]
-    pub(crate) fn put(&mut self, index: usize, slot: PollFd<'fd>) -> Result<(), Error> {
+    pub unsafe fn set_raw(&mut self, index: usize, fd: RawFd, interest: Interest) -> Result<(), Error> {
+        // SAFETY: the caller keeps the fd open for as long as it is in the slot.
+        let slot = unsafe { PollFd::from_raw(fd, interest) }?;
+        self.put(index, slot)
+    }
+
+    #[inline]
+    fn put(&mut self, index: usize, slot: PollFd<'fd>) -> Result<(), Error> {
         if index >= self.used {
             return self.put_above(index, slot);
         }
@@ -148,34 +281,27 @@ where
         Ok(())
     }
 
-    /// Asks the fd in slot `index` for something else. What was reported of it stays.
-    ///
-    /// ```
-    /// use iomux::{Interest, Slots, Timeout};
-    /// use std::os::fd::AsFd;
-    /// use std::os::unix::net::UnixStream;
-    ///
-    /// let (ours, _theirs) = UnixStream::pair()?;
-    /// let mut slots = Slots::with_capacity(1);
-    /// slots.set(0, ours.as_fd(), Interest::READABLE)?;
-    /// assert_eq!(slots.poll(Timeout::Nowait)?, 0);
-    /// slots.set_interest(0, Interest::READABLE | Interest::WRITABLE)?; // there is something to send
-    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1);
-    /// slots.set_interest(0, Interest::READABLE)?; // all is sent
-    /// assert!(slots.readiness(0)?.is_writable(), "until the next poll");
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Sets the interest of slot `index`. Its readiness stays until the next poll.
     ///
     /// # Errors
-    /// [`Error::IndexOutOfRange`]; [`Error::Vacant`]; [`Error::Unsupported`] as [`set`](Self::set).
+    /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
+    /// - Returns [`Error::EmptySlot`] if the slot has no fd.
+    /// - Returns [`Error::Unsupported`] as [`set`](Self::set) does.
     #[inline]
     pub fn set_interest(&mut self, index: usize, interest: Interest) -> Result<(), Error> {
         self.filled_slot_mut(index)?.set_interest(interest)
     }
 
-    /// Lets the kernel pass over slot `index`, which keeps its fd and what is asked of it, until it is
-    /// [resumed](Self::resume) or set. What was reported of it is forgotten.
+    /// Makes the kernel ignore slot `index` until it is [resumed](Self::resume) or set, and clears its
+    /// readiness.
     ///
+    /// The slot keeps its fd and its interest.
+    ///
+    /// # Errors
+    /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
+    /// - Returns [`Error::EmptySlot`] if the slot has no fd.
+    ///
+    /// # Examples
     /// ```
     /// use iomux::{Interest, Slots, Timeout};
     /// use std::os::fd::AsFd;
@@ -184,68 +310,37 @@ where
     /// let mut slots = Slots::with_capacity(1);
     /// slots.set(0, reader.as_fd(), Interest::READABLE)?;
     /// drop(writer);
-    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1, "the end, at every poll from here on");
+    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1, "the hangup, by every poll from here on");
     /// slots.pause(0)?;
     /// assert_eq!(slots.poll(Timeout::Nowait)?, 0);
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// [`Error::IndexOutOfRange`]; [`Error::Vacant`].
     #[inline]
     pub fn pause(&mut self, index: usize) -> Result<(), Error> {
         self.filled_slot_mut(index).map(PollFd::pause)
     }
 
-    /// Has the kernel look at slot `index` again; nothing changes unless it was [paused](Self::pause).
-    ///
-    /// ```
-    /// use iomux::{Interest, Slots, Timeout};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (_reader, writer) = std::io::pipe()?;
-    /// let mut slots = Slots::with_capacity(1);
-    /// slots.set(0, writer.as_fd(), Interest::WRITABLE)?;
-    /// slots.pause(0)?;
-    /// assert_eq!(slots.poll(Timeout::Nowait)?, 0);
-    /// slots.resume(0)?;
-    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1, "asked for what it was asked for before");
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Makes the kernel poll slot `index` again. Nothing changes unless it was [paused](Self::pause).
     ///
     /// # Errors
-    /// [`Error::IndexOutOfRange`]; [`Error::Vacant`].
+    /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
+    /// - Returns [`Error::EmptySlot`] if the slot has no fd.
     #[inline]
     pub fn resume(&mut self, index: usize) -> Result<(), Error> {
         self.filled_slot_mut(index).map(PollFd::resume)
     }
 
-    /// Makes slot `index` vacant, whatever it was; the kernel passes over it.
+    /// Empties slot `index`, whatever it was, and clears its readiness.
     ///
-    /// Clearing the highest slot in use looks for the next one below: where they are far apart, that is a
-    /// walk over the vacant ones between.
-    ///
-    /// ```
-    /// use iomux::{Interest, Slots, Timeout};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (_reader, writer) = std::io::pipe()?;
-    /// let mut slots = Slots::with_capacity(1);
-    /// slots.set(0, writer.as_fd(), Interest::WRITABLE)?;
-    /// assert_eq!(slots.poll(Timeout::Nowait)?, 1);
-    /// slots.clear(0)?;
-    /// assert_eq!(slots.ready().count(), 0, "what was reported of it is gone, too");
-    /// slots.clear(0)?; // no error: that it is vacant is what was wanted
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Clearing the highest slot in use searches for the next one below, over all empty slots between them.
     ///
     /// # Errors
-    /// [`Error::IndexOutOfRange`].
+    /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
     #[doc(alias = "invalidate_index")]
     #[doc(alias = "invalid_fd")]
     #[inline]
     pub fn clear(&mut self, index: usize) -> Result<(), Error> {
-        *self.slot_mut(index)? = PollFd::VACANT;
+        *self.slot_mut(index)? = PollFd::EMPTY;
         if index + 1 == self.used {
             let slots = self.storage.as_ref();
             self.used = used(&slots[..index.min(slots.len())]);
@@ -253,49 +348,225 @@ where
         Ok(())
     }
 
-    /// The fd in slot `index`, `None` if it is vacant.
-    ///
-    /// ```
-    /// use iomux::{Interest, Slots};
-    /// use std::os::fd::{AsFd, AsRawFd};
-    ///
-    /// let (reader, _writer) = std::io::pipe()?;
-    /// let mut slots = Slots::with_capacity(2);
-    /// slots.set(0, reader.as_fd(), Interest::READABLE)?;
-    /// slots.pause(0)?;
-    /// assert_eq!(slots.fd(0)?.map(|fd| fd.as_raw_fd()), Some(reader.as_raw_fd()), "paused, not vacant");
-    /// assert!(slots.fd(1)?.is_none());
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Returns the fd of slot `index`, or `None` if the slot is empty. A paused slot has an fd.
     ///
     /// # Errors
-    /// [`Error::IndexOutOfRange`].
+    /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
     #[doc(alias = "get_fd")]
     #[inline]
     pub fn fd(&self, index: usize) -> Result<Option<BorrowedFd<'fd>>, Error> {
         self.slot(index).map(PollFd::fd)
     }
 
-    /// What is asked of the fd in slot `index`; nothing if it is vacant.
-    ///
-    /// ```
-    /// use iomux::{Interest, Slots};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (_reader, writer) = std::io::pipe()?;
-    /// let mut slots = Slots::with_capacity(2);
-    /// slots.set(0, writer.as_fd(), Interest::WRITABLE)?;
-    /// slots.pause(0)?;
-    /// assert_eq!(slots.interest(0)?, Interest::WRITABLE, "kept for when it is resumed");
-    /// assert_eq!(slots.interest(1)?, Interest::empty());
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Returns the interest of slot `index`, which is empty if the slot is empty.
     ///
     /// # Errors
-    /// [`Error::IndexOutOfRange`].
+    /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
     #[inline]
     pub fn interest(&self, index: usize) -> Result<Interest, Error> {
         self.slot(index).map(PollFd::interest)
+    }
+
+    /// Returns the readiness of slot `index`, as the last poll reported it.
+    ///
+    /// It is empty if that poll failed or did not reach the slot, and after the slot was
+    /// [`set`](Self::set) or [`clear`](Self::clear)ed. It is never that of an fd that was in the slot before.
+    ///
+    /// # Errors
+    /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
+    #[doc(alias = "get_revents")]
+    #[inline]
+    pub fn readiness(&self, index: usize) -> Result<Readiness, Error> {
+        let slot = self.slot(index)?;
+        Ok(if index < self.last_poll.reported() { slot.readiness() } else { Readiness::empty() })
+    }
+
+    /// Waits until an fd is ready, poll(2), and returns how many are; 0 if the timeout expired.
+    ///
+    /// The kernel polls the slots up to the highest one in use. [`ready`](Self::ready) and
+    /// [`next_ready`](Self::next_ready) return the ready ones. Each call makes the cheapest system call that
+    /// can express the timeout: poll(2) for [`Timeout::Nowait`], [`Timeout::Infinite`] and whole ms, ppoll(2)
+    /// for a finer one. Timeouts are rounded up, never down. A timeout that is too long for a system is
+    /// waited for in chunks.
+    ///
+    /// With no slot in use and an infinite timeout it waits until a signal handler runs, as pause(2) does.
+    /// [`wait`](Self::wait) returns an error instead.
+    ///
+    /// # Errors
+    /// No slot is ready after an error.
+    ///
+    /// - Returns [`Error::Interrupted`] if a signal handler ran first. [`wait`](Self::wait) resumes instead.
+    /// - Returns [`Error::TooManySlots`] if the highest slot in use is past the open-files limit.
+    /// - Returns [`Error::Os`] if poll(2) fails for another reason.
+    ///
+    /// # Platform notes
+    /// Those of [`iomux::poll`](crate::poll()).
+    ///
+    /// # Examples
+    /// ```
+    /// use iomux::{Interest, Slots};
+    /// use std::io::Write;
+    /// use std::os::fd::AsFd;
+    /// use std::time::Duration;
+    ///
+    /// let (reader, mut writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(1);
+    /// slots.set(0, reader.as_fd(), Interest::READABLE)?;
+    /// assert_eq!(slots.poll(Duration::from_millis(1))?, 0, "an expired timeout is no error");
+    /// writer.write_all(b"!")?;
+    /// assert_eq!(slots.poll(None)?, 1, "`None` is infinite");
+    /// # std::io::Result::Ok(())
+    /// ```
+    // Always inlined, so that a constant timeout is resolved at compile time.
+    #[inline(always)]
+    pub fn poll(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
+        let timeout = timeout.into();
+        let Some(ms) = timeout.exact_ms() else {
+            return self.ppoll(timeout, None);
+        };
+        let slots = self.in_use();
+        let count = slots.len();
+        match sys_poll(slots, ms) {
+            Ok(ready) => {
+                self.last_poll = LastPoll::new(count, ready);
+                Ok(ready)
+            }
+            Err(code) => Err(self.poll_failed(code)),
+        }
+    }
+
+    #[cold]
+    fn poll_failed(&mut self, code: i32) -> Error {
+        self.last_poll = LastPoll::NONE;
+        let slots = self.in_use();
+        clear_readiness(slots);
+        Error::from_errno("poll", code, slots.len())
+    }
+
+    /// Polls as [`poll`](Self::poll) does, the first `count` slots instead of those up to the highest in use.
+    ///
+    /// # Errors
+    /// - Returns the errors of [`poll`](Self::poll).
+    /// - Returns [`Error::CountOutOfRange`] if the table has fewer slots. Nothing is polled, and the
+    ///   readiness of the poll before stays.
+    pub fn poll_first(&mut self, count: usize, timeout: impl Into<Timeout>) -> Result<usize, Error> {
+        let slots = self.storage.as_mut();
+        let capacity = slots.len();
+        let first = slots.get_mut(..count).ok_or(Error::CountOutOfRange { count, capacity })?;
+        let result = PollCall::new(first, None).interruptible(timeout.into());
+        self.record(count, result)
+    }
+
+    /// Polls as [`poll`](Self::poll) does, with the calling thread's signal mask replaced by `mask`
+    /// meanwhile, ppoll(2).
+    ///
+    /// `None` leaves the mask unchanged; the empty set lets every signal through. [`SigSet`] shows how to
+    /// lose no signal.
+    ///
+    /// If an fd is ready, the kernel returns without running the handler of a pending signal, so a loop that
+    /// is always busy would never see SIGTERM. A check that can't find an fd runs the handler:
+    /// `iomux::ppoll(&mut [], Timeout::Nowait, Some(mask))` returns `Err(Interrupted)` if one has run.
+    /// [`MaskTurns`](crate::MaskTurns) makes that check.
+    ///
+    /// With [`SigSet::full`] only SIGKILL and SIGSTOP can end a call with an infinite timeout.
+    ///
+    /// # Errors
+    /// - Returns the errors of [`poll`](Self::poll).
+    /// - Returns [`Error::Unsupported`] for a mask where there is no ppoll(2)
+    ///   ([`HAS_PPOLL`](crate::HAS_PPOLL)).
+    ///
+    /// # Platform notes
+    /// Those of [`iomux::ppoll`](crate::ppoll()).
+    #[doc(alias = "ppoll_or_poll")]
+    pub fn ppoll(&mut self, timeout: impl Into<Timeout>, mask: Option<&SigSet>) -> Result<usize, Error> {
+        let slots = self.in_use();
+        let (count, result) = (slots.len(), PollCall::new(slots, mask).interruptible(timeout.into()));
+        self.record(count, result)
+    }
+
+    /// Polls as [`poll`](Self::poll) does, and resumes after a signal handler has run (EINTR).
+    ///
+    /// The deadline stays: signals neither extend nor shorten the wait.
+    ///
+    /// # Errors
+    /// - Returns the errors of [`poll`](Self::poll), except [`Error::Interrupted`].
+    /// - Returns [`Error::NothingToWaitFor`] if every slot is empty or paused and the timeout is infinite.
+    pub fn wait(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
+        let slots = self.in_use();
+        let (count, result) = (slots.len(), PollCall::new(slots, None).resumed(timeout.into()));
+        self.record(count, result)
+    }
+
+    /// Records the result of a poll of `count` slots, and returns it.
+    fn record(&mut self, count: usize, result: Result<usize, Error>) -> Result<usize, Error> {
+        self.last_poll = result.map_or(LastPoll::NONE, |ready| LastPoll::new(count, ready));
+        result
+    }
+
+    /// Returns the slots in use, ready or not, paused or not, in the order of their indices.
+    pub fn iter(&self) -> Iter<'_, 'fd> {
+        let slots = self.storage.as_ref();
+        Iter::new(&slots[..self.used.min(slots.len())], self.last_poll.reported())
+    }
+
+    /// Returns the slots that the last poll found ready, in the order of their indices.
+    ///
+    /// The table can't be changed while the iterator lives; with [`next_ready`](Self::next_ready) it can.
+    #[doc(alias = "iter_ready")]
+    pub fn ready(&self) -> ReadySlots<'_, 'fd> {
+        let slots = self.storage.as_ref();
+        let polled = slots.len().min(self.last_poll.reported());
+        ReadySlots::new(&slots[..polled], self.last_poll.ready as usize)
+    }
+
+    /// Returns the next slot that the last poll found ready, or `None` after the last one.
+    ///
+    /// It is a cursor: slots may be set and cleared between two calls. A slot that was set or cleared is not
+    /// ready. Each poll moves the cursor back to the first slot.
+    ///
+    /// # Examples
+    /// ```
+    /// use iomux::{Interest, Slots, Timeout};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// let mut slots = Slots::with_capacity(3);
+    /// for index in 0..3 {
+    ///     slots.set(index, writer.as_fd(), Interest::WRITABLE)?;
+    /// }
+    /// slots.poll(Timeout::Nowait)?;
+    /// let mut seen = Vec::new();
+    /// while let Some(ready) = slots.next_ready() {
+    ///     seen.push(ready.index());
+    ///     slots.clear(1)?;
+    /// }
+    /// assert_eq!(seen, [0, 2]);
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn next_ready(&mut self) -> Option<Ready<'fd>> {
+        let last = &mut self.last_poll;
+        if last.found == last.ready {
+            return None;
+        }
+        let slots = self.storage.as_ref();
+        let polled = slots.len().min(last.reported());
+        let Some(ready) = next_ready(&slots[..polled], last.next as usize) else {
+            last.found = last.ready;
+            return None;
+        };
+        #[allow(clippy::cast_possible_truncation, reason = "below `last.slots`, which is a u32")]
+        let next = ready.index() as u32 + 1;
+        last.next = next;
+        last.found += 1;
+        Some(ready)
+    }
+
+    /// Returns the slots up to the highest one in use, to be polled.
+    #[inline]
+    fn in_use(&mut self) -> &mut [PollFd<'fd>] {
+        let slots = self.storage.as_mut();
+        let count = self.used.min(slots.len());
+        &mut slots[..count]
     }
 
     #[inline]
@@ -307,7 +578,7 @@ where
     #[inline]
     fn filled_slot_mut(&mut self, index: usize) -> Result<&mut PollFd<'fd>, Error> {
         let slot = self.slot_mut(index)?;
-        if slot.is_vacant() { Err(Error::Vacant { index }) } else { Ok(slot) }
+        if slot.is_empty() { Err(Error::EmptySlot { index }) } else { Ok(slot) }
     }
 
     #[inline]
@@ -318,9 +589,9 @@ where
     }
 }
 
-/// The index of the highest slot in use, plus 1.
-pub(crate) fn used(slots: &[PollFd<'_>]) -> usize {
-    slots.iter().rposition(|slot| !slot.is_vacant()).map_or(0, |highest| highest + 1)
+/// Returns the index of the highest slot in use, plus 1.
+fn used(slots: &[PollFd<'_>]) -> usize {
+    slots.iter().rposition(|slot| !slot.is_empty()).map_or(0, |highest| highest + 1)
 }
 
 impl<'fd, S> fmt::Debug for Slots<'fd, S>
@@ -329,12 +600,12 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let slots = self.storage.as_ref();
-        let answered = self.answer.reported();
+        let reported = self.last_poll.reported();
         f.write_str("[")?;
         for (index, slot) in slots[..used(slots)].iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
             f.write_str(separator)?;
-            strace(f, slot, if index < answered { slot.readiness() } else { Readiness::empty() })?;
+            strace(f, slot, if index < reported { slot.readiness() } else { Readiness::empty() })?;
         }
         f.write_str("]")
     }

@@ -1,30 +1,32 @@
-//! How long to wait, and what one system call takes of it: rounded up, saturated, in chunks.
+//! `Timeout`, and the `Chunk` of it that one system call sleeps: rounded up, at most the longest time for all
+//! systems.
 
 use std::time::{Duration, Instant};
 
 /// How long a call may wait.
 ///
-/// No call returns "nothing ready" before that time has passed, and none waits for ever because a
-/// number was too large: [`Duration::MAX`] is a timeout like any other.
+/// No call returns 0 before its timeout has expired. No number is too large: [`Duration::MAX`] is a timeout
+/// like any other.
 ///
+/// # Examples
 /// ```
 /// use iomux::Timeout;
 /// use std::time::{Duration, Instant};
 ///
 /// assert_eq!(Timeout::from(Duration::from_millis(5)), Timeout::After(Duration::from_millis(5)));
 /// assert_eq!(Timeout::from(None), Timeout::Infinite);
-/// let noon = Instant::now();
-/// assert_eq!(Timeout::from(noon), Timeout::Until(noon));
+/// let end = Instant::now() + Duration::from_secs(1);
+/// assert_eq!(Timeout::from(end), Timeout::Until(end));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timeout {
-    /// For as long as it takes.
+    /// Wait until something is ready.
     Infinite,
-    /// Not at all: look, and return.
+    /// Don't wait: check once.
     Nowait,
-    /// For at least this long.
+    /// Wait for at least this long.
     After(Duration),
-    /// At least until then; a time that has passed is [`Nowait`](Self::Nowait).
+    /// Wait at least until then. A past instant is [`Nowait`](Self::Nowait).
     Until(Instant),
 }
 
@@ -48,7 +50,7 @@ impl From<Instant> for Timeout {
 }
 
 impl Timeout {
-    /// Returns the ms of one poll(2) that waits for exactly this; ppoll(2) costs more.
+    /// Returns the ms of one poll(2) that waits for exactly this time; ppoll(2) costs more.
     #[inline]
     pub(crate) fn exact_ms(self) -> Option<i32> {
         match self {
@@ -61,7 +63,7 @@ impl Timeout {
         }
     }
 
-    /// Returns what one system call can wait for, without a look at the clock.
+    /// Returns the chunk, if one system call can wait for all of it and the clock is not needed.
     pub(crate) fn one_chunk(self) -> Option<Chunk> {
         match self {
             Self::Nowait => Some(Chunk::NONE),
@@ -72,7 +74,7 @@ impl Timeout {
     }
 }
 
-/// The longest time that one system call is given; a longer one is waited for in chunks.
+/// The longest time that one system call sleeps; a longer timeout is waited for in chunks.
 ///
 /// 32-bit Linux before 2.6.37 takes more than 1,789,569 ms for infinite, Darwin rejects more than
 /// 100,000,000 s, and milliseconds have to fit an `int`: this fits them all.
@@ -80,8 +82,8 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(1_789);
 
 /// The time that one system call may sleep: a [`Timeout`], or a part of it that every system accepts.
 ///
-/// [`wait_with`](crate::wait_with) gives it to a [`WaitCall`](crate::WaitCall), which takes the form that its system call
-/// needs. Every form is rounded up, never down.
+/// [`wait_with`](crate::wait_with) passes it to a [`WaitCall`](crate::WaitCall), which converts it to the
+/// type that its system call needs. Every conversion rounds up, never down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Chunk(Option<Duration>);
 
@@ -118,14 +120,16 @@ impl Chunk {
         }
     }
 
-    /// Returns `true` if [`poll_ms`](Self::poll_ms) is exact, so that poll(2) and epoll_wait(2), the cheapest calls, express it.
+    /// Returns `true` if [`poll_ms`](Self::poll_ms) is exact, so that the cheapest calls, poll(2) and
+    /// epoll_wait(2), can express the chunk.
     #[inline]
     #[must_use]
     pub fn is_whole_ms(self) -> bool {
         self.0.is_none_or(|time| time.subsec_nanos() % 1_000_000 == 0)
     }
 
-    /// Returns the timeout of ppoll(2), kevent(2) and epoll_pwait2(2); `None`, a null pointer there, is infinite.
+    /// Returns the timeout of ppoll(2), kevent(2) and epoll_pwait2(2); `None`, a null pointer there, is
+    /// infinite.
     #[inline]
     #[must_use]
     pub fn timespec(self) -> Option<Timespec> {
@@ -135,8 +139,7 @@ impl Chunk {
     }
 }
 
-/// A time span as the kernel's 64-bit `struct __kernel_timespec` has it, on every processor.
-///
+/// A time span as in the kernel's 64-bit `struct __kernel_timespec`, on every architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Timespec {
@@ -144,65 +147,6 @@ pub struct Timespec {
     pub tv_sec: i64,
     /// Nanoseconds, 0 to 999,999,999.
     pub tv_nsec: i64,
-}
-
-/// The moment at which a wait ends.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Deadline(Option<Instant>, bool);
-
-#[doc(hidden)]
-#[allow(missing_docs, reason = "until its last users are converted to `wait_with`")]
-impl Deadline {
-    #[must_use]
-    pub fn new(timeout: Timeout) -> Self {
-        match timeout {
-            Timeout::Infinite => Self(None, false),
-            Timeout::Nowait | Timeout::After(Duration::ZERO) => Self(None, true),
-            Timeout::After(time) => Self(Instant::now().checked_add(time), false),
-            Timeout::Until(end) => Self(Some(end), false),
-        }
-    }
-    #[must_use]
-    pub fn remaining(&self) -> Option<Duration> {
-        if self.1 {
-            Some(Duration::ZERO)
-        } else {
-            self.0.map(|end| end.saturating_duration_since(Instant::now()))
-        }
-    }
-    #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.remaining().is_some_and(|left| left.is_zero())
-    }
-    fn chunk(&self) -> Chunk {
-        self.remaining().map_or(Chunk::INFINITE, Chunk::new)
-    }
-    #[must_use]
-    pub fn poll_ms(&self) -> i32 {
-        self.chunk().poll_ms()
-    }
-    #[must_use]
-    pub fn timespec(&self) -> Option<Timespec> {
-        self.chunk().timespec()
-    }
-}
-
-#[doc(hidden)]
-#[allow(missing_docs, reason = "until its last users are converted to `wait_with`")]
-impl Timeout {
-    #[must_use]
-    pub fn is_whole_ms(self) -> bool {
-        Deadline::new(self).chunk().is_whole_ms()
-    }
-    #[must_use]
-    pub fn poll_ms(self) -> i32 {
-        Deadline::new(self).poll_ms()
-    }
-    #[must_use]
-    pub fn timespec(self) -> Option<Timespec> {
-        Deadline::new(self).timespec()
-    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,18 @@
-//! One way to wait: deadline, chunks, EINTR and the last check are decided here, whatever the system call is.
+//! One way to wait: the deadline, chunks, EINTR and the last check, for any system call.
 
 use crate::error::Error;
-use crate::timeout::{Chunk, LONGEST, Timeout};
+use crate::timeout::{Chunk, Timeout};
 use core::time::Duration;
 use std::time::Instant;
 
 /// One system call that may sleep, for [`wait_with`].
 ///
+/// # Examples
 /// ```
 /// use iomux::{Chunk, Error, Interrupt, Outcome, Timeout, WaitCall, wait_with};
 /// use std::time::{Duration, Instant};
 ///
-/// struct Park; // thread::park_timeout(3) in place of a system call
+/// struct Park; // `thread::park_timeout` instead of a system call
 /// impl WaitCall for Park {
 ///     type Error = Error;
 ///     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
@@ -19,7 +20,7 @@ use std::time::Instant;
 ///             None => std::thread::park(),
 ///             Some(time) => std::thread::park_timeout(time),
 ///         }
-///         Ok(Outcome::Ready(0)) // it may have returned early: `wait_with` looks at the clock
+///         Ok(Outcome::Ready(0)) // `park_timeout` may return early: `wait_with` reads the clock
 ///     }
 /// }
 ///
@@ -32,40 +33,41 @@ pub trait WaitCall {
     /// Why the call failed.
     type Error: From<Error>;
 
-    /// Makes the system call, which may sleep for `chunk` and not longer than its rounding demands.
+    /// Makes the system call, which may sleep for `chunk`, and returns its outcome.
     ///
     /// It may make further system calls that do not sleep.
     ///
     /// # Errors
-    /// Returns whatever ends the wait; EINTR is [`Outcome::Interrupted`] instead.
+    /// - Returns the error of the system call, which ends the wait. EINTR is [`Outcome::Interrupted`]
+    ///   instead.
     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Self::Error>;
 }
 
-/// What a [`WaitCall`] returned.
+/// The outcome of a [`WaitCall`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// So many are ready; 0 if the chunk has passed, or nothing that counts was found.
+    /// The number of ready fds or events; 0 if the chunk has expired, or nothing that counts was found.
     Ready(usize),
     /// A signal handler ran first (EINTR).
     Interrupted,
 }
 
-/// What an interruption does to a wait.
+/// The effect of an interruption (EINTR) on a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
-    /// The wait resumes, with the time that is left.
+    /// The wait resumes with the remaining time.
     Resume,
     /// The wait ends with [`Error::Interrupted`].
     End,
 }
 
-/// Makes `call` until something is ready or the time has passed, and returns how many are ready.
+/// Waits until `call` finds something ready or the timeout expires, and returns how many are ready.
 ///
-/// It returns 0 only when the time has passed, and never before. A long time is waited for in chunks. An
-/// interrupted wait resumes with the time that is left; once no time is left, one more call that does not
-/// sleep counts what a handler has just made ready.
+/// It returns 0 only after the timeout has expired. A long timeout is waited for in chunks. An interrupted
+/// wait resumes with the remaining time. If none remains, one more call that does not sleep finds what a
+/// signal handler has just made ready.
 ///
-/// `can_end` says whether something is there that an infinite wait can report.
+/// `can_end` is `false` if nothing is registered that could end an infinite wait.
 ///
 /// [`Timeout::Nowait`] and a zero [`Timeout::After`] read no clock, a past [`Timeout::Until`] reads it once.
 ///
@@ -73,7 +75,7 @@ pub enum Interrupt {
 /// - Returns [`Error::NothingToWaitFor`] if the timeout is infinite and `can_end` is `false`.
 /// - Returns [`Error::Interrupted`] if the call was interrupted and `interrupt` is [`Interrupt::End`].
 /// - Returns what `call` returns.
-// Always, so that a timeout that is known at compile time leaves one call and one comparison.
+// Always inlined, so that a constant timeout leaves one call and one comparison.
 #[inline(always)]
 pub fn wait_with<C: WaitCall>(
     call: &mut C,
@@ -91,11 +93,11 @@ pub fn wait_with<C: WaitCall>(
             Outcome::Ready(ready) if ready > 0 => Ok(ready),
             outcome => resume(call, interrupt, outcome),
         },
-        timeout => timed(call, timeout, interrupt, LONGEST),
+        timeout => timed(call, timeout, interrupt),
     }
 }
 
-/// Ends a wait whose time has passed with an interruption: what a handler has just made ready counts.
+/// Ends an expired wait whose last call was interrupted: a handler may just have made something ready.
 #[cold]
 #[inline(never)]
 fn check_again<C: WaitCall>(call: &mut C, interrupt: Interrupt) -> Result<usize, C::Error> {
@@ -109,7 +111,7 @@ fn check_again<C: WaitCall>(call: &mut C, interrupt: Interrupt) -> Result<usize,
     }
 }
 
-/// Goes on with an infinite wait.
+/// Resumes an infinite wait.
 #[cold]
 #[inline(never)]
 fn resume<C: WaitCall>(call: &mut C, interrupt: Interrupt, first: Outcome) -> Result<usize, C::Error> {
@@ -125,14 +127,9 @@ fn resume<C: WaitCall>(call: &mut C, interrupt: Interrupt, first: Outcome) -> Re
     }
 }
 
-/// Waits with a deadline, in chunks of at most `longest`.
+/// Waits with a deadline, in chunks.
 #[inline(never)]
-fn timed<C: WaitCall>(
-    call: &mut C,
-    timeout: Timeout,
-    interrupt: Interrupt,
-    longest: Duration,
-) -> Result<usize, C::Error> {
+fn timed<C: WaitCall>(call: &mut C, timeout: Timeout, interrupt: Interrupt) -> Result<usize, C::Error> {
     // A deadline past what `Instant` can hold never comes.
     let (mut left, deadline) = match timeout {
         Timeout::Nowait | Timeout::After(Duration::ZERO) => (Duration::ZERO, None),
@@ -142,11 +139,11 @@ fn timed<C: WaitCall>(
     };
     let mut is_checked = false;
     while !left.is_zero() {
-        is_checked = match call.call(Chunk::new(left.min(longest)))? {
+        is_checked = match call.call(Chunk::new(left))? {
             Outcome::Ready(0) => true,
             Outcome::Ready(ready) => return Ok(ready),
             Outcome::Interrupted if interrupt == Interrupt::End => return Err(Error::Interrupted.into()),
-            // The kernel prefers EINTR to "timed out", so signals without a pause would never let it say so.
+            // The kernel prefers EINTR to 0, so under endless signals no call would ever return 0.
             Outcome::Interrupted => false,
         };
         left = deadline.map_or(left, |end| end.saturating_duration_since(Instant::now()));
@@ -157,18 +154,8 @@ fn timed<C: WaitCall>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interest::Interest;
-    use crate::poll::{HAS_PPOLL, PollCall, ppoll};
-    use crate::pollfd::PollFd;
-    use crate::signal::{SigSet, Signal};
-    use crate::sys;
-    use std::io::Write;
-    use std::os::fd::AsFd;
-    use std::sync::atomic::Ordering;
 
-    const MS: Duration = Duration::from_millis(1);
-
-    /// Returns the outcomes of a list, one per call, and notes the chunks that it was given.
+    /// Returns the outcomes of a list, one per call, and records the chunks.
     struct Script {
         outcomes: Vec<Outcome>,
         chunks: Vec<Chunk>,
@@ -179,6 +166,8 @@ mod tests {
 
         fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
             self.chunks.push(chunk);
+            let begin = Instant::now();
+            while Instant::now() == begin {} // the clock of some systems is coarse
             Ok(self.outcomes.remove(0))
         }
     }
@@ -223,82 +212,35 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_whose_time_expires_checks_again_only_after_an_interruption() {
+        use Outcome::{Interrupted, Ready};
+        let resume = |outcomes: &[Outcome]| run(outcomes, Duration::from_nanos(1).into(), Interrupt::Resume);
+        assert_eq!(resume(&[Ready(0)]), (Ok(0), 1), "the call was the check");
+        assert_eq!(resume(&[Interrupted, Ready(3)]), (Ok(3), 1));
+        assert_eq!(resume(&[Interrupted, Ready(0)]), (Ok(0), 1));
+        assert_eq!(resume(&[Interrupted, Interrupted, Ready(3)]), (Ok(3), 1));
+    }
+
+    #[test]
+    fn a_long_wait_is_cut_into_chunks_of_the_remaining_time() {
+        use Outcome::{Interrupted, Ready};
+        let mut script = Script { outcomes: vec![Ready(0), Interrupted, Ready(1)], chunks: Vec::new() };
+        assert_eq!(wait_with(&mut script, Duration::MAX.into(), Interrupt::Resume, true), Ok(1));
+        assert_eq!(script.chunks, [Chunk::new(Duration::MAX); 3], "the longest chunk");
+
+        let time = Duration::from_secs(600);
+        for timeout in [Timeout::After(time), Timeout::Until(Instant::now() + time)] {
+            let mut script = Script { outcomes: vec![Ready(0), Interrupted, Ready(1)], chunks: Vec::new() };
+            assert_eq!(wait_with(&mut script, timeout, Interrupt::Resume, true), Ok(1));
+            let times: Vec<_> = script.chunks.iter().map(|chunk| chunk.duration().unwrap()).collect();
+            assert!(times[0] <= time && times[0] > times[1] && times[1] > times[2], "{times:?}");
+        }
+    }
+
+    #[test]
     fn an_infinite_wait_that_cannot_end_makes_no_call() {
         let mut script = Script { outcomes: Vec::new(), chunks: Vec::new() };
         let result = wait_with(&mut script, Timeout::Infinite, Interrupt::Resume, false);
         assert_eq!((result, script.chunks.len()), (Err(Error::NothingToWaitFor), 0));
-    }
-
-    /// poll(2) and ppoll(2) over real fds, in chunks of 1 ms.
-    fn in_small_chunks(fds: &mut [PollFd<'_>], timeout: Timeout) -> Result<usize, Error> {
-        timed(&mut PollCall::new(fds, None), timeout, Interrupt::Resume, MS)
-    }
-
-    #[test]
-    fn no_wait_in_chunks_is_early() {
-        let (reader, _writer) = std::io::pipe().unwrap();
-        let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
-        for time in [MS / 2, MS, MS + MS / 2, 7 * MS, 7 * MS + Duration::from_nanos(1)] {
-            let begin = Instant::now();
-            assert_eq!(in_small_chunks(&mut fds, time.into()), Ok(0));
-            assert!(begin.elapsed() >= time, "{:?} of {time:?}", begin.elapsed());
-            let end = Instant::now() + time;
-            assert_eq!(in_small_chunks(&mut fds, end.into()), Ok(0));
-            assert!(Instant::now() >= end, "until");
-        }
-    }
-
-    #[test]
-    fn chunks_go_on_for_as_long_as_it_takes() {
-        for timeout in [Timeout::Infinite, Duration::MAX.into(), Duration::from_secs(600).into()] {
-            let (reader, mut writer) = std::io::pipe().unwrap();
-            let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
-            std::thread::scope(|scope| {
-                scope.spawn(move || {
-                    crate::poll(&mut [], 5 * MS).unwrap();
-                    writer.write_all(b"!").unwrap();
-                });
-                assert_eq!(in_small_chunks(&mut fds, timeout), Ok(1), "{timeout:?}");
-            });
-            assert!(fds[0].readiness().is_readable());
-        }
-    }
-
-    #[test]
-    fn endless_signals_do_not_keep_a_wait_from_ending() {
-        if !HAS_PPOLL {
-            eprintln!("skipped: endless signals: no ppoll(2) to let them through");
-            return;
-        }
-        let signal = Signal::USR2;
-        let left = sys::pending_again_and_again(signal.as_raw(), 1_000_000);
-        let blocked = SigSet::from(signal).block().unwrap();
-        signal_hook::low_level::raise(signal.as_raw()).unwrap();
-        let mask = blocked.wait_mask();
-        let begin = Instant::now();
-        let mut call = PollCall::new(&mut [], Some(&mask));
-        let result = wait_with(&mut call, (5 * MS).into(), Interrupt::Resume, true);
-        let left = left.swap(0, Ordering::SeqCst);
-        assert_eq!(result, Ok(0));
-        assert!(begin.elapsed() >= 5 * MS);
-        assert!((1..1_000_000).contains(&left), "every call was interrupted, and still the wait ended");
-        // The last one is still pending.
-        assert_eq!(ppoll(&mut [], Timeout::Nowait, Some(&mask)), Err(Error::Interrupted));
-    }
-
-    #[test]
-    fn a_signal_ends_an_interruptible_wait_in_chunks() {
-        if !HAS_PPOLL {
-            eprintln!("skipped: a signal in a wait in chunks: no ppoll(2) to let it through");
-            return;
-        }
-        let signal = Signal::USR1;
-        sys::pending_again_and_again(signal.as_raw(), 0);
-        let blocked = SigSet::from(signal).block().unwrap();
-        signal_hook::low_level::raise(signal.as_raw()).unwrap();
-        let mask = blocked.wait_mask();
-        let mut call = PollCall::new(&mut [], Some(&mask));
-        let result = timed(&mut call, Duration::from_secs(600).into(), Interrupt::End, MS);
-        assert_eq!(result, Err(Error::Interrupted));
     }
 }

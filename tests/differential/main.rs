@@ -13,6 +13,8 @@ mod child;
 #[path = "../../examples/select_backend.rs"]
 mod select_backend;
 #[cfg(target_os = "linux")]
+mod shared_epoll;
+#[cfg(target_os = "linux")]
 mod sides;
 mod signal;
 mod steps;
@@ -28,6 +30,8 @@ use iomux_backend::{Multiplexer, Poll};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use select_backend::Select;
+#[cfg(target_os = "linux")]
+use shared_epoll::SharedEpoll;
 #[cfg(target_os = "linux")]
 use sides::Sides;
 use std::cell::Cell;
@@ -104,20 +108,22 @@ macro_rules! contestants {
 }
 
 contestants! {
-    poll, 30_000: Poll::new();
-    poll_without_ppoll, 10_000: Poll::without_ppoll();
-    poll_boxed, 10_000: Box::new(Poll::new()) as Box<dyn Multiplexer<'static>>;
-    select, 30_000: Select::new();
+    poll, 10_000: Poll::new();
+    poll_without_ppoll, 4_000: Poll::without_ppoll();
+    poll_boxed, 4_000: Box::new(Poll::new()) as Box<dyn Multiplexer<'static>>;
+    select, 10_000: Select::new();
     #[cfg(target_os = "linux")]
-    epoll, 30_000: Epoll::new().unwrap();
+    epoll, 10_000: Epoll::new().unwrap();
     #[cfg(target_os = "linux")]
-    epoll_without_pwait2, 10_000: Epoll::without_pwait2().unwrap();
+    epoll_without_pwait2, 4_000: Epoll::without_pwait2().unwrap();
     #[cfg(target_os = "linux")]
-    poll_beside_epoll, 30_000: Sides::new(vec![Box::new(Poll::new()), Box::new(Epoll::new().unwrap())]);
+    shared_epoll, 4_000: SharedEpoll::new().unwrap();
     #[cfg(target_os = "linux")]
-    select_beside_poll_and_epoll, 20_000: Sides::new(vec![
+    poll_beside_epoll, 10_000: Sides::new(vec![Box::new(Poll::new()), Box::new(Epoll::new().unwrap())]);
+    #[cfg(target_os = "linux")]
+    select_beside_poll_and_epoll, 8_000: Sides::new(vec![
         Box::new(Select::new()), Box::new(Poll::new()), Box::new(Epoll::new().unwrap()),
     ]);
     #[cfg(iomux_libkqueue)]
-    kqueue, 30_000: iomux_backend::Kqueue::new().unwrap();
+    kqueue, 10_000: iomux_backend::Kqueue::new().unwrap();
 }

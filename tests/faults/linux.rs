@@ -26,6 +26,7 @@ calls! {
     EPOLL_CTL: SYS_epoll_ctl;
     EPOLL_WAIT: #[cfg(target_arch = "x86_64")] SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2;
     EPOLL_PWAIT2: SYS_epoll_pwait2;
+    EPOLL: #[cfg(target_arch = "x86_64")] SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_epoll_ctl;
     EVENTFD: SYS_eventfd2;
     READ: SYS_read;
     WRITE: SYS_write;

@@ -1,6 +1,6 @@
 //! What the fuzz targets run, on what the fuzzer has kept, and on what it has never seen.
 //!
-//! `fuzz/corpus/TARGET/` holds the inputs that reach the most between them; one that crashes is to be added.
+//! `fuzz/corpus/TARGET/` holds at most 15 inputs, which between them reach the most; one that crashes is to be added.
 
 #[cfg(target_os = "linux")]
 mod backends;
@@ -16,7 +16,6 @@ mod values;
 
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// Children of one test have copies of another's fds.
@@ -25,9 +24,10 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// All that was kept, and `IOMUX_FUZZED` inputs more, of a seed that a failure prints.
 fn on_all_inputs(target: &str, run: fn(&[u8])) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let corpus = support::root().join("fuzz/corpus").join(target);
     let files: Vec<_> = corpus.read_dir().expect("a corpus").map(|file| file.unwrap().path()).collect();
-    assert!(files.len() > 10, "a corpus of {}", files.len());
+    let kept = files.len();
+    assert!(kept >= 10, "a corpus of {kept}");
     for file in files {
         eprintln!("{}", file.display());
         run(&std::fs::read(file).unwrap());
@@ -39,6 +39,7 @@ fn on_all_inputs(target: &str, run: fn(&[u8])) {
         eprintln!("IOMUX_SEED={seed}");
         run(&bytes(seed));
     }
+    eprintln!("{target}: ran {kept} inputs of the corpus and {count} new ones");
 }
 
 /// Up to 1,000 of them.

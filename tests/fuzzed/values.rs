@@ -1,7 +1,7 @@
 //! Timeouts, flags and signals: any value is converted without a panic, and never to less time than was asked.
 
 use arbitrary::{Arbitrary, Unstructured};
-use iomux::{Deadline, Interest, Readiness, SigSet, Signal, Timeout};
+use iomux::{Chunk, Interest, Interrupt, Outcome, Readiness, SigSet, Signal, Timeout, WaitCall, wait_with};
 use iomux_backend::{Any, Capabilities};
 use std::time::{Duration, Instant};
 
@@ -23,18 +23,17 @@ pub(crate) fn run(bytes: &[u8]) {
     let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
     let (seconds, nanos, bits, more, number, text) = input;
     let time = Duration::new(seconds, nanos % 1_000_000_000);
-    let timeout = Timeout::After(time);
-    let ms = timeout.poll_ms();
+    let chunk = first_chunk(Timeout::After(time));
+    let ms = chunk.poll_ms();
     assert!(ms >= 0 && Duration::from_millis(ms.unsigned_abs().into()) >= time.min(LONGEST));
-    if let Some(spec) = timeout.timespec() {
-        let whole = Duration::new(spec.tv_sec.unsigned_abs(), u32::try_from(spec.tv_nsec).unwrap());
-        assert!(spec.tv_sec >= 0 && whole <= time && whole >= LONGEST.min(time));
-    }
-    let deadline = Deadline::new(timeout);
-    assert!(deadline.remaining().is_none_or(|left| left <= time));
-    assert_eq!(deadline.poll_ms() < 0, deadline.remaining().is_none());
+    let spec = chunk.timespec().unwrap();
+    let whole = Duration::new(spec.tv_sec.unsigned_abs(), u32::try_from(spec.tv_nsec).unwrap());
+    assert!(spec.tv_sec >= 0 && whole <= time && whole >= LONGEST.min(time));
+    assert_eq!(chunk.duration(), Some(whole));
+    assert_eq!(chunk.is_whole_ms(), Duration::from_millis(ms.unsigned_abs().into()) == whole);
     if let Some(until) = Instant::now().checked_add(time) {
-        assert!(Timeout::Until(until).poll_ms() >= 0);
+        let chunk = first_chunk(Timeout::Until(until));
+        assert!(chunk.poll_ms() >= 0 && chunk.duration().unwrap() <= time);
     }
     // The parser of bitflags takes no sign in front of hexadecimal digits.
     reads_back!(Interest, bits & i16::MAX);
@@ -49,6 +48,24 @@ pub(crate) fn run(bytes: &[u8]) {
     if let Err(error) = text.parse::<Any>() {
         assert!(error.to_string().contains("poll"), "it says what there is");
     }
+}
+
+/// What the first call of a wait may sleep for.
+fn first_chunk(timeout: Timeout) -> Chunk {
+    struct First(Option<Chunk>);
+
+    impl WaitCall for First {
+        type Error = iomux::Error;
+
+        fn call(&mut self, chunk: Chunk) -> Result<Outcome, iomux::Error> {
+            self.0.get_or_insert(chunk);
+            Ok(Outcome::Ready(1))
+        }
+    }
+
+    let mut first = First(None);
+    assert_eq!(wait_with(&mut first, timeout, Interrupt::Resume, true), Ok(1));
+    first.0.expect("there is a call, whatever the time")
 }
 
 /// What one call is asked to wait for at most, at least.

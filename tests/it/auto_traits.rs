@@ -1,6 +1,6 @@
 //! What may be sent to another thread and shared with one; a change of these is a change of the interface.
 
-use iomux::{Deadline, MaskGuard, PollFd, ReadySlots, Slots};
+use iomux::{Chunk, MaskGuard, PollFd, ReadySlots, Slots};
 use iomux_backend::{
     Any, Capabilities, Event, Events, Handle, InsertError, Interest, Key, Mode, Multiplexer, Native, Poll,
     Reactor, Readiness, Ready, SigSet, Signal, SubmitError, Timeout, Token, Traced, TrustedMultiplexer,
@@ -39,7 +39,7 @@ macro_rules! has {
 #[test]
 fn values_are_sent_and_shared() {
     each!(is_shared:
-        Interest, Readiness, Timeout, Deadline, Signal, SigSet, iomux::Error, PollFd<'static>, Slots<'static>,
+        Interest, Readiness, Timeout, Chunk, Signal, SigSet, iomux::Error, PollFd<'static>, Slots<'static>,
         ReadySlots<'static, 'static>, Token, Mode, Capabilities, Event, Events, Key, Ready, iomux_backend::Error,
     );
 }

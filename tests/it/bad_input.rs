@@ -43,9 +43,9 @@ fn a_count_past_the_table_is_an_error_and_nothing_is_polled() {
 }
 
 #[test]
-fn a_vacant_slot_has_no_interest_to_change() {
+fn an_empty_slot_has_no_interest_to_change() {
     let mut slots = Slots::with_capacity(2);
-    assert_eq!(slots.set_interest(1, Interest::READABLE), Err(Error::Vacant { index: 1 }));
+    assert_eq!(slots.set_interest(1, Interest::READABLE), Err(Error::EmptySlot { index: 1 }));
     assert_eq!(slots.interest(1), Ok(Interest::empty()));
 }
 
@@ -79,9 +79,9 @@ fn fd_0_is_an_fd_like_any_other() {
     assert_eq!(slots.used(), 1);
     // SAFETY: as above.
     let mut slot = unsafe { PollFd::from_raw(0, Interest::READABLE) }.unwrap();
-    assert!(!slot.is_paused() && !slot.is_vacant());
+    assert!(!slot.is_paused() && !slot.is_empty());
     slot.pause();
-    assert!(slot.is_paused() && !slot.is_vacant());
+    assert!(slot.is_paused() && !slot.is_empty());
     slot.resume();
     assert_eq!(slot.fd().map(|fd| fd.as_raw_fd()), Some(0));
     drop(reader);

@@ -31,7 +31,7 @@ fn slots_print_as_strace_prints_a_poll() {
     );
     let printed: Vec<String> = slots.iter().map(|slot| format!("{slot:?}")).collect();
     assert_eq!(printed[0], format!("{{fd={r}, events=POLLIN, revents=POLLIN}}"));
-    assert_eq!(printed.len(), 3, "vacant slots are not in use");
+    assert_eq!(printed.len(), 3, "empty slots are not in use");
     assert!(format!("{:?}", slots.ready()).starts_with("[Ready { index: 0, fd: "));
     assert!(format!("{:?}", slots.iter()).starts_with("[{fd="));
 }
@@ -41,7 +41,7 @@ fn a_slot_of_its_own_prints_alike_and_hangups_and_unknown_bits_by_their_number()
     let (reader, writer) = full_pipe();
     let r = reader.as_raw_fd();
     let unknown = Interest::READABLE | Interest::from_bits_retain(0x4000);
-    let mut fds = [PollFd::new(reader.as_fd(), unknown).unwrap(), PollFd::VACANT];
+    let mut fds = [PollFd::new(reader.as_fd(), unknown).unwrap(), PollFd::EMPTY];
     drop(writer);
     iomux::poll(&mut fds, Timeout::Nowait).unwrap();
     assert_eq!(
@@ -68,8 +68,8 @@ fn each_error_says_what_was_wrong_and_what_to_do() {
             "no slot 8: the table has 8 slots, counted from 0",
         ),
         (Error::CountOutOfRange { count: 9, capacity: 8 }, "can't poll the first 9 slots: the table has 8"),
-        (Error::Vacant { index: 3 }, "slot 3 is vacant: give it an fd with `set` first"),
-        (Error::NegativeFd { fd: -1 }, "-1 is no fd that can be polled: to make a slot vacant, use `clear`"),
+        (Error::EmptySlot { index: 3 }, "slot 3 is empty: give it an fd with `set` first"),
+        (Error::NegativeFd { fd: -1 }, "-1 is not an fd that can be polled: to empty a slot, use `clear`"),
         (
             Error::TooManySlots { count: 81, limit: 64 },
             "can't poll 81 slots: the open-files limit (RLIMIT_NOFILE) is 64; use lower indices, or raise the limit",
@@ -77,14 +77,14 @@ fn each_error_says_what_was_wrong_and_what_to_do() {
         (Error::OutOfMemory { capacity: 9 }, "no memory for a table of 9 slots"),
         (
             Error::NothingToWaitFor,
-            "would wait for ever: no fd is set, or all are paused, and the timeout is infinite",
+            "would wait indefinitely: no fd is set, or all are paused, and the timeout is infinite",
         ),
         (Error::Interrupted, "interrupted by a signal before anything was ready: call again, or use `wait`"),
         (
             Error::Unsupported { what: "a signal mask" },
             "a signal mask is not supported by this system's poll",
         ),
-        (Error::NoSuchSignal { number: 0 }, "0 is no signal of this system"),
+        (Error::NoSuchSignal { number: 0 }, "0 is not a signal of this system"),
     ];
     for (error, text) in texts {
         assert_eq!(error.to_string(), text);

@@ -2,14 +2,13 @@
 //!
 //! `IOMUX_BLESS=1 cargo test --test it pictures` draws them anew.
 
-use crate::support::full_pipe;
+use crate::support::{full_pipe, root};
 use iomux::{Interest, PollFd, Readiness, Timeout};
 use iomux_backend::{Epoll, Events, Mode, Multiplexer, Token};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 
 const BEGIN: &str = "<!-- drawn by tests/it/pictures.rs -->\n";
 const END: &str = "</svg>\n";
@@ -74,7 +73,7 @@ fn cell(svg: &mut String, left: usize, middle: usize, report: &str) {
 /// Holds the picture in a page of the guide against this one.
 #[track_caller]
 fn compare(page: &str, picture: &Picture) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("iomux-backend/src/guide").join(page);
+    let path = root().join("iomux-backend/src/guide").join(page);
     let text = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = text.split_once(BEGIN).expect("the page has a place for its picture");
     let (shown, after) = rest.split_once(END).map_or(("", rest), |(shown, after)| (shown, after));

@@ -1,12 +1,16 @@
 //! The reactor: sources that come and go, whatever happens between a wait and what it found.
 
+#[cfg(target_os = "linux")]
+mod deferred;
 mod errors;
+#[cfg(target_os = "linux")]
+mod lost;
 mod submit;
 
 use crate::support::{full_pipe, skip};
 use iomux_backend::{
-    ALL_NAMES as NAMES, Capabilities, Error, Handle, Interest, Key, Mode, Poll, Reactor,
-    Readiness, SigSet, Signal, Timeout, TrustedMultiplexer, by_name,
+    ALL_NAMES as NAMES, Capabilities, Error, Handle, Interest, Key, Mode, Poll, Reactor, Readiness, SigSet,
+    Signal, Timeout, TrustedMultiplexer, by_name,
 };
 use std::cell::Cell;
 use std::io::{ErrorKind, PipeReader, Read, Write};
@@ -149,7 +153,7 @@ fn what_is_printed_says_which_what_and_why() {
     let mut reactor = Reactor::with(Poll::new(), 8);
     assert!(reactor.is_empty());
     reactor.insert(full_pipe().0, (), Interest::READABLE, Mode::Level).unwrap();
-    assert_eq!(format!("{reactor:?}"), r#"Reactor { backend: "poll", len: 1, .. }"#);
+    assert_eq!(format!("{reactor:?}"), r#"Reactor { multiplexer: "poll", len: 1, .. }"#);
     let failed = reactor.insert(full_pipe().0, (), Interest::READABLE, Mode::EdgeOneShot).unwrap_err();
     let error = "UnsupportedMode { mode: EdgeOneShot, backend: \"poll\" }";
     assert_eq!(format!("{failed:?}"), format!("InsertError {{ error: {error}, .. }}"));

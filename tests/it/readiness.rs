@@ -101,7 +101,7 @@ fn urgent_data_is_priority_and_asks_for_nothing_else() {
 
 #[test]
 fn files_and_directories_are_always_ready() {
-    for path in ["/dev/null", "/", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
+    for path in ["/dev/null", "/", env!("CARGO_MANIFEST_PATH")] {
         let Ok(file) = File::open(path) else {
             skip("files_and_directories_are_always_ready", path);
             continue;

@@ -44,7 +44,7 @@ fn poll_reaches_the_highest_slot_in_use_and_no_further() {
 }
 
 #[test]
-fn slots_that_are_vacant_between_others_are_passed_over() {
+fn empty_slots_between_others_are_skipped() {
     let (reader, writer) = full_pipe();
     let mut slots = Slots::with_capacity(64);
     for index in [0, 15, 16, 17, 40, 63] {
@@ -248,7 +248,7 @@ fn the_free_poll_reports_into_the_slots_it_was_given() {
     let (reader, writer) = full_pipe();
     let mut fds = [
         PollFd::new(reader.as_fd(), Interest::READABLE).unwrap(),
-        PollFd::VACANT,
+        PollFd::EMPTY,
         PollFd::new(writer.as_fd(), Interest::WRITABLE).unwrap(),
         PollFd::default(),
     ];
@@ -257,7 +257,7 @@ fn the_free_poll_reports_into_the_slots_it_was_given() {
     assert_eq!(fds[1].readiness(), Readiness::empty());
     assert_eq!(fds[2].readiness(), Readiness::WRITABLE);
     assert_eq!(fds[0].fd().map(|fd| fd.as_raw_fd()), Some(reader.as_raw_fd()));
-    assert!(fds[1].is_vacant() && fds[3].is_vacant() && !fds[0].is_vacant());
+    assert!(fds[1].is_empty() && fds[3].is_empty() && !fds[0].is_empty());
     fds[0].set_interest(Interest::WRITABLE).unwrap();
     assert_eq!(fds[0].interest(), Interest::WRITABLE);
 }
@@ -292,25 +292,25 @@ fn a_paused_slot_keeps_its_fd_and_is_passed_over_until_it_is_resumed() {
     slots.set(1, reader.as_fd(), Interest::READABLE).unwrap();
     assert_eq!(slots.poll(Timeout::Nowait), Ok(1), "setting it anew does");
     slots.clear(1).unwrap();
-    assert_eq!(slots.pause(1), Err(Error::Vacant { index: 1 }));
-    assert_eq!(slots.resume(1), Err(Error::Vacant { index: 1 }));
+    assert_eq!(slots.pause(1), Err(Error::EmptySlot { index: 1 }));
+    assert_eq!(slots.resume(1), Err(Error::EmptySlot { index: 1 }));
     assert_eq!(slots.pause(4), Err(Error::IndexOutOfRange { index: 4, capacity: 4 }));
     assert_eq!(slots.used(), 0);
 }
 
 #[test]
-fn a_vacant_slot_can_neither_be_paused_nor_resumed_into_an_fd() {
-    let mut fds = [PollFd::VACANT];
+fn an_empty_slot_can_neither_be_paused_nor_resumed_into_an_fd() {
+    let mut fds = [PollFd::EMPTY];
     fds[0].pause();
     fds[0].resume();
-    assert!(fds[0].is_vacant() && !fds[0].is_paused() && fds[0].fd().is_none());
+    assert!(fds[0].is_empty() && !fds[0].is_paused() && fds[0].fd().is_none());
     fds[0].set_interest(Interest::READABLE).unwrap();
     assert_eq!(fds[0].interest(), Interest::empty());
     let (reader, _writer) = full_pipe();
     let mut slot = PollFd::new(reader.as_fd(), Interest::READABLE).unwrap();
     assert!(!slot.is_paused());
     slot.pause();
-    assert!(slot.is_paused() && !slot.is_vacant());
+    assert!(slot.is_paused() && !slot.is_empty());
     slot.resume();
     assert!(!slot.is_paused());
 }

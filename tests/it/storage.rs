@@ -33,16 +33,16 @@ fn an_array_works_as_a_const_and_as_a_static() {
 #[test]
 fn borrowed_and_boxed_slices_are_tables_and_give_their_storage_back() {
     let (reader, _writer) = full_pipe();
-    let mut buffer = [const { PollFd::VACANT }; 4];
+    let mut buffer = [const { PollFd::EMPTY }; 4];
     let mut slots = Slots::over(&mut buffer[..]);
     slots.set(1, reader.as_fd(), Interest::READABLE).unwrap();
     assert_eq!(slots.poll(Timeout::Nowait), Ok(1));
     assert_eq!(slots.ready().count(), 1);
     let same = slots.into_inner();
-    assert!(!same[1].is_vacant());
+    assert!(!same[1].is_empty());
     assert_eq!(same[1].readiness(), Readiness::empty(), "what was reported stays with the table");
 
-    let boxed: Box<[PollFd<'_>]> = vec![PollFd::VACANT; 4].into();
+    let boxed: Box<[PollFd<'_>]> = vec![PollFd::EMPTY; 4].into();
     let mut slots = Slots::over(boxed);
     slots.set(3, reader.as_fd(), Interest::READABLE).unwrap();
     assert_eq!(slots.poll(Timeout::Nowait), Ok(1));
@@ -52,7 +52,7 @@ fn borrowed_and_boxed_slices_are_tables_and_give_their_storage_back() {
 fn fds_that_are_in_the_storage_already_are_polled() {
     let (reader, _writer) = full_pipe();
     let fd = PollFd::new(reader.as_fd(), Interest::READABLE).unwrap();
-    let mut slots = Slots::over([PollFd::VACANT, fd, PollFd::VACANT]);
+    let mut slots = Slots::over([PollFd::EMPTY, fd, PollFd::EMPTY]);
     assert_eq!(slots.used(), 2);
     assert_eq!(slots.poll(Timeout::Nowait), Ok(1));
 }
@@ -120,7 +120,7 @@ impl<'fd> AsMut<[PollFd<'fd>]> for Liar<'fd> {
 fn a_storage_that_lies_about_its_length_is_never_run_past_nor_panics() {
     let (reader, _writer) = full_pipe();
     for shift in 0..6 {
-        let mut slots = Slots::over(Liar { slots: vec![PollFd::VACANT; 8], calls: Cell::new(shift) });
+        let mut slots = Slots::over(Liar { slots: vec![PollFd::EMPTY; 8], calls: Cell::new(shift) });
         for round in 0..100 {
             let _ = slots.set(round % 9, reader.as_fd(), Interest::READABLE);
             let ready = slots.poll(Timeout::Nowait).unwrap();

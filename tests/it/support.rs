@@ -2,6 +2,12 @@
 
 use iomux::Signal;
 use std::io::{self, PipeReader, PipeWriter, Write};
+use std::path::Path;
+
+/// The root of the repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are a folder of it")
+}
 
 /// Says that something was not tested, and why: on stderr, and in the file that `IOMUX_SKIPS` names.
 pub(crate) fn skip(name: &str, reason: &str) {

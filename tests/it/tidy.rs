@@ -1,31 +1,38 @@
 //! The style of the repository, held by tests: what is said here is not said in prose elsewhere.
 
+use crate::support::root;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const CRATES: [&str; 3] = ["iomux-sys/src", "iomux/src", "iomux-backend/src"];
 const ALL: [&str; 6] = ["iomux-sys", "iomux", "iomux-backend", "tests", "examples", "benches"];
 
-/// Where it is decided which system gets what: a crate's root says which mechanisms a system has, and a mechanism's own
-/// module chooses its file.
-const TARGET_TABLES: [&str; 8] = [
-    "iomux-sys/src/lib.rs",
+/// The files that may name a system: a mechanism's own module, which declares its platform files, and what says which
+/// mechanisms a system has.
+const PLATFORM_PARENTS: [&str; 16] = [
+    "iomux-sys/src/epoll.rs",
+    "iomux-sys/src/epoll_params.rs",
+    "iomux-sys/src/eventfd.rs",
+    "iomux-sys/src/headers.rs",
+    "iomux-sys/src/kqueue.rs",
+    "iomux-sys/src/poll.rs",
+    "iomux-sys/src/prctl.rs",
+    "iomux-sys/src/signal.rs",
     "iomux-backend/src/any.rs",
     "iomux-backend/src/epoll.rs",
     "iomux-backend/src/event.rs",
     "iomux-backend/src/kqueue.rs",
     "iomux-backend/src/lib.rs",
     "iomux-backend/src/native.rs",
+    // What a reactor over epoll has beyond others: it can be shared.
+    "iomux-backend/src/reactor.rs",
     "iomux-backend/src/waker.rs",
 ];
-
-/// Where `iomux` is allowed to be unsafe.
-const UNSAFE_FILES: [&str; 1] = ["iomux/src/sys.rs"];
 
 /// Tests that may sleep, each with the reason why it can't wait for an event.
 const SLEEPERS: [(&str, &str); 0] = [];
 
-const LONGEST_FILE: usize = 400;
+const LONGEST_ROOT: usize = 120;
 
 /// A file of the repository, by its path from the root.
 struct Source {
@@ -46,10 +53,6 @@ impl Source {
     fn is(&self, path: &str) -> bool {
         self.path == path
     }
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// All `.rs` files under these folders, built ones left out.
@@ -94,41 +97,59 @@ fn has_word(line: &str, word: &str) -> bool {
 }
 
 #[test]
-fn systems_are_told_apart_in_the_target_tables_alone() {
+fn systems_are_named_in_the_modules_of_mechanisms_alone() {
     let sources = sources(&CRATES);
-    let others = sources.iter().filter(|source| !TARGET_TABLES.iter().any(|table| source.is(table)));
+    let allowed = |source: &Source| PLATFORM_PARENTS.iter().any(|file| source.is(file));
+    let others = sources.iter().filter(|source| !allowed(source));
     let found = offences(others, |line| has_word(line, "target_os") || has_word(line, "target_vendor"));
-    assert_none(
-        &found,
-        "decide it in the module of the mechanism, and put the code into a file of its own",
-    );
+    assert_none(&found, "choose the platform file in the mechanism's own module, see PLATFORM_PARENTS");
+    for file in PLATFORM_PARENTS {
+        assert!(
+            sources.iter().any(|source| source.is(file) && source.text.contains("target_")),
+            "{file} names no system: take it out of the list"
+        );
+    }
 }
 
 #[test]
-fn iomux_is_unsafe_in_one_file_alone() {
-    let sources = sources(&["iomux/src"]);
-    let others = sources.iter().filter(|source| !UNSAFE_FILES.iter().any(|file| source.is(file)));
-    let found = offences(others, |line| has_word(line, "unsafe"));
-    assert_none(&found, "move it behind a safe signature in iomux/src/sys.rs");
+fn a_module_is_the_file_of_its_name() {
+    let sources = sources(&CRATES);
+    let found = offences(&sources, |line| line.contains("#[path") || line.contains("path = \""));
+    assert_none(&found, "name the file after the module, and declare it with a plain `mod`");
 }
 
 #[test]
-fn no_file_is_too_long_to_be_read_at_once() {
-    let sources = sources(&ALL);
-    let lengths = sources.iter().map(|source| (source, source.text.lines().count()));
-    let found: Vec<_> = lengths
-        .filter(|(_, length)| *length > LONGEST_FILE)
+fn a_crate_root_is_a_title_page() {
+    let sources = sources(&CRATES);
+    let roots = sources.iter().filter(|source| source.path.ends_with("/src/lib.rs"));
+    let found: Vec<_> = roots
+        .map(|source| (source, source.text.lines().count()))
+        .filter(|(_, length)| *length > LONGEST_ROOT)
         .map(|(source, length)| format!("{}:{length}: its last line", source.path))
         .collect();
-    assert_none(&found, "split it by subject, at 400 lines or before");
+    assert_none(&found, "keep documentation, `mod` and `pub use`; move the rest to a module");
+}
+
+/// The compiler rejects `unsafe` in every file that `lib.rs` does not exempt, so a file must not exempt itself.
+#[test]
+fn the_lib_rs_of_iomux_names_every_file_with_unsafe() {
+    let sources = sources(&["iomux/src"]);
+    let (lib, others): (Vec<_>, Vec<_>) = sources.iter().partition(|source| source.is("iomux/src/lib.rs"));
+    assert!(lib[0].text.contains("#![deny(unsafe_code)]"), "{}: the lint is gone", lib[0].path);
+    let found = offences(others, |line| has_word(line, "unsafe_code"));
+    assert_none(&found, "exempt the module in iomux/src/lib.rs, with the reason");
 }
 
 #[test]
 fn what_is_re_exported_is_named() {
-    let found = offences(&sources(&ALL), |line| {
-        let line = line.trim_start();
-        line.starts_with("pub use ") && line.contains("::*")
-    });
+    // In iomux-sys a platform file is a C header: all of its names are the interface, and a macro declares
+    // most of them, so a list would be a second header to keep in step.
+    let is_of_a_header = |source: &&Source| source.path.starts_with("iomux-sys/src/");
+    let sources = sources(&ALL);
+    let (of_headers, others): (Vec<_>, Vec<_>) = sources.iter().partition(is_of_a_header);
+    let is_star = |line: &str| line.trim_start().starts_with("pub use ") && line.contains("::*");
+    let mut found = offences(others, is_star);
+    found.extend(offences(of_headers, |line| is_star(line) && line != "pub use system::*;"));
     assert_none(&found, "name each item: a star makes an interface that nobody decided on");
 }
 
@@ -164,7 +185,7 @@ fn tests_wait_for_events_not_for_time() {
 
 #[test]
 fn every_example_says_what_it_is() {
-    let silent: Vec<_> = sources(&["examples"])
+    let silent: Vec<_> = sources(&["examples", "iomux/examples"])
         .iter()
         .filter(|source| !source.text.starts_with("//! "))
         .map(|source| format!("{}:1", source.path))
@@ -174,7 +195,7 @@ fn every_example_says_what_it_is() {
 
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace() {
-    let deaf: Vec<_> = ["", "iomux-sys/", "iomux/", "iomux-backend/", "benches/"]
+    let deaf: Vec<_> = ["", "iomux-sys/", "iomux/", "iomux-backend/", "tests/", "benches/"]
         .map(|folder| format!("{folder}Cargo.toml"))
         .into_iter()
         .filter(|path| {
@@ -186,11 +207,82 @@ fn every_crate_takes_the_lints_of_the_workspace() {
 }
 
 #[test]
+fn every_test_program_is_named() {
+    let manifest = fs::read_to_string(root().join("tests/Cargo.toml")).unwrap();
+    let unnamed: Vec<_> = sources(&["tests"])
+        .iter()
+        .filter_map(|source| source.path.strip_prefix("tests/"))
+        .filter(|path| !path.contains('/') || path.ends_with("/main.rs"))
+        .filter(|path| !manifest.contains(&format!("path = \"{path}\"")))
+        .map(|path| format!("tests/{path}:1"))
+        .collect();
+    assert_none(&unnamed, "add a `[[test]]` for it to tests/Cargo.toml: cargo does not run it otherwise");
+}
+
+#[test]
 fn changes_are_written_down() {
     let path = root().join("CHANGELOG.md");
     let text = fs::read_to_string(path).expect("CHANGELOG.md: say there what changes for a user");
     let version = concat!("## ", env!("CARGO_PKG_VERSION"));
     assert!(text.contains(version), "CHANGELOG.md: has no line `{version}`");
+}
+
+/// The modules at a crate's top that a file of it imports, by `use crate::MODULE` or by an item that `root` re-exports.
+fn imports<'a>(source: &'a Source, root: &'a str) -> impl Iterator<Item = String> + 'a {
+    let text = source.text.split("\n#[cfg(test)]").next().unwrap_or_default();
+    let text = text.split("\n#[cfg(all(test").next().unwrap_or_default();
+    let paths = text.lines().filter_map(|line| line.trim_start().split_once("use crate::"));
+    let code = paths.filter(|(before, _)| !before.contains("//"));
+    let names = code.flat_map(|(_, path)| match path.strip_prefix('{') {
+        Some(list) => list.trim_end_matches("};").split(", ").collect(),
+        None => vec![path],
+    });
+    names.filter_map(|name| {
+        let name = name.split([':', ';', ' ']).next()?;
+        let is_module = root.lines().any(|line| line.ends_with(&format!("mod {name};")));
+        let mut exports = root.lines().filter_map(|line| line.strip_prefix("pub use ")?.split_once("::"));
+        if is_module {
+            return Some(name.to_owned());
+        }
+        exports.find(|(_, items)| has_word(items, name)).map(|(module, _)| module.to_owned())
+    })
+}
+
+/// Whether `imported` leads from `module` back to `end`.
+fn leads_to(imported: &[(String, String)], module: &str, end: &str, seen: &mut Vec<String>) -> bool {
+    let next: Vec<_> = imported.iter().filter(|(from, _)| from == module).map(|(_, to)| to).collect();
+    next.into_iter().any(|to| {
+        let is_new = !seen.contains(to);
+        seen.push(to.clone());
+        to == end || is_new && leads_to(imported, to, end, seen)
+    })
+}
+
+#[test]
+fn no_modules_import_each_other_in_a_circle() {
+    for crate_root in ["iomux/src", "iomux-backend/src"] {
+        let sources = sources(&[crate_root]);
+        let text = &sources.iter().find(|source| source.is(&format!("{crate_root}/lib.rs"))).unwrap().text;
+        // `pub use` may go over several lines.
+        let root = text.replace(",\n    ", ", ").replace("{\n    ", "{");
+        let mut imported = Vec::new();
+        for source in sources.iter().filter(|source| !source.path.ends_with("tests.rs")) {
+            let path = source.path.strip_prefix(crate_root).unwrap().trim_start_matches('/');
+            let module = path.split(['/', '.']).next().unwrap().to_owned();
+            let others = imports(source, &root).filter(|other| *other != module);
+            imported.extend(others.map(|other| (module.clone(), other)));
+        }
+        assert!(imported.len() > 10, "{crate_root}: the imports are not found: {imported:?}");
+        let is_circular = |(from, to): &&(String, String)| {
+            // The suite is above all others, and lib.rs is the title page.
+            ![from.as_str(), to].contains(&"conformance") && leads_to(&imported, to, from, &mut Vec::new())
+        };
+        let circles: Vec<_> = imported.iter().filter(is_circular).collect();
+        assert!(
+            circles.is_empty(),
+            "{crate_root}: take what both need into a module of its own: {circles:?}"
+        );
+    }
 }
 
 /// Where the links of a page lead that are neither elsewhere nor within the page.

@@ -2,7 +2,7 @@
 //! tests in the crate.
 
 use crate::support::{empty_pipe, full_pipe};
-use iomux::{Deadline, Interest, PollFd, Slots, Timeout};
+use iomux::{Chunk, Error, Interest, Interrupt, Outcome, PollFd, Slots, Timeout, WaitCall, wait_with};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -103,30 +103,65 @@ fn an_infinite_wait_ends_when_something_is_ready() {
     }
 }
 
+/// A call that returns after at least `nap`, however long it may sleep, and at last that something is ready.
+struct Short {
+    nap: Duration,
+    outcomes: Vec<Outcome>,
+    chunks: Vec<Chunk>,
+}
+
+impl WaitCall for Short {
+    type Error = Error;
+
+    fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
+        self.chunks.push(chunk);
+        iomux::poll(&mut [], self.nap)?;
+        Ok(self.outcomes.pop().unwrap_or(Outcome::Ready(0)))
+    }
+}
+
+/// Waits over calls that return `outcomes`, the last first, and then 0; returns the chunks that they were given.
+#[track_caller]
+fn chunks(timeout: Timeout, outcomes: &[Outcome], result: usize) -> Vec<Chunk> {
+    let mut call = Short { nap: Duration::from_millis(2), outcomes: outcomes.to_vec(), chunks: Vec::new() };
+    assert_eq!(wait_with(&mut call, timeout, Interrupt::Resume, true), Ok(result));
+    call.chunks
+}
+
 #[test]
 fn a_deadline_is_taken_once_and_counts_down_in_nanoseconds() {
-    let deadline = Deadline::new(Timeout::After(Duration::from_secs(60)));
-    let first = deadline.remaining().unwrap();
-    iomux::poll(&mut [], Duration::from_millis(2)).unwrap();
-    let second = deadline.remaining().unwrap();
-    assert!(second <= first - Duration::from_millis(2), "{second:?} after {first:?}");
-    assert!(first <= Duration::from_secs(60) && second > Duration::from_secs(1));
-    assert!(!deadline.is_over());
+    use Outcome::{Interrupted, Ready};
+    let (time, nap) = (Duration::from_secs(60), Duration::from_millis(2));
+    for timeout in [time.into(), Timeout::Until(Instant::now() + time)] {
+        let times = chunks(timeout, &[Ready(1), Interrupted, Ready(0), Interrupted], 1);
+        let times: Vec<Duration> = times.iter().map(|chunk| chunk.duration().unwrap()).collect();
+        assert!(times[0] <= time && times[3] > time / 2, "{times:?}");
+        assert!(times.windows(2).all(|two| two[1] <= two[0] - nap), "{times:?}");
+    }
+    let begin = Instant::now();
+    let times = chunks(Duration::from_millis(9).into(), &[], 0);
+    assert!(begin.elapsed() >= Duration::from_millis(9) && times.len() <= 5, "{times:?}");
+}
 
-    let short = Deadline::new(Timeout::After(Duration::from_micros(100)));
-    iomux::poll(&mut [], Duration::from_micros(100)).unwrap();
-    assert!(short.is_over());
-    assert_eq!(short.remaining(), Some(Duration::ZERO));
-    assert_eq!(short.poll_ms(), 0);
-    assert_eq!(short.timespec().map(|time| (time.tv_sec, time.tv_nsec)), Some((0, 0)));
-
-    let never = Deadline::new(Timeout::Infinite);
-    assert_eq!((never.remaining(), never.poll_ms(), never.timespec()), (None, -1, None));
-    assert!(!never.is_over());
-    let now = Deadline::new(Timeout::Nowait);
-    assert_eq!((now.remaining(), now.poll_ms()), (Some(Duration::ZERO), 0));
-    assert!(now.is_over());
-    let until = Deadline::new(Timeout::Until(Instant::now() + Duration::from_secs(3600)));
-    assert_eq!(until.poll_ms(), 1_789_000, "a piece of it");
-    assert_eq!(until.timespec().map(|time| (time.tv_sec, time.tv_nsec)), Some((1_789, 0)));
+#[test]
+fn a_chunk_is_the_time_in_each_form() {
+    let forms = |chunk: Chunk| {
+        let time = chunk.timespec().map(|time| (time.tv_sec, time.tv_nsec));
+        (chunk.duration(), chunk.poll_ms(), time, chunk.is_whole_ms())
+    };
+    let ready = [Outcome::Ready(1)];
+    assert_eq!(forms(chunks(Timeout::Infinite, &ready, 1)[0]), (None, -1, None, true));
+    assert_eq!(forms(chunks(Timeout::Nowait, &ready, 1)[0]), (Some(Duration::ZERO), 0, Some((0, 0)), true));
+    assert_eq!(chunks(Timeout::Until(Instant::now()), &ready, 1), [Chunk::NONE]);
+    let fine = Duration::from_nanos(1_000_001);
+    assert_eq!(forms(chunks(fine.into(), &ready, 1)[0]), (Some(fine), 2, Some((0, 1_000_001)), false));
+    let hour = Duration::from_secs(3600);
+    for timeout in [hour.into(), Timeout::Until(Instant::now() + hour), Duration::MAX.into()] {
+        let chunk = chunks(timeout, &ready, 1)[0];
+        assert_eq!(
+            forms(chunk),
+            (Some(Duration::from_secs(1_789)), 1_789_000, Some((1_789, 0)), true),
+            "a chunk of it"
+        );
+    }
 }

@@ -1,69 +1,161 @@
-//! With little room each has its turn, whoever leaves meanwhile.
+//! Without room for all, `Poll` reports the fds first that were not reported for longest.
 
-use crate::support::{empty_pipe, full_pipe};
-use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
+use crate::support::{empty_pipe, full_pipe, is_emulated};
+use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token, Waker};
+use proptest::prelude::*;
+use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 
 #[test]
-fn who_leaves_takes_the_turn_from_nobody() {
-    const PLACES: usize = 6;
-    // How many waits there were, and who leaves: whatever place takes the hole.
-    for (waits, leaves) in (1..2 * PLACES).flat_map(|waits| (0..PLACES).map(move |leaves| (waits, leaves))) {
-        let pipes: Vec<_> = (0..PLACES).map(|_| full_pipe()).collect();
-        let idle = empty_pipe();
-        let mut poll = Poll::new();
-        let mut events = Events::with_capacity(1);
-        for (place, (reader, _)) in pipes.iter().enumerate() {
-            let reader = if place == leaves { &idle.0 } else { reader };
-            poll.register(reader.as_fd(), Token(place), Interest::READABLE, Mode::Level).unwrap();
-        }
-        let mut seen = Vec::new();
-        for wait in 1..waits + PLACES - 1 {
-            assert_eq!(poll.wait(&mut events, Timeout::Nowait), Ok(1));
-            seen.push(events.get(0).unwrap().token().0);
-            if wait == waits {
-                poll.deregister(idle.0.as_fd()).unwrap();
-            }
-        }
-        let mut seen = seen.split_off(waits - 1);
-        seen.sort_unstable();
-        seen.dedup();
-        assert_eq!(seen.len(), PLACES - 1, "{leaves} leaves after {waits} waits: {seen:?}");
-    }
-}
-
-/// Sources that are all ready, with room for so many a wait: whose turn it is once two have left after so many waits.
-fn whose_turn_it_is(room: usize, waits: usize, leave: [usize; 2]) {
-    const PLACES: usize = 7;
-    let pipes: Vec<_> = (0..PLACES).map(|_| full_pipe()).collect();
+fn a_removal_takes_no_turn() {
+    let (idle, seven, eleven, three) = (empty_pipe(), full_pipe(), full_pipe(), full_pipe());
     let mut poll = Poll::new();
-    for (place, (reader, _)) in pipes.iter().enumerate() {
-        poll.register(reader.as_fd(), Token(place), Interest::READABLE, Mode::Level).unwrap();
+    for (token, reader, mode) in [
+        (0, &idle.0, Mode::Level),
+        (7, &seven.0, Mode::Level),
+        (11, &eleven.0, Mode::Level),
+        (3, &three.0, Mode::OneShot),
+    ] {
+        poll.register(reader.as_fd(), Token(token), Interest::READABLE, mode).unwrap();
     }
-    let mut events = Events::with_capacity(room);
-    let mut reported = |poll: &mut Poll<'_>| {
-        assert_eq!(poll.wait(&mut events, Timeout::Nowait), Ok(room));
-        events.iter().map(|event| event.token().0).collect::<Vec<_>>()
-    };
-    let last = (0..waits).map(|_| reported(&mut poll)).last().unwrap();
-    for place in leave {
-        poll.deregister(pipes[place].0.as_fd()).unwrap();
+    let mut events = Events::with_capacity(1);
+    for expected in [7, 11, 3, 7, 11] {
+        assert_eq!(poll.wait(&mut events, Timeout::Nowait), Ok(1));
+        assert_eq!(events.get(0).unwrap().token(), Token(expected));
+        if expected == 3 {
+            poll.deregister(idle.0.as_fd()).unwrap();
+        }
     }
-    let is_owed = |place: &usize| !leave.contains(place) && !last.contains(place);
-    let owed: Vec<_> = (0..PLACES).filter(is_owed).collect();
-    let mut seen: Vec<_> = (0..owed.len().div_ceil(room)).flat_map(|_| reported(&mut poll)).collect();
-    seen.truncate(owed.len());
-    seen.sort_unstable();
-    assert_eq!(seen, owed, "{leave:?} leave after {waits} waits with room for {room}");
 }
 
-#[test]
-fn who_was_reported_comes_after_who_was_not_whoever_leaves() {
-    for (room, waits) in (1..4).flat_map(|room| (1..8).map(move |waits| (room, waits))) {
-        for (one, other) in (0..7).flat_map(|one| (0..7).map(move |other| (one, other))) {
-            if one != other {
-                whose_turn_it_is(room, waits, [one, other]);
+const SOURCES: usize = 8;
+/// The waker's token.
+const WAKER: usize = SOURCES;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Register(usize, Mode),
+    Modify(usize, Mode),
+    Deregister(usize),
+    /// Writes a byte to a source, or reads the one that is there.
+    Toggle(usize),
+    Wake,
+    Wait {
+        room: usize,
+    },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let (source, mode) = (0..SOURCES, prop::sample::select(vec![Mode::Level, Mode::OneShot]));
+    let step = prop_oneof![
+        4 => (source.clone(), mode.clone()).prop_map(|(source, mode)| Step::Register(source, mode)),
+        1 => (source.clone(), mode).prop_map(|(source, mode)| Step::Modify(source, mode)),
+        2 => source.clone().prop_map(Step::Deregister),
+        3 => source.prop_map(Step::Toggle),
+        1 => Just(Step::Wake),
+        6 => (1..5_usize).prop_map(|room| Step::Wait { room }),
+    ];
+    prop::collection::vec(step, 1..200)
+}
+
+struct Registered {
+    token: usize,
+    mode: Mode,
+    is_armed: bool,
+}
+
+/// What is registered, the one whose last report is the oldest first.
+struct Model<'fd> {
+    poll: Poll<'fd>,
+    waker: Waker,
+    pipes: &'fd [(PipeReader, PipeWriter)],
+    is_ready: [bool; SOURCES + 1],
+    queue: Vec<Registered>,
+}
+
+impl<'fd> Model<'fd> {
+    fn new(pipes: &'fd [(PipeReader, PipeWriter)]) -> Self {
+        let mut poll = Poll::new();
+        let waker = poll.waker(Token(WAKER)).unwrap();
+        let queue = vec![Registered { token: WAKER, mode: Mode::Level, is_armed: true }];
+        Self { poll, waker, pipes, is_ready: [false; SOURCES + 1], queue }
+    }
+
+    fn take(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        match *step {
+            Step::Register(token, mode) => {
+                let fd = self.pipes[token].0.as_fd();
+                if self.poll.register(fd, Token(token), Interest::READABLE, mode).is_ok() {
+                    self.queue.push(Registered { token, mode, is_armed: true });
+                }
             }
+            Step::Modify(token, mode) => {
+                let fd = self.pipes[token].0.as_fd();
+                let registered = self.queue.iter_mut().find(|registered| registered.token == token);
+                let modified = self.poll.modify(fd, Token(token), Interest::READABLE, mode);
+                prop_assert_eq!(modified.is_ok(), registered.is_some());
+                if let Some(registered) = registered {
+                    (registered.mode, registered.is_armed) = (mode, true);
+                }
+            }
+            Step::Deregister(token) => {
+                let _ = self.poll.deregister(self.pipes[token].0.as_fd());
+                self.queue.retain(|registered| registered.token != token);
+            }
+            Step::Toggle(token) => {
+                let (mut reader, mut writer) = (&self.pipes[token].0, &self.pipes[token].1);
+                match self.is_ready[token] {
+                    true => reader.read_exact(&mut [0]).unwrap(),
+                    false => writer.write_all(b"!").unwrap(),
+                }
+                self.is_ready[token] = !self.is_ready[token];
+            }
+            Step::Wake => {
+                self.waker.wake();
+                self.is_ready[WAKER] = true;
+            }
+            Step::Wait { room } => self.wait(room)?,
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, room: usize) -> Result<(), TestCaseError> {
+        let is_due = |registered: &&Registered| registered.is_armed && self.is_ready[registered.token];
+        let due = self.queue.iter().filter(is_due).map(|registered| registered.token);
+        let mut due: Vec<_> = due.take(room).collect();
+        let mut events = Events::with_capacity(room);
+        self.poll.wait(&mut events, Timeout::Nowait).unwrap();
+        let mut reported: Vec<_> = events.iter().map(|event| event.token().0).collect();
+        for token in &reported {
+            let index = self.queue.iter().position(|registered| registered.token == *token);
+            let mut registered = self.queue.remove(index.expect("it is registered"));
+            registered.is_armed = registered.mode != Mode::OneShot;
+            self.queue.push(registered);
+        }
+        if reported.contains(&WAKER) {
+            self.is_ready[WAKER] = false;
+        }
+        due.sort_unstable();
+        reported.sort_unstable();
+        prop_assert_eq!(reported, due);
+        Ok(())
+    }
+}
+
+/// An emulator takes a hundred times as long.
+fn cases() -> u32 {
+    if is_emulated() { 25 } else { 500 }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_ready_that_were_not_reported_for_longest_come_first(steps in steps()) {
+        let pipes: Vec<_> = (0..SOURCES).map(|_| empty_pipe()).collect();
+        let mut model = Model::new(&pipes);
+        for step in &steps {
+            model.take(step)?;
         }
     }
 }

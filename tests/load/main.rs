@@ -15,6 +15,8 @@ mod process;
 #[path = "../programs/server.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod server;
+#[cfg(target_os = "linux")]
+mod shared_epoll;
 mod signals;
 mod slow_reader;
 #[path = "../it/support.rs"]

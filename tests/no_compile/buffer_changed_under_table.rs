@@ -2,9 +2,9 @@
 use iomux::{PollFd, Slots, Timeout};
 
 fn main() -> std::io::Result<()> {
-    let mut buffer = [PollFd::VACANT];
+    let mut buffer = [PollFd::EMPTY];
     let mut slots = Slots::over(&mut buffer);
-    buffer[0] = PollFd::VACANT;
+    buffer[0] = PollFd::EMPTY;
     slots.poll(Timeout::Nowait)?;
     Ok(())
 }

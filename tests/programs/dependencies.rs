@@ -1,7 +1,7 @@
 //! What a user of each library takes in with it: these packages, under these licences, and no others.
 
 use crate::is_foreign;
-use crate::support::skip;
+use crate::support::{root, skip};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -28,7 +28,7 @@ const LICENCES: [&str; 2] = ["MIT", "Apache-2.0"];
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(root())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -96,12 +96,12 @@ fn load(server: &Server, connections: &str, messages: &str) {
 }
 
 #[test]
-fn two_thousand_connections_with_a_hundred_messages_lose_no_byte_and_leak_no_fd() {
+fn two_thousand_connections_with_ten_messages_lose_no_byte_and_leak_no_fd() {
     for &backend in NAMES {
         let server = Server::start(&["--backend", backend]);
         let before = server.fds();
         let (connections, messages) =
-            if backend.contains("-without-") { ("200", "20") } else { ("2000", "100") };
+            if backend.contains("-without-") { ("200", "10") } else { ("2000", "10") };
         load(&server, connections, messages);
         match before {
             Some(before) => has_fds_again(&server, before),

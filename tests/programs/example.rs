@@ -1,4 +1,4 @@
-//! Where cargo has put the examples.
+//! Where cargo has put the examples: `cargo test` builds them before it runs a test, `cargo test -p iomux-tests` does not.
 
 use std::path::PathBuf;
 

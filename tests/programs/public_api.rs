@@ -3,26 +3,23 @@
 //! `IOMUX_BLESS=1 cargo test --test programs public_api` writes the files anew.
 
 use crate::is_foreign;
-use crate::support::skip;
+use crate::support::{root, skip};
 use std::fmt::Write;
-use std::path::Path;
 use std::process::Command;
 
 /// Of which Rust the files are: rustdoc's JSON, and how a type is written in it, are not the same in all.
 const RUST: &str = "1.95.";
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
 /// One item a line.
 fn interface(package: &str) -> String {
-    let target = Path::new(ROOT).join("target/api");
+    let target = root().join("target/api");
     let status = Command::new(env!("CARGO"))
         .args(["rustdoc", "--quiet", "--lib", "--all-features", "--package", package, "--target-dir"])
         .arg(&target)
         .args(["--", "-Zunstable-options", "--output-format", "json"])
         .env("RUSTC_BOOTSTRAP", "1")
         .env_remove("RUSTDOCFLAGS")
-        .current_dir(ROOT)
+        .current_dir(root())
         .status();
     assert!(status.unwrap().success(), "cargo rustdoc");
     let json = target.join("doc").join(package.replace('-', "_") + ".json");
@@ -46,7 +43,7 @@ fn the_public_interface_is_the_one_that_is_written_down() {
         return skip("the public interface", &format!("written down by Rust {RUST}x on x86-64 Linux"));
     }
     for package in ["iomux-sys", "iomux", "iomux-backend"] {
-        let file = Path::new(ROOT).join("docs/api").join(package.to_owned() + ".txt");
+        let file = root().join("docs/api").join(package.to_owned() + ".txt");
         let interface = interface(package);
         if std::env::var_os("IOMUX_BLESS").is_some() {
             std::fs::write(&file, &interface).unwrap();

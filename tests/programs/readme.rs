@@ -22,7 +22,7 @@ fn the_readme_program_prints_what_the_models_does_with_the_fds_that_the_kernel_g
 #[test]
 fn the_first_program_of_the_readme_is_the_example() {
     let readme = include_str!("../../README.md");
-    let example = include_str!("../../examples/readme.rs");
+    let example = include_str!("../../iomux/examples/readme.rs");
     let shown = readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next());
     let program = example.lines().skip_while(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n");
     assert_eq!(shown.unwrap().trim(), program.trim());
@@ -47,7 +47,6 @@ fn the_shell_commands_of_the_readme_copy_a_file() {
         .replace("4000", &port.to_string())
         .replace("copy", &file("copy"))
         .replace("said", &file("said"));
-    let status =
-        Command::new("sh").args(["-e", "-c", &script]).current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    let status = Command::new("sh").args(["-e", "-c", &script]).current_dir(crate::support::root()).status();
     assert!(status.unwrap().success(), "{script}");
 }

@@ -65,9 +65,11 @@ pub(super) fn with_room_for_two_of_five_each_has_its_turn<B: Backend>() {
     for (token, (reader, _)) in pipes.iter().enumerate() {
         rig.watch(reader, token, Interest::READABLE);
     }
-    let mut seen = turns(&mut rig, 3);
-    seen.truncate(5);
-    assert_each_once(seen, &[0, 1, 2, 3, 4]);
+    let seen = turns(&mut rig, 2);
+    let last: Vec<usize> = (0..5).filter(|token| !seen.contains(token)).collect();
+    assert_eq!(last.len(), 1, "none has a second turn before all have had one: {seen:?}");
+    // The order within a wait is the backend's own.
+    assert!(turns(&mut rig, 1).contains(&last[0]), "{last:?} comes after {seen:?}");
 }
 
 pub(super) fn turns_are_kept_when_another_is_deregistered<B: Backend>() {

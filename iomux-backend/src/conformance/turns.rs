@@ -2,7 +2,7 @@
 
 use super::rig::{Rig, empty_pipe, full_pipe, read};
 use super::{Backend, lacks, os};
-use crate::{Capabilities, Events, Interest, Mode, Multiplexer};
+use crate::{Capabilities, Events, Interest, Mode, Multiplexer, Token};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -123,6 +123,36 @@ pub(super) fn a_newcomer_gets_its_turn_and_takes_nobodys<B: Backend>() {
         assert_eq!(next, owed, "those whose turn it was, before {had:?}");
         let round: Vec<_> = (0..4).map(|_| rig.tokens()[0]).collect();
         assert!(round.contains(&3), "{round:?}");
+    }
+}
+
+/// Each source beyond the first `STAY` leaves once it is reported, and registers again, as a newcomer does.
+pub(super) fn sources_that_come_and_go_starve_neither_a_source_nor_a_waker<B: Backend>() {
+    const ROOM: usize = 4;
+    const STAY: usize = 8;
+    for coming in ROOM..=2 * ROOM {
+        let pipes: Vec<_> = (0..STAY + coming).map(|_| full_pipe()).collect();
+        let mut rig = crowd::<B>(&pipes, ROOM);
+        let waker_token = pipes.len();
+        let waker = rig.has(Capabilities::WAKER).then(|| rig.mux.waker(Token(waker_token)).expect("a waker"));
+        let wake = || waker.iter().for_each(crate::Waker::wake);
+        wake();
+        // The number of waits since each was reported.
+        let mut waits = vec![0; pipes.len() + usize::from(waker.is_some())];
+        for _ in 0..10 * waits.len() {
+            waits.iter_mut().for_each(|waits| *waits += 1);
+            for token in rig.tokens() {
+                waits[token] = 0;
+                if token == waker_token {
+                    wake();
+                } else if token >= STAY {
+                    rig.deregister(&pipes[token].0);
+                    rig.watch(&pipes[token].0, token, READABLE);
+                }
+            }
+            let all_are_reported = waits.iter().all(|count| *count < waits.len());
+            assert!(all_are_reported, "waits since each was reported, {coming} come and go: {waits:?}");
+        }
     }
 }
 

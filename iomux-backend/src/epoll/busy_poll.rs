@@ -1,10 +1,11 @@
 //! Busy-polling the network card instead of waiting for its interrupt: ioctls of Linux 6.9.
 
-use super::{Epoll, NAME, ioctl};
+use super::{Epoll, NAME, check};
 use crate::error::Error;
-use core::ffi::c_int;
-use iomux_sys::epoll_params::{EPIOCGPARAMS, EPIOCSPARAMS, epoll_params};
+use core::ffi::{c_int, c_uint};
+use iomux_sys::epoll_params::{EPIOCGPARAMS, EPIOCSPARAMS, epoll_ioctl, epoll_params};
 use iomux_sys::errno::{ENOSYS, ENOTTY, EOPNOTSUPP};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// How an epoll polls the network cards of its sockets before it sleeps, `struct epoll_params`.
@@ -48,14 +49,14 @@ impl Epoll<'_> {
     /// [`Error::Unsupported`] before Linux 6.9, or if it was built without network busy-polling;
     /// [`Error::Os`], for want of the capability, or for a time that it does not take.
     #[doc(alias = "EPIOCSPARAMS")]
-    pub fn set_busy_poll(&mut self, busy_poll: BusyPoll) -> Result<(), Error> {
+    pub fn set_busy_poll(&self, busy_poll: BusyPoll) -> Result<(), Error> {
         let mut params = epoll_params {
             busy_poll_usecs: u32::try_from(busy_poll.time.as_nanos().div_ceil(1000)).unwrap_or(u32::MAX),
             busy_poll_budget: busy_poll.budget,
             prefer_busy_poll: busy_poll.is_preferred.into(),
             __pad: 0,
         };
-        ioctl::params(self.as_fd(), EPIOCSPARAMS, &mut params).map_err(failed)
+        self.ioctl(EPIOCSPARAMS, &mut params)
     }
 
     /// How the network is busy-polled, `EPIOCGPARAMS`.
@@ -75,12 +76,19 @@ impl Epoll<'_> {
     #[doc(alias = "EPIOCGPARAMS")]
     pub fn busy_poll(&self) -> Result<BusyPoll, Error> {
         let mut params = epoll_params::default();
-        ioctl::params(self.as_fd(), EPIOCGPARAMS, &mut params).map_err(failed)?;
+        self.ioctl(EPIOCGPARAMS, &mut params)?;
         Ok(BusyPoll {
             time: Duration::from_micros(params.busy_poll_usecs.into()),
             budget: params.busy_poll_budget,
             is_preferred: params.prefer_busy_poll != 0,
         })
+    }
+
+    /// ioctl(2), `EPIOCSPARAMS` or `EPIOCGPARAMS`.
+    fn ioctl(&self, request: c_uint, params: &mut epoll_params) -> Result<(), Error> {
+        // SAFETY: both requests take such a struct, and it is ours alone.
+        let returned = unsafe { epoll_ioctl(self.epoll.as_raw_fd(), request, params) };
+        check(returned).map(|_| ()).map_err(failed)
     }
 }
 

@@ -29,16 +29,13 @@ impl Wakers {
 
     pub(super) fn push(&self, token: Token, source: WakerSource) {
         let node = Box::into_raw(Box::new(Node { token, source, next: ptr::null_mut() }));
-        let mut first = self.first.load(Ordering::Relaxed);
-        loop {
+        let add = |first| {
             // SAFETY: no other thread knows the node yet.
             unsafe { (*node).next = first };
-            // Release: who finds the node finds what is in it.
-            match self.first.compare_exchange_weak(first, node, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(newer) => first = newer,
-            }
-        }
+            Some(node)
+        };
+        // Release: a thread that finds the node finds what is in it.
+        let _ = self.first.fetch_update(Ordering::Release, Ordering::Relaxed, add);
     }
 
     /// Notes the wakes among `events`, so that the next wake writes again.
@@ -78,6 +75,43 @@ impl Drop for Wakers {
             // SAFETY: a node of `push`, and nothing borrows the list any more.
             let node = unsafe { Box::from_raw(next) };
             next = node.next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::sync::atomic::AtomicUsize;
+    use std::thread;
+
+    #[test]
+    fn what_threads_push_at_once_is_all_in_the_list() {
+        const THREADS: usize = 2;
+        const EACH: usize = 64;
+        for _ in 0..500 {
+            let (wakers, ready) = (Wakers::new(), AtomicUsize::new(0));
+            let push = |number: usize| {
+                let sources: Vec<_> = (0..EACH).map(|_| WakerSource::new().unwrap()).collect();
+                // Together: from a barrier they would come one after the other.
+                ready.fetch_add(1, Ordering::AcqRel);
+                while ready.load(Ordering::Acquire) < THREADS {
+                    thread::yield_now();
+                }
+                for (index, source) in sources.into_iter().enumerate() {
+                    wakers.push(Token(number * EACH + index), source);
+                }
+            };
+            thread::scope(|scope| {
+                let push = &push;
+                (0..THREADS).for_each(|number| drop(scope.spawn(move || push(number))));
+            });
+            let mut next = wakers.first.load(Ordering::Acquire);
+            // SAFETY: null, or a node of the list.
+            let nodes = std::iter::from_fn(|| unsafe { next.as_ref() }.inspect(|node| next = node.next));
+            let mut tokens: Vec<usize> = nodes.map(|node| node.token.0).collect();
+            tokens.sort_unstable();
+            assert!(tokens.into_iter().eq(0..THREADS * EACH));
         }
     }
 }

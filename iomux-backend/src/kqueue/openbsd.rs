@@ -1,7 +1,6 @@
 //! What kqueue(2) has on OpenBSD beyond what it has everywhere.
 
 use iomux_sys::kqueue::{EVFILT_EXCEPT, NOTE_OOB, data_t, filter_t};
-use std::time::Duration;
 
 /// The filter of urgent data, and what is asked of it.
 pub(super) const URGENT: Option<(filter_t, u32)> = Some((EVFILT_EXCEPT, NOTE_OOB));
@@ -10,9 +9,3 @@ pub(super) const URGENT: Option<(filter_t, u32)> = Some((EVFILT_EXCEPT, NOTE_OOB
 ///
 /// ms, which every release takes: those before OpenBSD 7.4 know no other unit, and would take ns for ms.
 pub(super) const TIMER: (u32, data_t) = (0, 1_000);
-
-/// What is longer would end early: the kernel counts ticks, in an `int` of which 1,024 may be a second.
-pub(super) const LONGEST_TIMER: Duration = Duration::from_secs(i32::MAX as u64 / 1_024);
-
-/// Whether a waker may be a filter of the queue, `EVFILT_USER`, where the kernel has it.
-pub(super) const WAKES_BY_FILTER: bool = true;

@@ -12,12 +12,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::ptr;
 
-/// A change to a queue, or an event out of it.
+/// A change to a queue, or an event out of it, with the fields of kevent(2).
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-pub(super) struct Kevent(c::kevent);
+pub(super) struct Kevent(pub(super) c::kevent);
 
-// SAFETY: its one pointer, `udata`, is a number here, which nobody follows.
+// SAFETY: its one pointer, `udata`, holds a number here: `change` puts it in, and no code follows it.
 unsafe impl Send for Kevent {}
 // SAFETY: as above.
 unsafe impl Sync for Kevent {}
@@ -38,38 +38,11 @@ impl Kevent {
         Self(c::EV_SET(ident, filter, flags, fflags, data, ptr::without_provenance_mut(generation)))
     }
 
-    /// The same change, with other flags as well.
-    pub(super) fn with(mut self, flags: flags_t) -> Self {
-        self.0.flags |= flags;
-        self
-    }
-
-    pub(super) fn ident(&self) -> usize {
-        self.0.ident
-    }
-
-    pub(super) fn filter(&self) -> filter_t {
-        self.0.filter
-    }
-
-    #[cfg(test)]
-    pub(super) fn flags(&self) -> flags_t {
-        self.0.flags
-    }
-
-    pub(super) fn fflags(&self) -> u32 {
-        self.0.fflags
-    }
-
-    pub(super) fn data(&self) -> data_t {
-        self.0.data
-    }
-
     pub(super) fn generation(&self) -> usize {
         self.0.udata.addr()
     }
 
-    /// What became of a change, if this is an answer to one: an errno, or 0.
+    /// Returns the result of a change, if this is one: an errno, or 0.
     pub(super) fn answer(&self) -> Option<c_int> {
         // A bit, which others may stand beside.
         (self.0.flags & EV_ERROR != 0).then(|| c_int::try_from(self.0.data).unwrap_or(c_int::MAX))
@@ -90,12 +63,23 @@ pub(super) struct Queue {
 impl Queue {
     /// kqueue(2), close-on-exec.
     pub(super) fn new() -> Result<Self, c_int> {
-        Ok(Self { fd: ManuallyDrop::new(kqueue()?), owner: std::process::id() })
+        // SAFETY: takes nothing, returns a number.
+        let fd = unsafe { c::kqueue() };
+        if fd < 0 {
+            return Err(last_errno());
+        }
+        // SAFETY: the kernel has just opened it, so nothing else owns it.
+        let fd = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(fd) });
+        let queue = Self { fd, owner: std::process::id() };
+        // Until here a child of fork(2) is not given the queue either way.
+        // SAFETY: takes numbers, and the fd is open.
+        match unsafe { fcntl(queue.fd.as_raw_fd(), F_SETFD, FD_CLOEXEC) } {
+            -1 => Err(last_errno()),
+            _ => Ok(queue),
+        }
     }
-}
 
-impl AsFd for Queue {
-    fn as_fd(&self) -> BorrowedFd<'_> {
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 }
@@ -114,23 +98,6 @@ fn last_errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or_default()
 }
 
-/// kqueue(2), close-on-exec.
-fn kqueue() -> Result<OwnedFd, c_int> {
-    // SAFETY: takes nothing, returns a number.
-    let fd = unsafe { c::kqueue() };
-    if fd < 0 {
-        return Err(last_errno());
-    }
-    // SAFETY: the kernel has just opened it, and nobody else knows it.
-    let queue = unsafe { OwnedFd::from_raw_fd(fd) };
-    // No moment in between matters: a child of fork(2) is not given the queue.
-    // SAFETY: takes numbers, and the fd is open.
-    match unsafe { fcntl(fd, F_SETFD, FD_CLOEXEC) } {
-        -1 => Err(last_errno()),
-        _ => Ok(queue),
-    }
-}
-
 /// kevent(2): makes `changes`, then waits for as many events as there is room for. Returns how many came.
 ///
 /// After EINTR the changes have been made.
@@ -141,14 +108,14 @@ pub(super) fn kevent(
     timeout: Option<Timespec>,
 ) -> Result<usize, c_int> {
     let timeout = timeout.map(to_c);
-    let (change_count, room) = (count(changes), count(events));
-    // SAFETY: the pointers are to `change_count` changes, room for `room` events, both `kevent` by
-    // `repr(transparent)`, and to a timespec or nothing.
+    let room = count(events);
+    // SAFETY: the pointers are to as many changes as `count` says, to room for `room` events, both `kevent` by
+    // `repr(transparent)`, and to a timespec or null. All of them are borrowed here for the whole call.
     let found = unsafe {
         c::kevent(
             queue.as_raw_fd(),
             changes.as_ptr().cast(),
-            change_count,
+            count(changes),
             events.as_mut_ptr().cast(),
             room,
             timeout.as_ref().map_or(ptr::null(), ptr::from_ref),
@@ -190,23 +157,16 @@ pub(super) enum Kind {
     File,
     /// A pipe, a terminal, a device: it ends as a whole.
     Other,
-    /// What one of the multiplexer's own wakers writes to.
-    Waker,
 }
 
 /// fstat(2): the kind of file behind an fd; what can't be said is left to kevent(2).
 pub(super) fn kind(fd: BorrowedFd<'_>) -> Kind {
     // SAFETY: the fd is open while it is borrowed, and `ManuallyDrop` keeps it from being closed here.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
-    let Ok(kind) = file.metadata().map(|metadata| metadata.file_type()) else {
-        return Kind::Other;
-    };
-    if kind.is_socket() {
-        Kind::Socket
-    } else if kind.is_file() || kind.is_dir() || kind.is_block_device() {
-        Kind::File
-    } else {
-        Kind::Other
+    match file.metadata().map(|metadata| metadata.file_type()) {
+        Ok(kind) if kind.is_socket() => Kind::Socket,
+        Ok(kind) if kind.is_file() || kind.is_dir() || kind.is_block_device() => Kind::File,
+        _ => Kind::Other,
     }
 }
 
@@ -219,9 +179,9 @@ mod tests {
 
     #[test]
     fn a_queue_is_closed_by_exec() {
-        let queue = kqueue().unwrap();
+        let queue = Queue::new().unwrap();
         // SAFETY: takes numbers, and the fd is open.
-        let flags = unsafe { fcntl(queue.as_raw_fd(), F_GETFD) };
+        let flags = unsafe { fcntl(queue.fd().as_raw_fd(), F_GETFD) };
         assert_eq!(flags & FD_CLOEXEC, FD_CLOEXEC);
     }
 
@@ -252,7 +212,7 @@ mod tests {
     #[test]
     fn a_queue_of_another_process_is_not_closed() {
         let mut queue = Queue::new().unwrap();
-        let number = queue.as_fd().as_raw_fd();
+        let number = queue.fd().as_raw_fd();
         queue.owner += 1;
         drop(queue);
         assert!(is_open(number));

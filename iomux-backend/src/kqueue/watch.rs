@@ -1,115 +1,175 @@
-//! What kqueue can wait for beside fds that are ready: timers, signals, processes, files, the program itself.
+//! What kqueue waits for next to fds: timers, signals, processes, files, and what the program itself triggers.
 
-use super::Kqueue;
-use super::notice::{FileChanges, Notice, Watched};
 use super::sys::Kevent;
-use super::system::{LONGEST_TIMER, TIMER};
+use super::system::TIMER;
+use super::{Kqueue, NAME};
 use crate::error::Error;
 use crate::event::Token;
+use crate::fd_table::index;
+use crate::waker::WakerSource;
+use core::fmt;
 use iomux::Signal;
 use iomux_sys::errno::{EINVAL, ENOENT};
 use iomux_sys::kqueue::{
-    EV_ADD, EV_CLEAR, EV_DELETE, EV_ONESHOT, EVFILT_PROC, EVFILT_SIGNAL, EVFILT_TIMER, EVFILT_USER,
-    EVFILT_VNODE, NOTE_EXIT, NOTE_TRIGGER, data_t, filter_t, flags_t,
+    self as c, EV_ADD, EV_CLEAR, EV_DELETE, EV_ONESHOT, EVFILT_PROC, EVFILT_SIGNAL, EVFILT_TIMER,
+    EVFILT_USER, EVFILT_VNODE, NOTE_EXIT, NOTE_TRIGGER, data_t, filter_t, flags_t,
 };
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
-/// One of what is watched.
-#[derive(Clone, Copy, Debug)]
-struct Watch {
-    watched: Watched,
+/// The longest timer. Kernels that take ms count ticks, in an `int` of which 1,024 may be a second, and would end a
+/// longer one early. The others add ns to the time since boot: the sum must fit into 64 bits.
+const LONGEST_TIMER: Duration = match TIMER {
+    (_, 1_000) => Duration::from_secs(i32::MAX as u64 / 1_024),
+    _ => Duration::from_secs(1 << 30),
+};
+
+/// What is watched, by a name that is given once: two timers have two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Watched {
+    /// A timer, by the number that the caller gave it.
+    Timer(usize),
+    /// A signal that is sent to this process.
+    Signal(Signal),
+    /// A process, by its number, until it exits.
+    Exit(u32),
+    /// A file, by the number of an fd of it.
+    File(RawFd),
+    /// What the program itself triggers, by the number that the caller gave it.
+    User(usize),
+    /// A [`Waker`](crate::Waker), by a number of its own.
+    Waker(usize),
+}
+
+bitflags::bitflags! {
+    /// What may happen to a file: [`Kqueue::watch_file`].
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct FileChanges: u32 {
+        /// `NOTE_DELETE`: it was unlinked.
+        const DELETE = c::NOTE_DELETE;
+        /// `NOTE_WRITE`: it was written.
+        const WRITE = c::NOTE_WRITE;
+        /// `NOTE_EXTEND`: it grew.
+        const EXTEND = c::NOTE_EXTEND;
+        /// `NOTE_ATTRIB`: its attributes changed.
+        const ATTRIBUTES = c::NOTE_ATTRIB;
+        /// `NOTE_LINK`: the number of its links changed.
+        const LINK = c::NOTE_LINK;
+        /// `NOTE_RENAME`: it was renamed.
+        const RENAME = c::NOTE_RENAME;
+
+        // Whatever else a kernel reports is a bit like any other.
+        const _ = !0;
+    }
+}
+
+/// The names of the flags, joined by ` | `.
+impl fmt::Display for FileChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        bitflags::parser::to_writer(self, f)
+    }
+}
+
+/// What happened to what is watched: [`Kqueue::notices`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notice {
     token: Token,
-    generation: usize,
+    watched: Watched,
+    data: i64,
+    fflags: u32,
+}
+
+impl Notice {
+    /// The token that it is watched with.
+    #[must_use]
+    pub fn token(&self) -> Token {
+        self.token
+    }
+
+    /// What is watched.
+    #[must_use]
+    pub fn watched(&self) -> Watched {
+        self.watched
+    }
+
+    /// How often it happened since the last notice: a timer ran out, a signal was sent. Of others it is 1.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        match self.watched {
+            Watched::Timer(_) | Watched::Signal(_) => u64::try_from(self.data).unwrap_or(1).max(1),
+            _ => 1,
+        }
+    }
+
+    /// What happened to a file; of others it is nothing.
+    #[must_use]
+    pub fn changes(&self) -> FileChanges {
+        match self.watched {
+            Watched::File(_) => FileChanges::from_bits_retain(self.fflags),
+            _ => FileChanges::empty(),
+        }
+    }
+}
+
+/// A filter of something that is watched.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// What is reported of it, before the first event.
+    notice: Notice,
+    /// The filter and the number by which the kernel knows it.
+    key: (filter_t, usize),
     is_once: bool,
+    /// What receives the wakes of a waker.
+    pub(super) source: Option<WakerSource>,
 }
 
 /// All that is watched, and what the last wait found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Watches {
-    all: Vec<Watch>,
-    notices: Vec<Notice>,
-    /// How many of the notices have been reported, and stay for the caller to see until the next wait.
+    pub(super) all: Vec<Watch>,
+    pub(super) notices: Vec<Notice>,
+    /// How many of the notices have been reported. They stay for the caller to see until the next wait.
     reported: usize,
 }
 
 impl Watches {
-    pub(super) const fn new() -> Self {
-        Self { all: Vec::new(), notices: Vec::new(), reported: 0 }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    /// How many notices there are.
-    pub(super) fn len(&self) -> usize {
-        self.notices.len()
-    }
-
-    /// Begins a wait: what was reported is over.
+    /// Begins a wait, which forgets the notices that were reported.
     pub(super) fn begin(&mut self) {
         self.notices.drain(..std::mem::take(&mut self.reported));
     }
 
-    /// The notices that are to be reported, `count` of them at most, and then have been.
+    /// Returns at most `count` notices to be reported now.
     pub(super) fn take_notices(&mut self, count: usize) -> &[Notice] {
         self.reported = count.min(self.notices.len());
-        self.reported()
-    }
-
-    fn reported(&self) -> &[Notice] {
         &self.notices[..self.reported]
     }
 
     fn position(&self, watched: Watched) -> Option<usize> {
-        self.all.iter().position(|watch| watch.watched == watched)
+        self.all.iter().position(|watch| watch.notice.watched == watched)
     }
 
-    /// Takes an event of what is watched. Returns whether this wait had not heard of it already.
+    /// Takes an event of something that is watched. Returns `true` if it is the first of that in this wait.
+    #[allow(clippy::unnecessary_cast, reason = "`data` is not as wide on every system")]
     pub(super) fn take(&mut self, event: &Kevent) -> bool {
-        let generation = event.generation();
-        let Some(index) = self.all.iter().position(|watch| watch.generation == generation) else {
-            return false;
-        };
-        let Watch { watched, token, is_once, .. } = self.all[index];
-        if !is_of(watched, event) {
-            return false;
-        }
-        #[allow(clippy::unnecessary_cast, reason = "`data` is not as wide on every system")]
-        let notice = Notice { token, watched, data: event.data() as i64, fflags: event.fflags() };
+        let key = (event.0.filter, event.0.ident);
+        let Some(index) = self.all.iter().position(|watch| watch.key == key) else { return false };
+        let Watch { mut notice, is_once, ref source, .. } = self.all[index];
+        (notice.data, notice.fflags) = (event.0.data as i64, event.0.fflags);
+        source.iter().for_each(WakerSource::drain);
         if is_once {
             self.all.remove(index);
         }
-        match self.notices.iter_mut().find(|known| known.watched == watched) {
-            Some(known) => {
-                known.data = known.data.saturating_add(notice.data);
-                known.fflags |= notice.fflags;
-                false
-            }
-            // There is room: it was made for each that is watched.
-            None => {
-                self.notices.push(notice);
-                true
-            }
+        let mut unreported = self.notices.iter_mut().skip(self.reported);
+        if let Some(known) = unreported.find(|known| known.watched == notice.watched) {
+            known.data = known.data.saturating_add(notice.data);
+            known.fflags |= notice.fflags;
+            return false;
         }
+        // `watch` has made room for it.
+        self.notices.push(notice);
+        true
     }
-}
-
-/// How the kernel knows what is watched. Wakers have filters `EVFILT_USER` too, so the caller's number does not serve.
-fn key(watched: Watched, generation: usize) -> (filter_t, usize) {
-    #[allow(clippy::cast_sign_loss, reason = "signals and fds are not negative")]
-    match watched {
-        Watched::Timer(id) => (EVFILT_TIMER, id),
-        Watched::Signal(signal) => (EVFILT_SIGNAL, signal.as_raw() as usize),
-        Watched::Exit(pid) => (EVFILT_PROC, pid as usize),
-        Watched::File(fd) => (EVFILT_VNODE, fd as usize),
-        Watched::User(_) => (EVFILT_USER, generation),
-    }
-}
-
-fn is_of(watched: Watched, event: &Kevent) -> bool {
-    key(watched, event.generation()) == (event.filter(), event.ident())
 }
 
 /// A time in units of which `per_second` are a second: rounded up, and at least one. `None` for one that a kernel
@@ -157,10 +217,10 @@ impl<'fd> Kqueue<'fd> {
         is_repeated: bool,
     ) -> Result<(), Error> {
         let Some(units) = to_units(time, TIMER.1) else {
-            return Err(Error::Unsupported { what: "a timer of that length", backend: super::NAME });
+            return Err(Error::Unsupported { what: "a timer of that length", backend: NAME });
         };
         let flags = if is_repeated { 0 } else { EV_ONESHOT };
-        self.watch(Watched::Timer(id), token, flags, TIMER.0, units)
+        self.watch(Watched::Timer(id), (EVFILT_TIMER, id), None, token, (flags, TIMER.0, units))
     }
 
     /// Reports, with `token`, each time that `signal` is sent to this process: `EVFILT_SIGNAL`. A handler, if there
@@ -177,7 +237,8 @@ impl<'fd> Kqueue<'fd> {
     /// [`Error::AlreadyWatched`]; [`Error::OutOfMemory`]; [`Error::Os`].
     #[doc(alias = "EVFILT_SIGNAL")]
     pub fn watch_signal(&mut self, signal: Signal, token: Token) -> Result<(), Error> {
-        self.watch(Watched::Signal(signal), token, 0, 0, 0)
+        let key = (EVFILT_SIGNAL, index(signal.as_raw()));
+        self.watch(Watched::Signal(signal), key, None, token, (0, 0, 0))
     }
 
     /// Reports, with `token`, that the process `pid` has exited, once: `EVFILT_PROC` with `NOTE_EXIT`. Its status is
@@ -203,7 +264,8 @@ impl<'fd> Kqueue<'fd> {
     /// have exited already, so look with waitpid(2) then.
     #[doc(alias = "EVFILT_PROC")]
     pub fn watch_exit(&mut self, pid: u32, token: Token) -> Result<(), Error> {
-        self.watch(Watched::Exit(pid), token, EV_ONESHOT, NOTE_EXIT, 0)
+        let change = (EV_ONESHOT, NOTE_EXIT, 0);
+        self.watch(Watched::Exit(pid), (EVFILT_PROC, pid as usize), None, token, change)
     }
 
     /// Reports, with `token`, each of `changes` to the file behind `fd`: `EVFILT_VNODE`. [`Notice::changes`] says which.
@@ -222,7 +284,8 @@ impl<'fd> Kqueue<'fd> {
         if fd < 0 {
             return Err(Error::NegativeFd { fd });
         }
-        self.watch(Watched::File(fd), token, EV_CLEAR, changes.bits(), 0)
+        let change = (EV_CLEAR, changes.bits(), 0);
+        self.watch(Watched::File(fd), (EVFILT_VNODE, index(fd)), None, token, change)
     }
 
     /// Reports, with `token`, that [`trigger`](Self::trigger) was called: `EVFILT_USER`. `id` is a name of the caller's own.
@@ -249,9 +312,11 @@ impl<'fd> Kqueue<'fd> {
     /// It is on Apple, FreeBSD and DragonFly, on NetBSD since 10, on OpenBSD since 7.8.
     #[doc(alias = "EVFILT_USER")]
     pub fn watch_user(&mut self, id: usize, token: Token) -> Result<(), Error> {
-        match self.watch(Watched::User(id), token, EV_CLEAR, 0, 0) {
+        // Wakers have such filters too, so the caller's number does not serve as the kernel's.
+        let key = (EVFILT_USER, self.next_generation());
+        match self.watch(Watched::User(id), key, None, token, (EV_CLEAR, 0, 0)) {
             Err(Error::Os { code: EINVAL, .. }) => {
-                Err(Error::Unsupported { what: "EVFILT_USER", backend: super::NAME })
+                Err(Error::Unsupported { what: "EVFILT_USER", backend: NAME })
             }
             answer => answer,
         }
@@ -264,8 +329,8 @@ impl<'fd> Kqueue<'fd> {
     #[doc(alias = "NOTE_TRIGGER")]
     pub fn trigger(&mut self, id: usize) -> Result<(), Error> {
         let index = self.watches.position(Watched::User(id)).ok_or(Error::NotWatched)?;
-        let generation = self.watches.all[index].generation;
-        self.say(Kevent::change(generation, EVFILT_USER, 0, NOTE_TRIGGER, 0, generation))
+        let (filter, ident) = self.watches.all[index].key;
+        self.submit_one(Kevent::change(ident, filter, 0, NOTE_TRIGGER, 0, 0))
     }
 
     /// No longer watches. Nothing is reported of it from here on.
@@ -275,9 +340,8 @@ impl<'fd> Kqueue<'fd> {
     /// even so.
     pub fn unwatch(&mut self, watched: Watched) -> Result<(), Error> {
         let index = self.watches.position(watched).ok_or(Error::NotWatched)?;
-        let Watch { generation, .. } = self.watches.all.remove(index);
-        let (filter, ident) = key(watched, generation);
-        match self.say(Kevent::change(ident, filter, EV_DELETE, 0, 0, generation)) {
+        let (filter, ident) = self.watches.all.remove(index).key;
+        match self.submit_one(Kevent::change(ident, filter, EV_DELETE, 0, 0, 0)) {
             Err(Error::Os { code: ENOENT, .. }) => Ok(()),
             answer => answer,
         }
@@ -286,29 +350,29 @@ impl<'fd> Kqueue<'fd> {
     /// What the last wait found of what is watched: more than an event says.
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
-        self.watches.reported()
+        &self.watches.notices[..self.watches.reported]
     }
 
-    fn watch(
+    /// Adds a filter with flags, `fflags` and data.
+    pub(super) fn watch(
         &mut self,
         watched: Watched,
+        key: (filter_t, usize),
+        source: Option<WakerSource>,
         token: Token,
-        flags: flags_t,
-        fflags: u32,
-        data: data_t,
+        (flags, fflags, data): (flags_t, u32, data_t),
     ) -> Result<(), Error> {
         if self.watches.position(watched).is_some() {
             return Err(Error::AlreadyWatched);
         }
         let Watches { all, notices, .. } = &mut self.watches;
         all.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
-        // One for each that is watched, and for each that was once and has been reported.
-        notices.try_reserve(all.len() + 1).map_err(|_| Error::OutOfMemory)?;
-        let generation = self.next_generation();
-        let (filter, ident) = key(watched, generation);
-        self.say(Kevent::change(ident, filter, EV_ADD | flags, fflags, data, generation))?;
+        // For each one that was reported, and one that is not yet.
+        notices.try_reserve(2 * (all.len() + 1)).map_err(|_| Error::OutOfMemory)?;
+        self.submit_one(Kevent::change(key.1, key.0, EV_ADD | flags, fflags, data, 0))?;
+        let notice = Notice { token, watched, data: 0, fflags: 0 };
         let is_once = flags & EV_ONESHOT != 0;
-        self.watches.all.push(Watch { watched, token, generation, is_once });
+        self.watches.all.push(Watch { notice, key, is_once, source });
         Ok(())
     }
 }

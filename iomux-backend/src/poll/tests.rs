@@ -5,9 +5,9 @@ use super::*;
 #[test]
 fn what_the_call_answered_is_passed_on() {
     let too_many = iomux::Error::TooManySlots { count: 81, limit: 64 };
-    assert_eq!(from_iomux(too_many), Error::TooManySources { count: 81, limit: 64 });
+    assert_eq!(Error::from(too_many), Error::TooManySources { count: 81, limit: 64 });
     let failed = iomux::Error::Os { call: "ppoll", code: 12 };
-    assert_eq!(from_iomux(failed), Error::Os { call: "ppoll", code: 12 });
+    assert_eq!(Error::from(failed), Error::Os { call: "ppoll", code: 12 });
 }
 
 #[test]
@@ -22,11 +22,53 @@ fn a_list_that_is_full_grows_by_an_eighth_and_no_other_grows() {
 #[test]
 fn registrations_take_up_an_eighth_more_than_they_need_at_most() {
     let mut poll = Poll::new();
-    // The highest first: there is a place for each of the others already.
+    // The highest first: the table has an entry for each of the others already.
     for fd in (0..520).rev() {
-        poll.insert(fd, PollFd::VACANT, Token(0), Place::WAKER).unwrap();
+        poll.insert(fd, PollFd::EMPTY, Token(0), LEVEL).unwrap();
     }
     let most = 520 + 520 / 8 + 16;
     assert!(poll.fds.capacity() <= most, "{}", poll.fds.capacity());
-    assert!(poll.tokens.capacity() <= most, "{}", poll.tokens.capacity());
+    assert!(poll.registrations.capacity() <= most, "{}", poll.registrations.capacity());
+}
+
+#[test]
+fn the_age_of_the_oldest_is_what_sorting_gives() {
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let copies: Vec<_> = (0..9).map(|_| writer.try_clone().unwrap()).collect();
+    let mut poll = Poll::new();
+    for copy in &copies {
+        poll.register(copy.as_fd(), Token(0), Interest::WRITABLE, Mode::Level).unwrap();
+    }
+    poll.wait(&mut Events::with_capacity(9), Timeout::Nowait).unwrap();
+    // Ages that differ in each group of 11 bits, on both sides of a clock that wraps.
+    let steps = [1, 2, 3, 1 << 9, 1 << 10, 1 << 20, (1 << 20) + 1, (1 << 30) - 2, (1 << 30) - 1];
+    for shortest in [9, 6, 3, 1] {
+        for clock in [0, 5 * STEP, STEP.wrapping_neg()] {
+            poll.clock = clock;
+            for (index, registration) in poll.registrations.iter_mut().enumerate() {
+                let age = steps[(index * 4) % shortest] * STEP;
+                registration.stamp = clock.wrapping_sub(age) | [LEVEL, ONE_SHOT][index % 2];
+            }
+            let mut ages: Vec<_> = (0..9).map(|index| steps[(index * 4) % shortest] * STEP).collect();
+            ages.sort_unstable_by(|one, other| other.cmp(one));
+            let found: Vec<_> = (1..=9).map(|count| poll.age_of_oldest(count)).collect();
+            assert_eq!(found, ages, "{clock}");
+        }
+    }
+}
+
+#[test]
+fn a_full_buffer_is_filled_by_age_while_the_clock_wraps() {
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let copies: Vec<_> = (0..5).map(|_| writer.try_clone().unwrap()).collect();
+    let mut poll = Poll::new();
+    poll.clock = (7 * STEP).wrapping_neg();
+    for (token, copy) in copies.iter().enumerate() {
+        poll.register(copy.as_fd(), Token(token), Interest::WRITABLE, Mode::Level).unwrap();
+    }
+    let mut events = Events::with_capacity(1);
+    for wait in 0..12 {
+        poll.wait(&mut events, Timeout::Nowait).unwrap();
+        assert_eq!(events.get(0).map(|event| event.token()), Some(Token(wait % 5)));
+    }
 }

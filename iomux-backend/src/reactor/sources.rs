@@ -171,12 +171,13 @@ impl<S, T, M> Sources<S, T, M> {
     pub(super) fn next_rejected(&mut self) -> Option<Ready> {
         let place = *self.deferred[..self.rejected].last()?;
         let (key, _) = self.slab.at(place)?;
-        if let Some(source) = self.slab.get_mut(key).and_then(Entry::source_mut) {
-            // Whatever it is modified to, the multiplexer is asked again.
-            source.registered = Some(PAUSED);
-        }
         self.drop_deferred(key);
         Some(Ready { key, cause: Cause::Ready(Readiness::INVALID) })
+    }
+
+    /// Leaves the rejected changes to the next wait, which submits them again.
+    pub(super) fn forget_rejected(&mut self) {
+        self.rejected = 0;
     }
 
     /// Takes a source from the list of deferred changes.
@@ -250,13 +251,13 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     }
 
     pub(super) fn remove(&mut self, key: Key) -> Option<(S, T)> {
+        if self.slab.get(key)?.source()?.deferred.is_some() {
+            self.drop_deferred(key);
+        }
         let source = self.slab.get(key)?.source()?;
         if source.registered.is_some() {
             // It is forgotten whatever this returns.
             let _ = self.multiplexer.deregister(source.fd());
-        }
-        if source.deferred.is_some() {
-            self.drop_deferred(key);
         }
         match self.slab.remove(key)? {
             Entry::Source(Source { source, state, .. }) => Some((source, state)),
@@ -271,21 +272,18 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         {
             source.wanted = (interest, mode);
             source.paused = None;
-            if source.is_up_to_date() || source.deferred.is_some() {
-                return Ok(());
-            }
-            return self.defer(key);
+            let is_deferred = source.deferred.is_some_and(|index| index >= self.rejected);
+            return if is_deferred || source.is_up_to_date() { Ok(()) } else { self.defer(key) };
         }
-        if source.registered.is_none() {
-            // Before it is registered: if that panics, the source is deregistered before it goes.
-            source.registered = Some((interest, mode));
-            // SAFETY: as in `insert`.
-            let result =
-                unsafe { self.multiplexer.register_raw(source.fd, Token(key.place), interest, mode) };
-            result.inspect_err(|_| source.registered = None)?;
+        // Before the call, which may unwind: the source is deregistered before it goes, and modified whatever it is for.
+        let before = source.registered.replace(PAUSED);
+        let result = if before.is_some() {
+            self.multiplexer.modify(source.fd(), Token(key.place), interest, mode)
         } else {
-            self.multiplexer.modify(source.fd(), Token(key.place), interest, mode)?;
-        }
+            // SAFETY: as in `insert`.
+            unsafe { self.multiplexer.register_raw(source.fd, Token(key.place), interest, mode) }
+        };
+        result.inspect_err(|_| source.registered = before)?;
         source.wanted = (interest, mode);
         source.paused = None;
         source.registered = Some(source.wanted);
@@ -309,7 +307,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         }
         source.paused = Some(self.waits);
         if self.defers && source.registered.is_some_and(|(_, mode)| mode != Mode::Exclusive) {
-            return if source.deferred.is_some() { Ok(()) } else { self.defer(key) };
+            let is_deferred = source.deferred.is_some_and(|index| index >= self.rejected);
+            return if is_deferred { Ok(()) } else { self.defer(key) };
         }
         let (interest, mode) = PAUSED;
         if self.multiplexer.modify(source.fd(), Token(key.place), interest, mode).is_ok() {
@@ -318,12 +317,16 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             let _ = self.multiplexer.deregister(source.fd());
             source.registered = None;
         }
+        // Of before the reactor was shared.
+        self.drop_deferred(key);
         Ok(())
     }
 
     /// Leaves a change to the next wait, or makes it now if there is no memory to remember it.
     #[inline(never)]
     fn defer(&mut self, key: Key) -> Result<(), Error> {
+        // What the last wait has rejected is of no interest any more.
+        self.drop_deferred(key);
         let Some(source) = self.slab.get_mut(key).and_then(Entry::source_mut) else { return Ok(()) };
         if self.deferred.try_reserve(1).is_ok() {
             source.deferred = Some(self.deferred.len());
@@ -338,24 +341,28 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     /// Submits the deferred changes. The rejected ones stay, to be handed out by [`next_rejected`](Self::next_rejected).
     #[cold]
     fn submit(&mut self) {
-        let mut rejected = 0;
-        for index in 0..self.deferred.len() {
-            let place = self.deferred[index];
-            let Some(source) = self.slab.at_mut(place).and_then(Entry::source_mut) else { continue };
-            let target = source.target();
-            let is_accepted = source.is_up_to_date()
-                || self.multiplexer.modify(source.fd(), Token(place), target.0, target.1).is_ok();
-            if is_accepted {
+        self.rejected = 0;
+        // The list is whole before each call, which may unwind.
+        while let Some(&place) = self.deferred[self.rejected..].last() {
+            let Some(source) = self.slab.at_mut(place).and_then(Entry::source_mut) else {
+                self.deferred.pop();
+                continue;
+            };
+            let (target, is_up_to_date) = (source.target(), source.is_up_to_date());
+            // If the call unwinds or fails, the multiplexer is asked again, whatever the source is modified to.
+            source.registered = Some(PAUSED);
+            let fd = source.fd();
+            if is_up_to_date || self.multiplexer.modify(fd, Token(place), target.0, target.1).is_ok() {
                 source.registered = Some(target);
                 source.deferred = None;
-            } else {
-                source.deferred = Some(rejected);
-                self.deferred[rejected] = place;
-                rejected += 1;
+                self.deferred.pop();
+                continue;
             }
+            source.deferred = Some(self.rejected);
+            self.move_deferred(self.rejected, self.deferred.len() - 1);
+            self.deferred[self.rejected] = place;
+            self.rejected += 1;
         }
-        self.deferred.truncate(rejected);
-        self.rejected = rejected;
     }
 
     /// Submits what was deferred, and defers no longer: another multiplexer waits for this one, and would not see a

@@ -1,7 +1,5 @@
 //! `<sys/epoll.h>` of Linux and Android: epoll(7).
 
-pub use crate::epoll_call::{epoll_create1, epoll_ctl, epoll_pwait, epoll_wait};
-pub use crate::epoll_pwait2::{__kernel_timespec, EPOLL_PWAIT2, EpollPwait2Fn};
 use core::ffi::c_int;
 
 /// `struct epoll_event`: what to watch an fd for, and what was seen of it.

@@ -1,7 +1,6 @@
 //! epoll_pwait2(2), since Linux 5.11, by its number: glibc before 2.35 has no symbol to link to.
 
-use crate::epoll::epoll_event;
-pub use crate::epoll_call::{__kernel_timespec, EpollPwait2Fn};
+use super::{__kernel_timespec, EpollPwait2Fn, epoll_event};
 use crate::signal::sigset_t;
 use core::ffi::{c_int, c_long};
 
@@ -25,8 +24,7 @@ constants! {
 }
 layout!(KERNEL_TIMESPEC: __kernel_timespec { tv_sec, tv_nsec });
 
-#[doc(hidden)]
-pub const HEADER: crate::table::Header = crate::table::Header {
+pub(crate) const HEADER: crate::table::Header = crate::table::Header {
     includes: &["sys/syscall.h", "linux/time_types.h"],
     guard: Some("SYS_epoll_pwait2"),
     constants: CONSTANTS,
@@ -54,7 +52,7 @@ pub const EPOLL_PWAIT2: Option<EpollPwait2Fn> = Some(epoll_pwait2);
 /// epoll_pwait2(2): epoll_pwait(2) with a timeout in ns.
 ///
 /// # Safety
-/// `events` points to room for `maxevents` events that nobody else uses during the call; `timeout`
+/// `events` points to room for `maxevents` events that nothing else uses during the call; `timeout`
 /// and `sigmask` are null or point to what their types say.
 #[inline]
 pub unsafe fn epoll_pwait2(

@@ -4,7 +4,7 @@
 //! libc links to: from 0.2.177 on that is the default one, `kevent@@FBSD_1.5`. Told to build for
 //! FreeBSD 11, libc takes `kevent@FBSD_1.0` and its shorter struct, and the assertion below stops it.
 
-pub use crate::kevent::{kevent, kqueue};
+use crate::table::Struct;
 use core::ffi::{c_int, c_void};
 
 /// The type of a filter here; not a C name.
@@ -36,7 +36,6 @@ pub struct kevent {
     pub ext: [u64; 4],
 }
 layout_as_in_libc!(KEVENT: kevent { ident, filter, flags, fflags, data, udata, ext });
-ev_set!(ext: [0; 4]);
 
 kqueue_constants! {
     as in libc {
@@ -119,10 +118,4 @@ kqueue_constants! {
     }
 }
 
-#[doc(hidden)]
-pub const HEADER: crate::table::Header = crate::table::Header {
-    includes: &["sys/types.h", "sys/event.h"],
-    guard: None,
-    constants: CONSTANTS,
-    structs: &[KEVENT],
-};
+pub(crate) const STRUCTS: &[Struct] = &[KEVENT];

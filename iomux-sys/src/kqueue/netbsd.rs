@@ -3,7 +3,7 @@
 //! `kevent` of NetBSD 6 to 10: the struct goes with the symbol that libc links to, `__kevent50`, which
 //! every later release keeps. The newest header has `ext` in it, and goes with `__kevent100`.
 
-pub use crate::kevent::{kevent, kqueue};
+use crate::table::Struct;
 use core::ffi::c_void;
 
 /// The type of a filter here; not a C name.
@@ -32,8 +32,9 @@ pub struct kevent {
     /// The caller's own.
     pub udata: *mut c_void,
 }
-layout_as_in_libc!(KEVENT: kevent { ident, filter, flags, fflags, data, udata });
-ev_set!();
+layout_as_in_libc!(kevent {
+    ident = ident, filter = filter, flags = flags, fflags = fflags, data = data, udata = udata
+});
 
 kqueue_constants! {
     as in libc {
@@ -87,11 +88,5 @@ kqueue_constants! {
 /// kqueue1(2): kqueue(2) with `O_CLOEXEC` and `O_NONBLOCK`.
 pub use libc::kqueue1;
 
-#[doc(hidden)]
-pub const HEADER: crate::table::Header = crate::table::Header {
-    includes: &["sys/types.h", "sys/event.h"],
-    guard: None,
-    constants: CONSTANTS,
-    // Not KEVENT: the newest header describes the struct of another symbol.
-    structs: &[],
-};
+/// Not `kevent`: the newest header describes the struct of another symbol.
+pub(crate) const STRUCTS: &[Struct] = &[];

@@ -1,6 +1,6 @@
 //! `<sys/event.h>` of OpenBSD: kqueue(2), kevent(2).
 
-pub use crate::kevent::{kevent, kqueue};
+use crate::table::Struct;
 use core::ffi::{c_int, c_void};
 
 /// The type of a filter here; not a C name.
@@ -30,7 +30,6 @@ pub struct kevent {
     pub udata: *mut c_void,
 }
 layout_as_in_libc!(KEVENT: kevent { ident, filter, flags, fflags, data, udata });
-ev_set!();
 
 kqueue_constants! {
     as in libc {
@@ -81,10 +80,4 @@ kqueue_constants! {
     }
 }
 
-#[doc(hidden)]
-pub const HEADER: crate::table::Header = crate::table::Header {
-    includes: &["sys/types.h", "sys/event.h"],
-    guard: None,
-    constants: CONSTANTS,
-    structs: &[KEVENT],
-};
+pub(crate) const STRUCTS: &[Struct] = &[KEVENT];

@@ -1,7 +1,6 @@
 //! `<poll.h>` of Apple: poll(2), and no ppoll(2).
 
-pub use crate::pollfd::{POLLFD, PpollFn, poll, pollfd};
-pub use crate::ppoll::PPOLL;
+use super::PpollFn;
 use core::ffi::{c_short, c_uint};
 
 /// `nfds_t`, the number of entries: `unsigned int`.
@@ -29,3 +28,6 @@ poll_constants! {
 
 /// poll(2) has no bit here for "the peer has closed its writing half".
 pub const RDHUP: Option<c_short> = None;
+
+/// There is no ppoll(2) here.
+pub const PPOLL: Option<PpollFn> = None;

@@ -1,7 +1,5 @@
 //! `<poll.h>` of Linux, in any C library: poll(2), ppoll(2).
 
-pub use crate::pollfd::{POLLFD, PpollFn, poll, pollfd};
-pub use crate::ppoll::{PPOLL, ppoll};
 use core::ffi::{c_short, c_ulong};
 
 /// `nfds_t`, the number of entries: `unsigned long`.
@@ -41,3 +39,5 @@ poll_constants! {
 
 /// The bit for "the peer has closed its writing half", where poll(2) has one.
 pub const RDHUP: Option<c_short> = Some(POLLRDHUP);
+
+ppoll!(ppoll, libc::ppoll);

@@ -1,7 +1,5 @@
 //! `<poll.h>` of NetBSD: poll(2), pollts(2).
 
-pub use crate::pollfd::{POLLFD, PpollFn, poll, pollfd};
-pub use crate::ppoll::{PPOLL, pollts};
 use core::ffi::{c_int, c_short, c_uint};
 
 /// `nfds_t`, the number of entries: `unsigned int`.
@@ -21,3 +19,6 @@ poll_constants! {
 
 /// poll(2) has no bit here for "the peer has closed its writing half".
 pub const RDHUP: Option<c_short> = None;
+
+// NetBSD has pollts(2) since 3, and `ppoll` only since 10.
+ppoll!(pollts, libc::pollts);

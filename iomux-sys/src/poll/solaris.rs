@@ -1,7 +1,5 @@
 //! `<poll.h>` of Solaris: poll(2), ppoll(2).
 
-pub use crate::pollfd::{POLLFD, PpollFn, poll, pollfd};
-pub use crate::ppoll::{PPOLL, ppoll};
 use core::ffi::{c_short, c_ulong};
 
 /// `nfds_t`, the number of entries: `unsigned long`.
@@ -24,3 +22,5 @@ poll_constants! {
 
 /// poll(2) has no bit here for "the peer has closed its writing half".
 pub const RDHUP: Option<c_short> = None;
+
+ppoll!(ppoll, super::undeclared::ppoll);

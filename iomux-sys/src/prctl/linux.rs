@@ -12,8 +12,7 @@ constants! {
     not in libc {}
 }
 
-#[doc(hidden)]
-pub const HEADER: crate::table::Header =
+pub(crate) const HEADER: crate::table::Header =
     crate::table::Header { includes: &["sys/prctl.h"], guard: None, constants: CONSTANTS, structs: &[] };
 
 /// prctl(2) with `PR_GET_TIMERSLACK`, where the system has it.

@@ -3,8 +3,8 @@
 use super::{LONG, READABLE, insert, panics, ready_keys};
 use crate::support::{empty_pipe, full_pipe};
 use iomux_backend::{
-    ALL_NAMES as NAMES, Error, Events, Interest, Mode, Multiplexer, Poll, Reactor, Readiness, Timeout, Token,
-    Traced, WakerSource, by_name,
+    ALL_NAMES as NAMES, Capabilities, Error, Events, Interest, Mode, Multiplexer, Poll, Reactor, Readiness,
+    Timeout, Token, Traced, WakerSource, by_name,
 };
 use std::cell::RefCell;
 use std::io::{PipeReader, Read, Write};
@@ -274,8 +274,10 @@ fn a_multiplexer_that_unwinds_from_every_call_leaves_no_fd_behind() {
         tracing::subscriber::with_default(Panics, || {
             assert!(panics(|| reactor.insert(full_pipe().0, 1, READABLE, Mode::Level).is_ok()));
             assert!(panics(|| reactor.modify(key, READABLE, Mode::OneShot)));
-            assert!(panics(|| reactor.pause(key)));
-            assert!(panics(|| reactor.resume(key)));
+            // What is deferred calls nothing yet.
+            let calls = !reactor.capabilities().contains(Capabilities::DEFERRABLE);
+            assert_eq!(panics(|| reactor.pause(key)), calls);
+            assert_eq!(panics(|| reactor.resume(key)), calls);
             assert!(panics(|| reactor.waker().is_ok()) && panics(|| reactor.handle().is_ok()));
             assert!(panics(|| reactor.wait(Timeout::Nowait)));
             assert!(panics(|| reactor.remove(key)));
@@ -288,5 +290,41 @@ fn a_multiplexer_that_unwinds_from_every_call_leaves_no_fd_behind() {
         assert_eq!(reactor.wait(LONG), Ok(1), "{name}");
         assert_eq!(ready_keys(&mut reactor), [again]);
         assert_eq!(reactor.len(), 1);
+    }
+}
+
+#[test]
+fn a_multiplexer_that_unwinds_from_a_change_has_it_made_by_the_next() {
+    for name in NAMES {
+        let mut reactor = Reactor::with(Traced::new(by_name(name).unwrap()), 8);
+        let mut keys = [0, 1, 2].map(|number| insert(&mut reactor, full_pipe().0, number));
+        for round in 0..3 {
+            let (from, to) = (Mode::Level, Mode::OneShot);
+            tracing::subscriber::with_default(Panics, || {
+                keys.iter().for_each(|key| assert!(panics(|| reactor.modify(*key, READABLE, to)), "{name}"));
+            });
+            // Each call was made before it unwound, so this changes something.
+            keys.iter().for_each(|key| reactor.modify(*key, READABLE, from).unwrap());
+            assert_eq!((reactor.wait(LONG), reactor.wait(LONG)), (Ok(3), Ok(3)), "{name}");
+            tracing::subscriber::with_default(Panics, || {
+                for key in keys {
+                    let _ = panics(|| reactor.pause(key));
+                }
+                (0..5).for_each(|_| assert!(panics(|| reactor.wait(Timeout::Nowait)), "{name}"));
+                for key in keys {
+                    let _ = panics(|| reactor.resume(key));
+                }
+                assert!(panics(|| reactor.wait(Timeout::Nowait)));
+            });
+            keys.iter().for_each(|key| reactor.modify(*key, READABLE, from).unwrap());
+            assert_eq!(reactor.wait(LONG), Ok(3), "{name}");
+            reactor.remove(keys[round]).unwrap();
+            keys[round] = reactor.insert(full_pipe().0, 3, READABLE, to).unwrap();
+            assert_eq!(
+                (reactor.wait(LONG), reactor.wait(LONG)),
+                (Ok(3), Ok(2)),
+                "{name}: no change is inherited"
+            );
+        }
     }
 }

@@ -41,7 +41,7 @@ fn a_storage_that_panics_in_the_middle_leaves_a_table_that_can_be_used() {
     let ((full, _writer), (empty, _other)) = (full_pipe(), empty_pipe());
     let survives = |steps: usize| {
         let fuse = Rc::new(Cell::new(usize::MAX));
-        let slots = [const { PollFd::VACANT }; 4];
+        let slots = [const { PollFd::EMPTY }; 4];
         let mut slots = Slots::over(Bomb { slots, fuse: Rc::clone(&fuse) });
         slots.set(0, full.as_fd(), Interest::READABLE).unwrap();
         slots.set(3, empty.as_fd(), Interest::READABLE).unwrap();
@@ -98,7 +98,7 @@ fn a_storage_that_shows_another_slice_each_time_reports_no_fd_but_those_that_are
     let pipes = [full_pipe(), full_pipe()];
     let numbers = [0, 1].map(|pipe| pipes[pipe].0.as_raw_fd());
     for first in 0..2 {
-        let faces = [3, 200].map(|length| vec![PollFd::VACANT; length]);
+        let faces = [3, 200].map(|length| vec![PollFd::EMPTY; length]);
         let mut slots = Slots::over(TwoFaced { faces, asked: Cell::new(first) });
         for round in 0..100 {
             let _ = slots.set(round % 3, pipes[round % 2].0.as_fd(), Interest::READABLE);
@@ -118,13 +118,13 @@ struct Fresh;
 
 impl<'fd> AsRef<[PollFd<'fd>]> for Fresh {
     fn as_ref(&self) -> &[PollFd<'fd>] {
-        vec![PollFd::VACANT; 5].leak()
+        vec![PollFd::EMPTY; 5].leak()
     }
 }
 
 impl<'fd> AsMut<[PollFd<'fd>]> for Fresh {
     fn as_mut(&mut self) -> &mut [PollFd<'fd>] {
-        vec![PollFd::VACANT; 5].leak()
+        vec![PollFd::EMPTY; 5].leak()
     }
 }
 
@@ -142,7 +142,7 @@ fn a_storage_for_every_lifetime_keeps_no_fd_of_any() {
 #[test]
 fn a_buffer_that_another_table_has_polled_has_nothing_to_report_to_the_next() {
     let (reader, _writer) = full_pipe();
-    let mut buffer = [const { PollFd::VACANT }; 2];
+    let mut buffer = [const { PollFd::EMPTY }; 2];
     let mut first = Slots::over(&mut buffer);
     first.set(1, reader.as_fd(), Interest::READABLE).unwrap();
     assert_eq!(first.poll(Timeout::Nowait), Ok(1));

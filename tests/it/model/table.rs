@@ -79,7 +79,7 @@ impl Model {
     fn filled(&mut self, index: usize) -> Result<&mut Slot, Error> {
         let slot = self.slots.get_mut(index);
         let slot = slot.ok_or(Error::IndexOutOfRange { index, capacity: CAPACITY })?;
-        slot.as_mut().ok_or(Error::Vacant { index })
+        slot.as_mut().ok_or(Error::EmptySlot { index })
     }
 
     fn wait(&mut self, call: Call, timeout: Timeout, slots: &mut Slots<'_>) -> Result<(), TestCaseError> {

@@ -1,36 +1,50 @@
 //! What events make of what is watched.
 
-use super::super::exchange::tests::ends_at_once;
+use super::super::tests::ends_at_once;
 use super::*;
 
-fn event(filter: filter_t, ident: usize, fflags: u32, data: data_t, generation: usize) -> Kevent {
-    Kevent::change(ident, filter, 0, fflags, data, generation)
+fn event(filter: filter_t, ident: usize, fflags: u32, data: data_t) -> Kevent {
+    Kevent::change(ident, filter, 0, fflags, data, 0)
 }
 
-/// A timer, of generation 1, and a file, of generation 2, which is watched once.
+/// A timer, and a file that is watched once.
 fn watches() -> Watches {
-    let watch = |watched, generation, is_once| Watch { watched, token: Token(7), generation, is_once };
-    let (timer, file) = (Watched::Timer(3), Watched::File(5));
-    Watches { all: vec![watch(timer, 1, false), watch(file, 2, true)], notices: Vec::new(), reported: 0 }
+    let watch = |watched, key, is_once| {
+        let notice = Notice { token: Token(7), watched, data: 0, fflags: 0 };
+        Watch { notice, key, is_once, source: None }
+    };
+    let timer = watch(Watched::Timer(3), (EVFILT_TIMER, 3), false);
+    let file = watch(Watched::File(5), (EVFILT_VNODE, 5), true);
+    Watches { all: vec![timer, file], notices: Vec::new(), reported: 0 }
 }
 
 #[test]
 fn what_one_wait_hears_of_it_is_one_notice() {
     let mut watches = watches();
-    assert!(watches.take(&event(EVFILT_TIMER, 3, 0, 2, 1)));
-    assert!(!watches.take(&event(EVFILT_TIMER, 3, 0, 3, 1)), "heard of already");
+    assert!(watches.take(&event(EVFILT_TIMER, 3, 0, 2)));
+    assert!(!watches.take(&event(EVFILT_TIMER, 3, 0, 3)), "heard of already");
     assert_eq!(watches.take_notices(8)[0].count(), 5);
     assert_eq!(watches.take_notices(8)[0].token(), Token(7));
     watches.begin();
-    assert_eq!(watches.len(), 0, "it was reported");
+    assert_eq!(watches.notices.len(), 0, "it was reported");
+}
+
+#[test]
+fn an_event_after_a_report_is_a_notice_of_the_next_wait() {
+    let mut watches = watches();
+    assert!(watches.take(&event(EVFILT_TIMER, 3, 0, 2)));
+    assert_eq!(watches.take_notices(8).len(), 1);
+    assert!(watches.take(&event(EVFILT_TIMER, 3, 0, 4)), "in the place of a receipt, between two waits");
+    watches.begin();
+    assert_eq!(watches.take_notices(8)[0].count(), 4);
 }
 
 #[test]
 fn what_was_once_is_watched_no_longer() {
     let mut watches = watches();
     let (renamed, deleted) = (FileChanges::RENAME, FileChanges::DELETE);
-    assert!(watches.take(&event(EVFILT_VNODE, 5, renamed.bits(), 0, 2)));
-    assert!(!watches.take(&event(EVFILT_VNODE, 5, deleted.bits(), 0, 2)));
+    assert!(watches.take(&event(EVFILT_VNODE, 5, renamed.bits(), 0)));
+    assert!(!watches.take(&event(EVFILT_VNODE, 5, deleted.bits(), 0)));
     assert_eq!(watches.position(Watched::File(5)), None);
     let notice = watches.take_notices(8)[0];
     assert_eq!((notice.changes(), notice.count()), (renamed, 1));
@@ -42,7 +56,7 @@ fn changes_that_one_wait_hears_of_are_one_set() {
     watches.all[1].is_once = false;
     let (renamed, deleted) = (FileChanges::RENAME, FileChanges::DELETE);
     for changes in [renamed, deleted] {
-        watches.take(&event(EVFILT_VNODE, 5, changes.bits(), 0, 2));
+        watches.take(&event(EVFILT_VNODE, 5, changes.bits(), 0));
     }
     assert_eq!(watches.take_notices(8)[0].changes(), renamed | deleted);
 }
@@ -50,11 +64,10 @@ fn changes_that_one_wait_hears_of_are_one_set() {
 #[test]
 fn what_is_not_watched_is_no_notice() {
     let mut watches = watches();
-    let strangers = [(EVFILT_TIMER, 3, 9), (EVFILT_TIMER, 4, 1), (EVFILT_VNODE, 3, 1)];
-    for (filter, ident, generation) in strangers {
-        assert!(!watches.take(&event(filter, ident, !0, 1, generation)), "{filter} {ident} {generation}");
+    for (filter, ident) in [(EVFILT_TIMER, 4), (EVFILT_VNODE, 3), (EVFILT_USER, 3)] {
+        assert!(!watches.take(&event(filter, ident, !0, 1)), "{filter} {ident}");
     }
-    assert_eq!(watches.len(), 0);
+    assert_eq!(watches.notices.len(), 0);
 }
 
 #[test]
@@ -70,7 +83,7 @@ fn only_a_file_has_changes_and_only_what_repeats_is_counted() {
 fn what_came_in_the_place_of_a_receipt_ends_a_wait_at_once() {
     let mut kqueue = Kqueue::new().unwrap();
     kqueue.watch_timer(3, Token(7), Duration::from_secs(1000), false).unwrap();
-    let is_new = kqueue.watches.take(&event(EVFILT_TIMER, 3, 0, 1, kqueue.generation));
+    let is_new = kqueue.watches.take(&event(EVFILT_TIMER, 3, 0, 1));
     assert!(is_new && ends_at_once(&mut kqueue));
 }
 
@@ -93,4 +106,9 @@ fn a_time_is_rounded_up_and_never_nothing_nor_too_much() {
     assert_eq!(to_units(Duration::MAX, ns), None);
     assert!(to_units(LONGEST_TIMER, TIMER.1).is_some());
     assert_eq!(to_units(LONGEST_TIMER + Duration::from_nanos(1), TIMER.1), None);
+}
+
+#[test]
+fn changes_are_shown_by_name() {
+    assert_eq!((FileChanges::DELETE | FileChanges::LINK).to_string(), "DELETE | LINK");
 }

@@ -1,0 +1,300 @@
+//! Changes that a reactor leaves to the next wait: what the multiplexer is given of them, and when.
+
+use super::{LONG, ready_keys};
+use crate::support::full_pipe;
+use iomux_backend::{
+    Capabilities, Epoll, Error, Events, Interest, Key, Mode, Multiplexer, Poll, Reactor, Readiness, SigSet,
+    Timeout, Token, TrustedMultiplexer, Waker,
+};
+use std::cell::Cell;
+use std::io::PipeReader;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
+
+const NOTHING: Interest = Interest::empty();
+const READABLE: Interest = Interest::READABLE;
+const WRITABLE: Interest = Interest::WRITABLE;
+
+/// A multiplexer that counts what it is given, and may lack capabilities.
+struct Counted<M> {
+    multiplexer: M,
+    modified: Rc<Cell<usize>>,
+    lacks: Capabilities,
+}
+
+impl<M: Multiplexer<'static>> Multiplexer<'static> for Counted<M> {
+    fn name(&self) -> &'static str {
+        self.multiplexer.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.multiplexer.capabilities() - self.lacks
+    }
+
+    fn register(
+        &mut self,
+        fd: BorrowedFd<'static>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        self.multiplexer.register(fd, token, interest, mode)
+    }
+
+    fn modify(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        self.modified.set(self.modified.get() + 1);
+        self.multiplexer.modify(fd, token, interest, mode)
+    }
+
+    fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
+        self.multiplexer.deregister(fd)
+    }
+
+    fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
+        self.multiplexer.wait(events, timeout)
+    }
+
+    fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
+        self.multiplexer.wait_masked(events, timeout, mask)
+    }
+
+    fn waker(&mut self, token: Token) -> Result<Waker, Error> {
+        self.multiplexer.waker(token)
+    }
+}
+
+// SAFETY: it forwards each call to a multiplexer of its own, which makes the promise.
+unsafe impl<M: TrustedMultiplexer<'static>> TrustedMultiplexer<'static> for Counted<M> {}
+
+type Pipes<M = Epoll<'static>> = Reactor<PipeReader, (), Counted<M>>;
+
+/// A reactor over `multiplexer`, and a function that returns how many modifies it was given since the last call.
+fn counted<M: TrustedMultiplexer<'static>>(
+    multiplexer: M,
+    lacks: Capabilities,
+) -> (Pipes<M>, impl Fn() -> usize) {
+    let modified = Rc::new(Cell::new(0));
+    let multiplexer = Counted { multiplexer, modified: Rc::clone(&modified), lacks };
+    (Reactor::with(multiplexer, 8), move || modified.take())
+}
+
+fn over_epoll() -> (Pipes, impl Fn() -> usize) {
+    counted(Epoll::new().unwrap(), Capabilities::empty())
+}
+
+fn insert<M: TrustedMultiplexer<'static>>(reactor: &mut Pipes<M>, mode: Mode) -> Key {
+    reactor.insert(full_pipe().0, (), READABLE, mode).unwrap()
+}
+
+/// What a wait reports, and only `READABLE` of it: the pipes have no writer.
+#[track_caller]
+pub(super) fn found<S: AsFd, T, M: TrustedMultiplexer<'static>>(
+    reactor: &mut Reactor<S, T, M>,
+) -> Vec<(Key, Readiness)> {
+    let count = reactor.wait(Timeout::Nowait).unwrap();
+    let mut found: Vec<_> = std::iter::from_fn(|| reactor.next_ready())
+        .map(|ready| (ready.key(), ready.readiness() - Readiness::HANGUP))
+        .collect();
+    found.sort_by_key(|(key, _)| *key);
+    assert_eq!(found.len(), count);
+    found
+}
+
+#[test]
+fn a_change_there_and_back_is_no_modify_and_a_change_is_one_at_the_next_wait() {
+    let (mut reactor, modified) = over_epoll();
+    let key = insert(&mut reactor, Mode::Level);
+    for _ in 0..3 {
+        reactor.pause(key).unwrap();
+        reactor.resume(key).unwrap();
+        reactor.modify(key, NOTHING, Mode::Level).unwrap();
+        reactor.modify(key, READABLE, Mode::Level).unwrap();
+    }
+    assert_eq!(found(&mut reactor), [(key, Readiness::READABLE)]);
+    assert_eq!(modified(), 0);
+    reactor.modify(key, WRITABLE, Mode::Level).unwrap();
+    reactor.modify(key, NOTHING, Mode::Level).unwrap();
+    reactor.pause(key).unwrap();
+    assert_eq!(modified(), 0);
+    assert_eq!(found(&mut reactor), [(key, Readiness::empty())], "a hangup, once");
+    assert_eq!(modified(), 1);
+    assert_eq!(found(&mut reactor), []);
+    assert_eq!(modified(), 0);
+    reactor.resume(key).unwrap();
+    assert_eq!(found(&mut reactor), [(key, Readiness::empty())], "what was asked last is nothing");
+    assert_eq!(modified(), 1);
+}
+
+#[test]
+fn a_masked_wait_submits_what_was_deferred() {
+    let (mut reactor, modified) = over_epoll();
+    let key = insert(&mut reactor, Mode::Level);
+    reactor.modify(key, Interest::PRIORITY, Mode::OneShot).unwrap();
+    assert_eq!(modified(), 1);
+    reactor.modify(key, READABLE, Mode::Level).unwrap();
+    assert_eq!(reactor.wait_masked(LONG, &SigSet::empty()), Ok(1));
+    let ready = reactor.next_ready().unwrap();
+    assert!(ready.key() == key && ready.readiness().contains(Readiness::READABLE), "{ready:?}");
+    assert_eq!(modified(), 1);
+}
+
+#[test]
+fn every_modify_arms_a_one_shot_and_an_edge_again() {
+    for mode in [Mode::OneShot, Mode::Edge, Mode::EdgeOneShot] {
+        let (mut reactor, modified) = over_epoll();
+        let key = insert(&mut reactor, mode);
+        for round in 0..3 {
+            assert_eq!(found(&mut reactor), [(key, Readiness::READABLE)], "{mode:?}, {round}");
+            assert_eq!(found(&mut reactor), [], "{mode:?}, {round}");
+            reactor.modify(key, READABLE, mode).unwrap();
+            assert_eq!(modified(), 1, "{mode:?} is not deferred");
+        }
+        found(&mut reactor);
+        // Paused and resumed, which is a modify as well.
+        reactor.pause(key).unwrap();
+        reactor.resume(key).unwrap();
+        assert_eq!(found(&mut reactor), [(key, Readiness::READABLE)], "{mode:?}");
+        assert_eq!(found(&mut reactor), [], "{mode:?}: the pause was not submitted late");
+    }
+}
+
+#[test]
+fn modes_change_in_every_order_with_and_without_a_wait_in_between() {
+    const MODES: [Mode; 4] = [Mode::Level, Mode::Edge, Mode::OneShot, Mode::EdgeOneShot];
+    for order in 0..4_usize.pow(4) {
+        let modes = [0, 1, 2, 3].map(|index| MODES[order / 4_usize.pow(index) % 4]);
+        for waits in 0..8 {
+            let (mut reactor, _) = over_epoll();
+            let key = insert(&mut reactor, modes[0]);
+            for (index, mode) in modes.into_iter().enumerate().skip(1) {
+                if waits & 1 << (index - 1) != 0 {
+                    assert_eq!(found(&mut reactor), [(key, Readiness::READABLE)], "{modes:?}, {waits:b}");
+                    let again = found(&mut reactor).len();
+                    assert_eq!(again, usize::from(modes[index - 1] == Mode::Level), "{modes:?}, {waits:b}");
+                }
+                reactor.modify(key, READABLE, mode).unwrap();
+            }
+            assert_eq!(found(&mut reactor), [(key, Readiness::READABLE)], "{modes:?}, {waits:b}");
+            assert_eq!(
+                found(&mut reactor).len(),
+                usize::from(modes[3] == Mode::Level),
+                "{modes:?}, {waits:b}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_deferred_change_dies_with_its_source_and_is_not_that_of_the_next_in_its_place() {
+    let (mut reactor, modified) = over_epoll();
+    let mut keys: Vec<_> = (0..4).map(|_| insert(&mut reactor, Mode::Level)).collect();
+    for round in 0..100 {
+        keys.iter().for_each(|key| reactor.modify(*key, NOTHING, Mode::Level).unwrap());
+        // The others' changes stay theirs, whichever goes first.
+        reactor.remove(keys.remove(round % 4)).unwrap();
+        let new = insert(&mut reactor, Mode::OneShot);
+        assert_eq!(modified(), 0);
+        let seen: Vec<_> = found(&mut reactor);
+        assert_eq!(modified(), 3);
+        let quiet = keys.iter().map(|key| (*key, Readiness::empty()));
+        let mut expected: Vec<_> = quiet.chain([(new, Readiness::READABLE)]).collect();
+        expected.sort_by_key(|(key, _)| *key);
+        assert_eq!(seen, expected, "{round}");
+        assert_eq!(found(&mut reactor).len(), 3, "the new one is not armed by the old one's change");
+        keys.push(new);
+        keys.iter().for_each(|key| reactor.modify(*key, READABLE, Mode::Level).unwrap());
+        assert_eq!((found(&mut reactor).len(), modified()), (4, 4));
+    }
+}
+
+#[test]
+fn a_thousand_changes_are_submitted_by_the_wait() {
+    let (mut reactor, modified) = over_epoll();
+    let (reader, _writer) = full_pipe();
+    let copies = (0..300).map_while(|_| reader.try_clone().ok());
+    let keys: Vec<_> = copies.map(|copy| reactor.insert(copy, (), NOTHING, Mode::Level).unwrap()).collect();
+    keys.iter().for_each(|key| reactor.modify(*key, READABLE, Mode::Level).unwrap());
+    keys.iter().step_by(3).for_each(|key| drop(reactor.remove(*key)));
+    let mut left: Vec<_> =
+        keys.iter().enumerate().filter(|(index, _)| index % 3 != 0).map(|(_, key)| *key).collect();
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(8));
+    assert_eq!(modified(), left.len());
+    // A buffer of 8 has room for all in turn.
+    for _ in 0..keys.len() {
+        let ready = ready_keys(&mut reactor);
+        left.retain(|key| !ready.contains(key));
+        reactor.wait(Timeout::Nowait).unwrap();
+    }
+    assert_eq!(left, []);
+}
+
+#[test]
+fn an_exclusive_registration_is_not_deferred() {
+    let (mut reactor, modified) = over_epoll();
+    let key = insert(&mut reactor, Mode::Exclusive);
+    let result = reactor.modify(key, READABLE, Mode::Level);
+    assert!(matches!(result, Err(Error::Unsupported { .. })), "{result:?}");
+    assert_eq!(modified(), 1);
+    reactor.pause(key).unwrap();
+    assert_eq!((modified(), found(&mut reactor)), (1, vec![]));
+    reactor.modify(key, READABLE, Mode::Level).unwrap();
+    assert_eq!(found(&mut reactor), [(key, Readiness::READABLE)], "it was registered again");
+    let result = reactor.modify(key, READABLE, Mode::Exclusive);
+    assert!(matches!(result, Err(Error::Unsupported { .. })), "{result:?}");
+    assert_eq!(found(&mut reactor), [(key, Readiness::READABLE)], "as it was");
+}
+
+#[test]
+fn an_interest_without_a_name_is_not_deferred() {
+    let (mut reactor, modified) = over_epoll();
+    let key = insert(&mut reactor, Mode::Level);
+    let result = reactor.modify(key, Interest::from_bits_retain(0x4000), Mode::Level);
+    assert!(matches!(result, Err(Error::Unsupported { .. })), "{result:?}");
+    assert_eq!((modified(), found(&mut reactor)), (1, vec![(key, Readiness::READABLE)]));
+}
+
+#[test]
+fn a_multiplexer_that_is_not_deferrable_is_given_every_change_at_once() {
+    fn is_given_every_change<M: TrustedMultiplexer<'static>>(multiplexer: M, lacks: Capabilities) {
+        let (mut reactor, modified) = counted(multiplexer, lacks);
+        let key = insert(&mut reactor, Mode::Level);
+        for _ in 0..2 {
+            reactor.modify(key, NOTHING, Mode::Level).unwrap();
+            reactor.modify(key, READABLE, Mode::Level).unwrap();
+            reactor.pause(key).unwrap();
+            reactor.resume(key).unwrap();
+            assert_eq!(modified(), 4);
+        }
+        assert_eq!(found(&mut reactor), [(key, Readiness::READABLE)]);
+    }
+    is_given_every_change(Poll::new(), Capabilities::empty());
+    is_given_every_change(Epoll::new().unwrap(), Capabilities::DEFERRABLE);
+}
+
+#[test]
+fn a_reactor_that_is_shared_submits_what_was_deferred_and_defers_no_longer() {
+    let mut inner = Reactor::with(Epoll::new().unwrap(), 8);
+    let key = inner.insert(full_pipe().0, (), Interest::PRIORITY, Mode::OneShot).unwrap();
+    found(&mut inner);
+    let mut outer = Reactor::with(Poll::new(), 8);
+    inner.modify(key, READABLE, Mode::Level).unwrap();
+    let shared = inner.share().unwrap();
+    outer.insert(shared, (), READABLE, Mode::Level).unwrap();
+    assert_eq!(outer.wait(Timeout::Nowait), Ok(1), "what was modified before");
+    for _ in 0..2 {
+        inner.pause(key).unwrap();
+        assert_eq!(found(&mut inner).len(), 1, "the hangup, which disarms it");
+        assert_eq!(outer.wait(Timeout::Nowait), Ok(0));
+        inner.resume(key).unwrap();
+        assert_eq!(outer.wait(Timeout::Nowait), Ok(1), "what is modified after, without a wait");
+        inner.modify(key, READABLE, Mode::Level).unwrap();
+        assert_eq!(outer.wait(Timeout::Nowait), Ok(1));
+    }
+    assert_eq!(found(&mut inner), [(key, Readiness::READABLE)]);
+}
