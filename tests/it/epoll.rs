@@ -152,7 +152,7 @@ fn an_epoll_that_is_given_away_keeps_what_was_modified() {
 
 #[test]
 fn busy_polling_is_set_and_read_or_unsupported() {
-    let mut epoll = Epoll::new().unwrap();
+    let epoll = Epoll::new().unwrap();
     let asked = BusyPoll { time: Duration::from_nanos(49_001), budget: 8, is_preferred: true };
     match epoll.set_busy_poll(asked) {
         Ok(()) => {

@@ -238,7 +238,7 @@ fn an_epoll_that_cannot_be_shared_is_as_it_was() {
 #[test]
 fn busy_polling_that_is_refused_is_an_error_and_that_is_unknown_is_unsupported() {
     let Some(_alone) = in_turn() else { return };
-    let mut epoll = Epoll::new().unwrap();
+    let epoll = Epoll::new().unwrap();
     for code in [EBADF, EFAULT, EINVAL, EPERM, ENOSYS, ENOTTY, EOPNOTSUPP] {
         let expected = match code {
             ENOSYS | ENOTTY | EOPNOTSUPP => Error::Unsupported { what: "busy-polling", backend: "epoll" },
