@@ -268,6 +268,11 @@ impl<'fd> Epoll<'fd> {
     }
 
     fn add_waker(&self, token: Token) -> Result<Waker, Error> {
+        if let Some(waker) =
+            self.wakers.reuse(token, |fd| self.ctl(EPOLL_CTL_MOD, fd, token, EPOLLIN | EPOLLET))
+        {
+            return waker;
+        }
         let source = WakerSource::new()?;
         let waker = source.waker();
         // By the edge, so that no wait has to read it.

@@ -373,6 +373,11 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
     }
 
     fn waker(&mut self, token: Token) -> Result<Waker, Error> {
+        if let Some(source) = self.wakers.iter().find(|source| source.is_orphaned()) {
+            let index = self.indices.get(source.as_fd().as_raw_fd());
+            index.into_iter().for_each(|index| self.registrations[index].token = token);
+            return Ok(source.waker());
+        }
         let source = WakerSource::new()?;
         let waker = source.waker();
         self.wakers.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
