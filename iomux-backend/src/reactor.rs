@@ -10,9 +10,11 @@ pub use error::{InsertError, SubmitError};
 pub use handle::Handle;
 pub use key::{Key, Ready};
 
+use crate::capabilities::Capabilities;
 use crate::error::Error;
 use crate::event::Events;
-use crate::multiplexer::{Capabilities, Mode, TrustedMultiplexer};
+use crate::mode::Mode;
+use crate::multiplexer::TrustedMultiplexer;
 use crate::waker::Waker;
 use crate::{Native, native};
 use handle::{Inbox, Turn};
