@@ -532,7 +532,9 @@ impl<'fd> Multiplexer<'fd> for &Epoll<'fd> {
 
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
         self.ctl(EPOLL_CTL_DEL, fd.as_raw_fd(), Token(0), 0)?;
-        self.registered.fetch_sub(1, Ordering::Relaxed);
+        // Saturating: a child made by fork(2) may deregister what its parent has registered.
+        let less = |registered: usize| registered.checked_sub(1);
+        let _ = self.registered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         Ok(())
     }
 

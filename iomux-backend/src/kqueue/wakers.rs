@@ -70,7 +70,8 @@ mod tests {
     use super::*;
     use crate::conformance::{Backend, PROPERTIES, run, skip};
     use crate::event::Events;
-    use crate::multiplexer::{Mode, Multiplexer};
+    use crate::mode::Mode;
+    use crate::multiplexer::Multiplexer;
     use iomux::Interest;
     use std::thread;
     use std::time::Duration;
