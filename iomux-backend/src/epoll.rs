@@ -94,7 +94,8 @@ const NAME: &str = "epoll";
 #[derive(Debug)]
 pub struct Epoll<'fd> {
     epoll: OwnedFd,
-    /// How many fds are registered, wakers among them; more than that once one was closed meanwhile.
+    /// How many fds are registered, wakers among them. It is more than that once one was closed while registered, and
+    /// another process that has the epoll by fork(2) is not counted.
     registered: AtomicUsize,
     wakers: Wakers,
     has_pwait2: AtomicBool,
@@ -381,19 +382,19 @@ impl<'a, 'fd> EpollCall<'a, 'fd> {
         check(unsafe { epoll_pwait2(self.epoll.epoll.as_raw_fd(), events, count, time, mask) })
     }
 
-    /// A call whose time ms can't express, or with a mask.
-    fn fine_or_masked(&mut self, chunk: Chunk) -> Result<usize, c_int> {
+    /// Makes a call whose time ms can't express, or with a mask. Returns its name and its result.
+    fn fine_or_masked(&mut self, chunk: Chunk) -> (&'static str, Result<usize, c_int>) {
         if !chunk.is_whole_ms() && self.epoll.has_pwait2.load(Ordering::Relaxed) {
             match self.pwait2(chunk.timespec()) {
                 // Not in this kernel, or a sandbox forbids it: it stays so.
                 Err(ENOSYS | EPERM | EOPNOTSUPP) => self.epoll.has_pwait2.store(false, Ordering::Relaxed),
-                result => return result,
+                result => return ("epoll_pwait2", result),
             }
         }
-        check(match self.mask {
-            None => self.wait(chunk.poll_ms()),
-            Some(mask) => self.pwait(chunk.poll_ms(), mask),
-        })
+        match self.mask {
+            None => ("epoll_wait", check(self.wait(chunk.poll_ms()))),
+            Some(mask) => ("epoll_pwait", check(self.pwait(chunk.poll_ms(), mask))),
+        }
     }
 }
 
@@ -402,8 +403,8 @@ impl WaitCall for EpollCall<'_, '_> {
 
     #[inline(always)]
     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
-        let result = if self.mask.is_none() && chunk.is_whole_ms() {
-            check(self.wait(chunk.poll_ms()))
+        let (call, result) = if self.mask.is_none() && chunk.is_whole_ms() {
+            ("epoll_wait", check(self.wait(chunk.poll_ms())))
         } else {
             self.fine_or_masked(chunk)
         };
@@ -413,7 +414,7 @@ impl WaitCall for EpollCall<'_, '_> {
                 Ok(Outcome::Ready(count))
             }
             Err(EINTR) => Ok(Outcome::Interrupted),
-            Err(code) => Err(Error::Os { call: "epoll_wait", code }),
+            Err(code) => Err(Error::Os { call, code }),
         }
     }
 }
@@ -567,11 +568,15 @@ mod tests {
         epoll.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
         epoll.epoll = reader.try_clone().unwrap().into();
         let mut events = Events::with_capacity(1);
-        let failed = Err(Error::Os { call: "epoll_wait", code: EINVAL });
-        for timeout in [Timeout::Nowait, Timeout::Infinite, Duration::from_micros(10).into()] {
-            assert_eq!(epoll.wait(&mut events, timeout), failed, "{timeout:?}");
-            assert_eq!(epoll.wait_masked(&mut events, timeout, &SigSet::empty()), failed, "{timeout:?}");
+        let failed = |call| Err(Error::Os { call, code: EINVAL });
+        let (ms, fine, mask) =
+            ([Timeout::Nowait, Timeout::Infinite], Duration::from_micros(10), SigSet::empty());
+        for timeout in ms {
+            assert_eq!(epoll.wait(&mut events, timeout), failed("epoll_wait"), "{timeout:?}");
+            assert_eq!(epoll.wait_masked(&mut events, timeout, &mask), failed("epoll_pwait"), "{timeout:?}");
         }
+        let fine = epoll.wait(&mut events, fine.into());
+        assert!(fine == failed("epoll_pwait2") || fine == failed("epoll_wait"), "{fine:?}");
     }
 
     #[test]

@@ -249,8 +249,11 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// ```
     ///
     /// # Errors
-    /// As [`Multiplexer::modify`](crate::Multiplexer::modify), [`Error::NoSuchKey`] if there is no source under `key`. Nothing has
-    /// changed then.
+    /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
+    /// - Returns what [`Multiplexer::modify`](crate::Multiplexer::modify) returns. Nothing has changed then.
+    ///
+    /// Where a modify costs a system call ([`Capabilities::DEFERRABLE`]), one to [`Mode::Level`] is made by the next wait: what
+    /// the kernel rejects then is handed out as [`INVALID`](iomux::Readiness::INVALID).
     pub fn modify(&mut self, key: Key, interest: Interest, mode: Mode) -> Result<(), Error> {
         self.sources.modify(key, interest, mode)
     }
@@ -501,14 +504,12 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     }
 
     /// The source that `key` is of, and its state. `None` if there is none, or no longer.
-    ///
     #[must_use]
     pub fn get(&mut self, key: Key) -> Option<(&S, &mut T)> {
         self.sources.get(key)
     }
 
     /// The source that `key` is of, to be looked at where the reactor is only shared.
-    ///
     #[must_use]
     pub fn source(&self, key: Key) -> Option<&S> {
         self.sources.source(key)
@@ -544,21 +545,18 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     }
 
     /// Whether there is a source under `key`.
-    ///
     #[must_use]
     pub fn contains(&self, key: Key) -> bool {
         self.source(key).is_some()
     }
 
     /// The number of sources. A [waker](Self::waker) is none.
-    ///
     #[must_use]
     pub fn len(&self) -> usize {
         self.sources.len()
     }
 
     /// Whether there are no sources.
-    ///
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -671,6 +669,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         }
         // Its wake may have taken the place of a source in a small buffer, which then comes first.
         self.run_submitted();
+        // Of a wait inside a task.
+        self.forget_events();
         Outcome::Interrupted
     }
 

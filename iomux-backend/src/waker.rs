@@ -1,4 +1,5 @@
-//! Ending a wait from another thread: an fd that becomes readable, and a flag that says that it is.
+//! Ending a wait from another thread: an fd that becomes readable, or a filter of `Kqueue` (`kqueue/wakers.rs`), and a
+//! flag that says that it is.
 
 #[cfg(all(
     not(loom),

@@ -69,6 +69,7 @@ bitflags::bitflags! {
         /// ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)); elsewhere, a slot with this interest is
         /// [`Error::Unsupported`](crate::Error::Unsupported), and the bit never reaches the kernel.
         #[doc(alias = "POLLRDHUP")]
+        #[doc(alias = "EPOLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
         /// There is normal data to read; the same as `READABLE` for most fds.
         #[doc(alias = "POLLRDNORM")]
@@ -121,6 +122,7 @@ bitflags::bitflags! {
         const PRIORITY = c::POLLPRI;
         /// The peer has closed its writing half, or the whole connection.
         #[doc(alias = "POLLRDHUP")]
+        #[doc(alias = "EPOLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
         /// There is an error, which the next read or write returns. On a pipe's writing end, no reader is
         /// left.

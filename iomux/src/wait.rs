@@ -106,7 +106,8 @@ fn check_again<C: WaitCall>(call: &mut C, interrupt: Interrupt) -> Result<usize,
     }
     match call.call(Chunk::NONE)? {
         Outcome::Ready(ready) => Ok(ready),
-        // The kernel interrupts no call that does not sleep. Where a sandbox does, once is enough.
+        // The kernel interrupts no call that does not sleep. Where a sandbox does, or where a call of several steps is
+        // interrupted by its own work, once is enough.
         Outcome::Interrupted => Ok(0),
     }
 }

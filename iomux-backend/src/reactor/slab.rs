@@ -4,13 +4,13 @@ use super::key::Key;
 use crate::error::Error;
 use std::mem;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What no slab has taken yet. Not an atomic: some 32-bit processors have none of 64 bits.
-static GENERATIONS: Mutex<u64> = Mutex::new(0);
+/// How many blocks of generations slabs have taken. No lock, which a fork(2) could leave locked in the child.
+static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 
-/// How many a slab takes at a time: enough that the lock costs nothing.
-const TAKEN: u64 = 1 << 20;
+/// How many generations are a block: enough that the atomic costs nothing, and that 32 bits of blocks last.
+const BLOCK: u64 = 1 << 20;
 
 #[derive(Debug)]
 pub(super) struct Slab<V> {
@@ -82,9 +82,8 @@ impl<V> Slab<V> {
 
     fn next_generation(&mut self) -> u64 {
         if self.generations.is_empty() {
-            let mut untaken = GENERATIONS.lock().unwrap_or_else(PoisonError::into_inner);
-            self.generations = *untaken..*untaken + TAKEN;
-            *untaken = self.generations.end;
+            let block = BLOCKS.fetch_add(1, Ordering::Relaxed) as u64;
+            self.generations = block * BLOCK..(block + 1) * BLOCK;
         }
         self.generations.start
     }

@@ -230,7 +230,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         mode: Mode,
         state: impl FnOnce(Key) -> T,
     ) -> Result<Key, InsertError<S, T>> {
-        let reserved = self.slab.reserve();
+        // Room for a change of each source, so that no modify allocates.
+        let changes = self.slab.len() + 1 - self.deferred.len();
+        let reserved = self.deferred.try_reserve(changes).map_err(|_| Error::OutOfMemory);
+        let reserved = self.slab.reserve().and(reserved);
         let state = state(self.slab.next_key());
         if let Err(error) = reserved {
             return Err(InsertError { error, source, state });
@@ -275,7 +278,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             source.wanted = (interest, mode);
             source.paused = None;
             let is_deferred = source.deferred.is_some_and(|index| index >= self.rejected);
-            return if is_deferred || source.is_up_to_date() { Ok(()) } else { self.defer(key) };
+            if !is_deferred && !source.is_up_to_date() {
+                self.defer(key);
+            }
+            return Ok(());
         }
         // Before the call, which may unwind: the source is deregistered before it goes, and modified whatever it is for.
         let before = source.registered.replace(PAUSED);
@@ -310,7 +316,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         source.paused = Some(self.waits);
         if self.defers && source.registered.is_some_and(|(_, mode)| mode != Mode::Exclusive) {
             let is_deferred = source.deferred.is_some_and(|index| index >= self.rejected);
-            return if is_deferred { Ok(()) } else { self.defer(key) };
+            if !is_deferred {
+                self.defer(key);
+            }
+            return Ok(());
         }
         let (interest, mode) = PAUSED;
         if self.multiplexer.modify(source.fd(), Token(key.place), interest, mode).is_ok() {
@@ -324,20 +333,15 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         Ok(())
     }
 
-    /// Leaves a change to the next wait, or makes it now if there is no memory to remember it.
+    /// Leaves a change to the next wait.
     #[inline(never)]
-    fn defer(&mut self, key: Key) -> Result<(), Error> {
+    fn defer(&mut self, key: Key) {
         // What the last wait has rejected is of no interest any more.
         self.drop_deferred(key);
-        let Some(source) = self.slab.get_mut(key).and_then(Entry::source_mut) else { return Ok(()) };
-        if self.deferred.try_reserve(1).is_ok() {
+        if let Some(source) = self.slab.get_mut(key).and_then(Entry::source_mut) {
             source.deferred = Some(self.deferred.len());
             self.deferred.push(key.place);
-            return Ok(());
         }
-        let target = source.target();
-        source.registered = Some(target);
-        self.multiplexer.modify(source.fd(), Token(key.place), target.0, target.1)
     }
 
     /// Submits the deferred changes. The rejected ones stay, to be handed out by [`next_rejected`](Self::next_rejected).

@@ -107,17 +107,18 @@ fn what_cannot_be_deregistered_stays_as_the_kernel_has_it() {
 
 type Wait = fn(&mut Epoll<'_>, &mut Events) -> Result<usize, Error>;
 
-const WAITS: [Wait; 4] = [
-    |epoll, events| epoll.wait(events, Timeout::Nowait),
-    |epoll, events| epoll.wait(events, Timeout::Infinite),
-    |epoll, events| epoll.wait(events, Duration::from_micros(5).into()),
-    |epoll, events| epoll.wait_masked(events, Timeout::Infinite, &SigSet::full()),
+/// Each wait, with the call that it makes.
+const WAITS: [(&str, Wait); 4] = [
+    ("epoll_wait", |epoll, events| epoll.wait(events, Timeout::Nowait)),
+    ("epoll_wait", |epoll, events| epoll.wait(events, Timeout::Infinite)),
+    ("epoll_pwait2", |epoll, events| epoll.wait(events, Duration::from_micros(5).into())),
+    ("epoll_pwait", |epoll, events| epoll.wait_masked(events, Timeout::Infinite, &SigSet::full())),
 ];
 
 #[test]
 fn a_wait_that_fails_says_so_and_loses_no_event() {
     let Some(_alone) = in_turn() else { return };
-    for (wait, code) in
+    for ((call, wait), code) in
         WAITS.into_iter().flat_map(|wait| [EBADF, EFAULT, EINVAL, ENOMEM].map(|code| (wait, code)))
     {
         let ((once, _w1), (edge, _w2), (level, _w3)) = (full_pipe(), full_pipe(), full_pipe());
@@ -129,7 +130,7 @@ fn a_wait_that_fails_says_so_and_loses_no_event() {
         waker.wake();
         let mut events = Events::with_capacity(8);
         let answer = failing(EPOLL_WAIT, code, || wait(&mut epoll, &mut events));
-        assert_eq!(answer, Err(Error::Os { call: "epoll_wait", code }));
+        assert_eq!(answer, Err(Error::Os { call, code }));
         assert!(events.is_empty());
         assert_eq!(found(&mut epoll), [0, 1, 2, 3], "nothing was lost");
     }
@@ -217,7 +218,7 @@ fn a_fine_time_alone_is_for_epoll_pwait2() {
         let mut events = Events::with_capacity(8);
         epoll.wait(&mut events, Duration::from_micros(us).into())
     };
-    let refused = Err(Error::Os { call: "epoll_wait", code: EINVAL });
+    let refused = Err(Error::Os { call: "epoll_pwait2", code: EINVAL });
     assert_eq!(failing(EPOLL_PWAIT2, EINVAL, || (wait(1000), wait(1))), (Ok(0), refused));
 }
 
