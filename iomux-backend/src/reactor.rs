@@ -651,6 +651,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     fn forget_events(&mut self) {
         self.sources.forget_rejected();
+        self.deadlines.forget_expired();
         self.events.clear();
         self.next = 0;
     }
