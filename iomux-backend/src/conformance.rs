@@ -334,6 +334,7 @@ suite! { $
     }
     turns {
         no_more_is_reported_than_there_is_room_for
+        with_room_left_nothing_else_was_ready
         what_did_not_fit_comes_first
         what_did_not_fit_and_is_no_longer_ready_is_not_reported
         turns_survive_a_deregister_of_whichever

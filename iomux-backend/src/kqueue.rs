@@ -257,8 +257,8 @@ impl WaitCall for Wait<'_, '_> {
 
     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
         let (capacity, mut time) = (self.events.capacity(), chunk.timespec());
-        // Each event that is reported, and each that is not, may keep another from the room once.
-        for _ in 0..=capacity.saturating_add(self.kqueue.table.len) {
+        // Each filter that has something to report, and each that has not, may keep another from the room once.
+        for _ in 0..=capacity.saturating_add(self.kqueue.table.len.saturating_mul(3)) {
             match self.kqueue.exchange(capacity, time) {
                 Ok(true) => time = Some(NO_TIME),
                 Ok(false) => break,
@@ -352,9 +352,9 @@ impl Kqueue<'_> {
         let Some((fd, registration, filter)) = self.table.owner(&event) else {
             return self.watches.take(&event);
         };
-        let before = registration.pending;
+        let (is_first, before) = (!registration.is_reporting(filter), registration.pending);
         let readiness = self.table.update(fd, |registration| registration.take(&event, filter));
-        readiness.is_some_and(|readiness| readiness.is_empty() || !before.contains(readiness))
+        is_first || readiness.is_some_and(|readiness| !before.contains(readiness))
     }
 
     /// Returns how many events are to be reported.

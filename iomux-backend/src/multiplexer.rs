@@ -46,6 +46,10 @@ use std::os::fd::{BorrowedFd, RawFd};
 /// 7. If not all that is ready fits the buffer, no registration and no waker is starved, however many others come and
 ///    go: what did not fit comes before what is reported again.
 /// 8. What the kernel reports that has no name is passed on, and never panics.
+/// 9. If a wait returns fewer events than there was room for, nothing else was ready when the wait began. A
+///    [`Reactor`](crate::Reactor) relies on it to tell an expired source from a ready one. Two exceptions can't keep it:
+///    `&Epoll` while other threads use the same epoll, and a source in [`Mode::Exclusive`], which the kernel may have
+///    reported to another multiplexer.
 ///
 /// The order of events within a wait is unspecified.
 ///

@@ -651,6 +651,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     fn forget_events(&mut self) {
         self.sources.forget_rejected();
+        self.deadlines.forget_expired();
         self.events.clear();
         self.next = 0;
     }
@@ -707,7 +708,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> WaitCall for ReactorCall<'_, S,
         }
         // Only what has passed by now may expire: what passes while the process is stopped in the wait was not looked at.
         let now = Instant::now();
-        let full_waits = reactor.len() / reactor.events.capacity().max(1) + 2;
+        let full_waits = reactor.sources.registered() / reactor.events.capacity().max(1) + 2;
         match reactor.deadlines.begin_wait(now, full_waits) {
             Ok(()) => {
                 let count = reactor.wait_once(Timeout::Nowait, self.mask)?;

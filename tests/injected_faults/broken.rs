@@ -216,6 +216,9 @@ impl Broken<'_> {
                 _ => {}
             }
             report(token, readiness);
+            if self.fault == Fault::StopsAtAHangup && readiness.is_closed() {
+                break;
+            }
         }
         if self.fault == Fault::AppendsToTheBuffer {
             earlier.iter().for_each(|&(token, readiness)| report(token, readiness));
@@ -376,6 +379,12 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
         let answer = self.wait_masked_inside(events, timeout, mask);
         match self.fault {
             Fault::LeavesOldEventsOnAnError if answer.is_err() => replace(events, &earlier),
+            Fault::StopsAtAHangupInAMaskedWait => {
+                let mut found = listed(events);
+                let hangup = found.iter().position(|(_, readiness)| readiness.is_closed());
+                found.truncate(hangup.map_or(found.len(), |index| index + 1));
+                replace(events, &found);
+            }
             Fault::SwallowsWakesInAMaskedWait => {
                 let mut found = listed(events);
                 found.retain(|(token, _)| self.waker_token != Some(*token));

@@ -79,6 +79,8 @@ faults! {
     ModifiesDespiteAnError: a_mode_that_is_not_there_leaves_a_registration_as_it_was;
     ReportsNewcomersFirst: sources_that_come_and_go_starve_neither_a_source_nor_a_waker;
     ForgetsAgesOnDeregister: sources_that_come_and_go_starve_neither_a_source_nor_a_waker;
+    StopsAtAHangup: with_room_left_nothing_else_was_ready;
+    StopsAtAHangupInAMaskedWait: with_room_left_nothing_else_was_ready;
     ServesWakersLast: sources_that_are_always_ready_do_not_starve_a_waker sources_that_come_and_go_starve_neither_a_source_nor_a_waker;
 }
 

@@ -1,5 +1,6 @@
 //! The reactor: sources that come and go, whatever happens between a wait and what it found.
 
+mod deadlines;
 #[cfg(target_os = "linux")]
 mod deferred;
 mod errors;

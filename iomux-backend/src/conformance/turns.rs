@@ -1,11 +1,12 @@
 //! Turns: what did not fit into a small buffer comes next, whatever is registered and deregistered meanwhile.
 
-use super::rig::{Rig, empty_pipe, full_pipe, read};
+use super::rig::{Rig, empty_pipe, full_pipe, read, write};
 use super::{Backend, lacks, os};
-use crate::{Capabilities, Events, Interest, Mode, Multiplexer, Token};
+use crate::{Capabilities, Events, Interest, Mode, Multiplexer, SigSet, Timeout, Token};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
 
 const READABLE: Interest = Interest::READABLE;
 
@@ -62,6 +63,38 @@ pub(super) fn no_more_is_reported_than_there_is_room_for<B: Backend>() {
     for capacity in [1, 2, 3, 4, 5, 6] {
         rig.events = Events::with_capacity(capacity);
         assert_eq!(rig.ready().len(), capacity.min(5), "all that fit");
+    }
+}
+
+/// Sources of several kinds, since a backend may learn of one in several parts, each of which takes room from another.
+pub(super) fn with_room_left_nothing_else_was_ready<B: Backend>() {
+    let pipes: Vec<_> = (0..3).map(|_| full_pipe()).collect();
+    let sockets: Vec<_> = (0..2).map(|_| UnixStream::pair().expect("a socket pair")).collect();
+    let gone: Vec<_> = (0..3).map(|_| UnixStream::pair().expect("a socket pair").0).collect();
+    sockets.iter().for_each(|(_, theirs)| write(theirs));
+    for room in 1..16 {
+        let mut rig = crowd::<B>(&pipes, room);
+        for (token, (ours, _)) in (3..).zip(&sockets) {
+            rig.watch(ours, token, READABLE | Interest::WRITABLE);
+        }
+        let mut due: Vec<_> = (0..5).collect();
+        if rig.has(Capabilities::HANGUP) {
+            for (token, ours) in (5..).zip(&gone) {
+                rig.watch(ours, token, Interest::empty());
+                due.push(token);
+            }
+        }
+        if rig.has(Capabilities::WAKER) {
+            rig.mux.waker(Token(8)).expect("a waker").wake();
+            due.push(8);
+        }
+        let tokens = rig.tokens();
+        assert!(tokens.len() == room || tokens == due, "room for {room}: {tokens:?} of {due:?}");
+        if rig.has(Capabilities::MASK) {
+            let mut masked = rig.masked(Timeout::Nowait, &SigSet::full()).expect("no signal").len();
+            masked += usize::from(due.contains(&8));
+            assert!(masked >= room.min(due.len()), "room for {room}: {masked} of {due:?}, with a mask");
+        }
     }
 }
 

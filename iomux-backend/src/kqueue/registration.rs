@@ -22,6 +22,10 @@ pub(super) enum Filter {
 impl Filter {
     const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Urgent];
 
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
     pub(super) fn of(event: &Kevent) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -46,6 +50,8 @@ pub(super) struct Registration {
     generation: usize,
     /// What the next report returns to the caller.
     pub(super) pending: Readiness,
+    /// The filters that `pending` is from, a bit each.
+    reporting: u8,
     interest: Interest,
     mode: Mode,
     kind: Kind,
@@ -79,14 +85,14 @@ enum InKernel {
 
 impl Registration {
     pub(super) fn new(token: Token, interest: Interest, mode: Mode, kind: Kind, generation: usize) -> Self {
-        let (pending, filters) = (Readiness::empty(), [InKernel::Absent; 3]);
+        let (pending, reporting, filters) = (Readiness::empty(), 0, [InKernel::Absent; 3]);
         let (state, is_listed) = (State::Armed, false);
-        Self { token, generation, pending, interest, mode, kind, state, is_listed, filters }
+        Self { token, generation, pending, reporting, interest, mode, kind, state, is_listed, filters }
     }
 
     pub(super) fn modify(&mut self, token: Token, interest: Interest, mode: Mode) {
-        let (state, pending) = (State::Renewed, Readiness::empty());
-        *self = Self { token, interest, mode, state, pending, ..*self };
+        let (state, pending, reporting) = (State::Renewed, Readiness::empty(), 0);
+        *self = Self { token, interest, mode, state, pending, reporting, ..*self };
     }
 
     /// Returns `true` if the interest has what `filter` waits for, beyond end of file.
@@ -173,6 +179,11 @@ impl Registration {
         self.filters[filter as usize] == InKernel::Armed(Mode::Level)
     }
 
+    /// Returns `true` if `pending` has readiness from a filter.
+    pub(super) fn is_reporting(&self, filter: Filter) -> bool {
+        self.reporting & filter.bit() != 0
+    }
+
     /// Takes an event of its own. Returns the readiness that it adds.
     pub(super) fn take(&mut self, event: &Kevent, filter: Filter) -> Readiness {
         let readiness = self.meaning(event, filter);
@@ -188,6 +199,9 @@ impl Registration {
             _ => {}
         }
         self.add_pending(readiness);
+        if !readiness.is_empty() {
+            self.reporting |= filter.bit();
+        }
         readiness
     }
 
@@ -254,6 +268,7 @@ impl Registration {
         if self.state == State::Held {
             self.state = State::Renewed;
         }
+        self.reporting = 0;
         std::mem::replace(&mut self.pending, Readiness::empty())
     }
 }

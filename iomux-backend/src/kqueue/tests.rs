@@ -224,3 +224,25 @@ fn a_refusal_says_which_interest_is_not_there() {
     }
     assert_eq!(what(Interest::READ_BAND), "an interest in bands, or without a name,");
 }
+
+#[test]
+fn a_second_filter_is_no_repetition_though_it_adds_no_readiness() {
+    const FAILED: u32 = 104;
+    let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let (mut kqueue, fd) = (Kqueue::new().unwrap(), ours.as_raw_fd());
+    let generation = kqueue.next_generation();
+    let mut registration =
+        Registration::new(Token(7), Interest::empty(), Mode::Level, Kind::Socket, generation);
+    registration.settle(fd, &mut Vec::new());
+    kqueue.table.insert(fd, registration).unwrap();
+    let ident = usize::try_from(fd).unwrap();
+    let event = |filter| Kevent::change(ident, filter, EV_EOF, FAILED, 0, generation);
+    for _ in 0..2 {
+        // HANGUP | ERROR, and ERROR.
+        let is_new = [EVFILT_WRITE, EVFILT_READ, EVFILT_WRITE, EVFILT_READ]
+            .map(|filter| kqueue.take_event(event(filter)));
+        assert_eq!(is_new, [true, true, false, false]);
+        let mut events = Events::with_capacity(8);
+        assert_eq!(kqueue.report(&mut events), 1);
+    }
+}

@@ -85,7 +85,6 @@ impl Deadlines {
     /// Begins a wait at `now`: takes the deadlines that have passed. A source among them may be hidden by `full_waits`
     /// waits whose buffer is full. Returns `None` if there are any, and otherwise the next deadline.
     pub(super) fn begin_wait(&mut self, now: Instant, full_waits: usize) -> Result<(), Option<Instant>> {
-        self.next = 0;
         let (states, mut kept) = (&mut self.states, 0);
         for index in 0..self.passed.len() {
             let place = self.passed[index].place;
@@ -102,11 +101,13 @@ impl Deadlines {
             states[place] = State::Passed(self.passed.len());
             self.passed.push(Passed { place, full_waits, has_expired: false });
         }
+        self.forget_expired();
         if self.passed.is_empty() { Err(self.timers.next_deadline()) } else { Ok(()) }
     }
 
     /// Ends a wait that has found the sources in `ready`, and returns how many have expired.
     pub(super) fn end_wait(&mut self, is_full: bool, ready: impl Iterator<Item = usize>) -> usize {
+        self.next = 0;
         if !is_full {
             // It was the check: what it did not find is not ready, and what it found comes first.
             self.passed.iter_mut().for_each(|passed| passed.has_expired = true);
@@ -122,6 +123,12 @@ impl Deadlines {
             passed.has_expired = passed.full_waits == 0;
         }
         self.passed.iter().filter(|passed| passed.has_expired).count()
+    }
+
+    /// Leaves what was not taken to the next wait.
+    #[inline]
+    pub(super) fn forget_expired(&mut self) {
+        self.next = self.passed.len();
     }
 
     /// Takes the next source that has expired: its deadline is removed.

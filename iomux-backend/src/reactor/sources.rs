@@ -109,6 +109,11 @@ impl<S, T, M> Sources<S, T, M> {
         self.slab.len() - self.wakers
     }
 
+    /// Returns the number of sources and wakers.
+    pub(super) fn registered(&self) -> usize {
+        self.slab.len()
+    }
+
     pub(super) fn source(&self, key: Key) -> Option<&S> {
         self.slab.get(key)?.source().map(|source| &source.source)
     }
