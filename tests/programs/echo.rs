@@ -250,7 +250,9 @@ fn only_silent_clients_are_closed(server: &Server, idle: Duration) {
     clients.iter().for_each(|client| comes_back(client, b"hello"));
     server.stop();
     talking.iter().for_each(|mut client| client.write_all(b"in time").unwrap());
-    assert!(begin.elapsed() < idle, "the machine is too slow to tell");
+    if begin.elapsed() >= idle {
+        return skip("who is closed after a stop", "the machine is too slow for the bytes to arrive in time");
+    }
     iomux::wait(&mut [], idle).unwrap();
     server.signal(Signal::SIGCONT);
     for (number, mut client) in talking.iter().enumerate() {
