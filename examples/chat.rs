@@ -189,7 +189,7 @@ impl Chat {
         }
     }
 
-    /// Waits for what a client can do next. To wait for the same as before costs no system call.
+    /// Has the reactor wait for what the client can do next. Where that is the same as before, epoll makes no system call.
     fn ask(&mut self, key: Key) {
         let Some((_, Role::Client(client))) = self.reactor.get(key) else { return };
         let interest = client.interest();
