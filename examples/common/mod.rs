@@ -161,13 +161,18 @@ impl Buffer {
         if self.has_bytes() { Interest::WRITABLE } else { Interest::empty() }
     }
 
-    /// Reads once, if there is room.
+    /// Reads once, if there is room. The end of file and an error end the source.
     pub(crate) fn fill(&mut self, source: &impl TryRead) -> io::Result<()> {
-        if self.has_room()
-            && let Some(count) = source.try_read(&mut self.bytes[self.pending.end..])?
-        {
-            self.pending.end += count;
-            self.source_has_ended = count == 0;
+        if !self.has_room() {
+            return Ok(());
+        }
+        match source.try_read(&mut self.bytes[self.pending.end..]) {
+            Ok(None) => {}
+            Ok(Some(count @ 1..)) => self.pending.end += count,
+            end => {
+                self.source_has_ended = true;
+                end?;
+            }
         }
         Ok(())
     }
@@ -186,8 +191,9 @@ impl Buffer {
         Ok(count)
     }
 
-    /// Forgets what the sink has not taken.
-    pub(crate) fn clear(&mut self) {
+    /// Reads no more, and forgets what the sink has not taken.
+    pub(crate) fn stop(&mut self) {
+        self.source_has_ended = true;
         self.pending = 0..0;
     }
 }
