@@ -6,6 +6,7 @@ use iomux_backend::ALL_NAMES as NAMES;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -336,4 +337,18 @@ fn wrong_arguments_are_told_apart_and_explained() {
     assert_eq!(said("load", &[]).0, Some(2));
     let (code, text) = said("load", &["127.0.0.1:1", "--connections", "1"]);
     assert!(code == Some(1) && text.contains("127.0.0.1:1: connection 0: "), "{text}");
+}
+
+#[test]
+fn a_message_that_cannot_be_written_is_no_reason_to_panic() {
+    let Ok(full) = File::options().write(true).open("/dev/full") else {
+        return skip("messages that can't be written", "no /dev/full");
+    };
+    for program in
+        ["chat", "echo_server", "executor", "load", "nc", "proxy", "sharded_echo", "supervise", "watch"]
+    {
+        let full = full.try_clone().unwrap();
+        let status = Command::new(example(program)).arg("--wrong").stderr(full).status().unwrap();
+        assert_eq!(status.code(), Some(2), "{program}");
+    }
 }
