@@ -2,21 +2,21 @@
 //!
 //! `cargo run --example chat -- 127.0.0.1:7777`, and `nc 127.0.0.1 7777` in as many terminals as you like.
 //!
-//! What to copy from it: one client's bytes go to many, and none of them may hold up the rest. So each has a
-//! queue of its own, of bounded size, and is asked for `WRITABLE` only while bytes are queued. Who does not read
-//! until the queue is full is shut out, and the others are told. A line may come in pieces, and one that does not
-//! end is cut, so that no client can fill the memory. Whoever leaves is told of at the end of a turn, never in
+//! What to copy from it: one client's bytes go to many, and none of them may hold up the rest. So each client has a
+//! queue of bounded size, and the chat waits for `WRITABLE` only while bytes are queued. A client that does not read
+//! until its queue is full is shut out, and the others are told. A line may come in pieces, and one that does not
+//! end is cut, so that no client can fill the memory. The others are told who has left at the end of a turn, never in
 //! the middle of telling something else.
 
-use iomux_backend::{Interest, Key, Mode, Reactor, Timeout};
+mod common;
+
+use iomux_backend::{Cause, Interest, Key, Mode, Reactor, Timeout, TryRead, TryWrite};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use socket2::Socket;
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
-use std::mem;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
 usage: chat [ADDRESS:PORT]
@@ -29,24 +29,10 @@ const QUEUE_SIZE: usize = 256 * 1024;
 const READ_SIZE: usize = 4096;
 /// A line that is longer is passed on in pieces.
 const LONGEST_LINE: usize = 4096;
-/// When to try again to accept, if no client has left meanwhile.
-const RETRY: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
-    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let done = match parse(&words) {
-        Ok(Some(address)) => Chat::start(address).and_then(Chat::run),
-        Ok(None) => io::stdout().write_all(USAGE.as_bytes()),
-        Err(message) => {
-            eprint!("chat: {message}\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    if let Err(error) = done {
-        eprintln!("chat: {error}");
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
+    let words = common::arguments();
+    common::run("chat", USAGE, parse(&words), |address| Chat::start(address)?.run())
 }
 
 fn parse(words: &[String]) -> Result<Option<&str>, String> {
@@ -59,22 +45,12 @@ fn parse(words: &[String]) -> Result<Option<&str>, String> {
     }
 }
 
-/// What the reactor owns.
-enum Source {
-    Listener(TcpListener),
-    Client(TcpStream),
+/// What a source of the reactor is for.
+enum Role {
+    Listener,
     /// Where the handler of a signal writes to.
-    Signals(UnixStream),
-}
-
-impl AsFd for Source {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Listener(listener) => listener.as_fd(),
-            Self::Client(client) => client.as_fd(),
-            Self::Signals(stream) => stream.as_fd(),
-        }
-    }
+    Signals,
+    Client(Client),
 }
 
 struct Client {
@@ -83,7 +59,6 @@ struct Client {
     line: Vec<u8>,
     /// What the others have said, and this one has not taken yet.
     queue: VecDeque<u8>,
-    asked: Interest,
 }
 
 impl Client {
@@ -112,7 +87,7 @@ impl Client {
     }
 
     /// Queues `text` for it; `false` if it is too far behind.
-    fn tell(&mut self, to: &TcpStream, text: &[u8]) -> bool {
+    fn tell(&mut self, to: &Socket, text: &[u8]) -> bool {
         // Only who does not read is behind, and not who has had no turn yet.
         if self.queue.len() + text.len() > QUEUE_SIZE && self.send(to).is_err() {
             return false;
@@ -122,9 +97,9 @@ impl Client {
     }
 
     /// Writes once, if there is something.
-    fn send(&mut self, mut to: &TcpStream) -> io::Result<()> {
+    fn send(&mut self, to: &Socket) -> io::Result<()> {
         if !self.queue.is_empty() {
-            let sent = unless_blocked(to.write(self.queue.make_contiguous()))?.unwrap_or(0);
+            let sent = to.try_write(self.queue.make_contiguous())?.unwrap_or(0);
             self.queue.drain(..sent);
         }
         Ok(())
@@ -135,102 +110,56 @@ impl Client {
     }
 }
 
-fn unless_blocked(answer: io::Result<usize>) -> io::Result<Option<usize>> {
-    match answer {
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(None),
-        answer => answer.map(Some),
-    }
-}
-
 struct Chat {
-    reactor: Reactor<Source, Option<Client>>,
-    listener: Key,
+    reactor: Reactor<Socket, Role>,
     /// Who has left, to be told at the end of the turn.
     news: Vec<String>,
-    /// No client can be taken, for want of fds as a rule: when to try again.
-    retry: Option<Instant>,
 }
 
 impl Chat {
     fn start(address: &str) -> io::Result<Self> {
+        let (listener, signals) = (common::listen(address)?, common::signals(&[SIGINT, SIGTERM])?);
+        common::announce(&listener)?;
         let mut reactor = Reactor::new()?;
-        let (signals, writer) = UnixStream::pair()?;
-        for signal in [libc::SIGINT, libc::SIGTERM] {
-            signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
-        }
-        reactor.insert(Source::Signals(signals), None, Interest::READABLE, Mode::Level)?;
-        let listener = TcpListener::bind(address)
-            .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
-        listener.set_nonblocking(true)?;
-        writeln!(io::stdout(), "listening on {}", listener.local_addr()?)?;
-        let listener = reactor.insert(Source::Listener(listener), None, Interest::READABLE, Mode::Level)?;
-        Ok(Self { reactor, listener, news: Vec::new(), retry: None })
+        reactor.insert(listener, Role::Listener, Interest::READABLE, Mode::Level)?;
+        reactor.insert(signals.into(), Role::Signals, Interest::READABLE, Mode::Level)?;
+        Ok(Self { reactor, news: Vec::new() })
     }
 
+    /// Serves until a signal arrives.
     fn run(mut self) -> io::Result<()> {
-        while !self.turn()? {}
-        Ok(())
-    }
-
-    /// Waits once, and does what is to be done then; `true` once a signal has come.
-    fn turn(&mut self) -> io::Result<bool> {
-        self.reactor.wait(self.retry.map_or(Timeout::Infinite, Timeout::Until))?;
-        while let Some(ready) = self.reactor.next_ready() {
-            match self.reactor.source(ready.key()) {
-                Some(Source::Listener(_)) => self.accept(),
-                Some(Source::Signals(_)) => return Ok(true),
-                _ => self.serve(ready.key()),
+        loop {
+            self.reactor.wait(Timeout::Infinite)?;
+            while let Some((key, cause, _, role)) = self.reactor.next() {
+                match (role, cause) {
+                    (Role::Signals, _) => return Ok(()),
+                    (Role::Listener, Cause::Expired) => self.reactor.resume(key)?,
+                    (Role::Listener, Cause::Ready(_)) => self.accept(key),
+                    (Role::Client(_), _) => self.serve(key),
+                }
+            }
+            // To tell of one may be too much for another, who then leaves as well.
+            while let Some(text) = self.news.pop() {
+                self.tell_all_but(None, text.as_bytes());
             }
         }
-        // To tell of one may be too much for another, who then leaves as well.
-        while let Some(text) = self.news.pop() {
-            self.tell_all_but(None, text.as_bytes());
-        }
-        if self.retry.is_some_and(|time| time <= Instant::now()) {
-            self.accept_again();
-        }
-        Ok(false)
     }
 
-    /// Takes one client; for the next the listener is reported again.
-    fn accept(&mut self) {
-        let Some(Source::Listener(listener)) = self.reactor.source(self.listener) else { return };
-        match listener.accept() {
-            Ok((client, address)) => self.take(client, address),
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                _ => {
-                    // Out of fds, as a rule: who waits in the queue would be reported for ever.
-                    self.retry = Some(Instant::now() + RETRY);
-                    let _ = self.reactor.pause(self.listener);
-                }
-            },
-        }
-    }
-
-    fn accept_again(&mut self) {
-        self.retry = None;
-        let _ = self.reactor.resume(self.listener);
-    }
-
-    fn take(&mut self, client: TcpStream, address: SocketAddr) {
-        if client.set_nonblocking(true).and(client.set_nodelay(true)).is_err() {
-            return; // gone already
-        }
-        let (line, queue, asked) = (Vec::new(), VecDeque::new(), Interest::READABLE);
-        let state = Some(Client { address, line, queue, asked });
-        let answer = self.reactor.insert(Source::Client(client), state, asked, Mode::Level);
-        if let Ok(key) = answer {
+    fn accept(&mut self, listener: Key) {
+        for _ in 0..common::ACCEPTS {
+            let Some((client, address)) = common::accept(&mut self.reactor, listener) else { return };
+            let Some(address) = address.as_socket() else { return };
+            let role = Role::Client(Client { address, line: Vec::new(), queue: VecDeque::new() });
+            let Ok(key) = self.reactor.insert(client, role, Interest::READABLE, Mode::Level) else { return };
             self.tell_all_but(Some(key), format!("* {address} has come\n").as_bytes());
         }
     }
 
     /// Writes and reads once, what it can.
     fn serve(&mut self, key: Key) {
-        let Some((Source::Client(stream), Some(client))) = self.reactor.get(key) else { return };
+        let Some((socket, Role::Client(client))) = self.reactor.get(key) else { return };
         let mut buffer = [0; READ_SIZE];
-        let answer = client.send(stream).and_then(|()| unless_blocked({ stream }.read(&mut buffer)));
-        match answer {
+        match client.send(socket).and_then(|()| socket.try_read(&mut buffer)) {
             Ok(None) => self.ask(key),
             Ok(Some(count @ 1..)) => {
                 let lines = client.hear(&buffer[..count]);
@@ -251,8 +180,8 @@ impl Chat {
     fn tell_all_but(&mut self, writer: Option<Key>, text: &[u8]) {
         let others: Vec<_> = self.reactor.keys().filter(|key| Some(*key) != writer).collect();
         for key in others {
-            let Some((Source::Client(stream), Some(client))) = self.reactor.get(key) else { continue };
-            if client.tell(stream, text) {
+            let Some((socket, Role::Client(client))) = self.reactor.get(key) else { continue };
+            if client.tell(socket, text) {
                 self.ask(key);
             } else {
                 self.close(key, "has not read what was said, and is shut out");
@@ -260,23 +189,18 @@ impl Chat {
         }
     }
 
-    /// Asks a client for what it can do next, unless that is what it is asked for.
+    /// Has the reactor wait for what the client can do next. Where that is the same as before, epoll makes no system call.
     fn ask(&mut self, key: Key) {
-        let Some((_, Some(client))) = self.reactor.get(key) else { return };
+        let Some((_, Role::Client(client))) = self.reactor.get(key) else { return };
         let interest = client.interest();
-        if mem::replace(&mut client.asked, interest) != interest
-            && self.reactor.modify(key, interest, Mode::Level).is_err()
-        {
+        if self.reactor.modify(key, interest, Mode::Level).is_err() {
             self.close(key, "is gone");
         }
     }
 
     fn close(&mut self, key: Key, reason: &str) {
-        if let Some((_, Some(Client { address, .. }))) = self.reactor.remove(key) {
+        if let Some((_, Role::Client(Client { address, .. }))) = self.reactor.remove(key) {
             self.news.push(format!("* {address} {reason}\n"));
-        }
-        if self.retry.is_some() {
-            self.accept_again();
         }
     }
 }

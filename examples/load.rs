@@ -3,14 +3,15 @@
 //! `cargo run --example load -- 127.0.0.1:7777 --connections 2000 --messages 100`
 //!
 //! What to copy from it: the other side of a protocol on a `Reactor`. Connections are opened without waiting for
-//! one after the other, each has its state beside its source and takes its turn, and a deadline holds for all
-//! of it, however busy it is.
+//! one after the other, each has its state in the reactor and takes its turn, and each has the same deadline, which
+//! expires however busy the connection is.
 
-use iomux_backend::{Any, Interest, Key, Mode, NAMES, Reactor, Timeout, by_name};
-use libc::EINPROGRESS;
+mod common;
+
+use iomux_backend::{Any, Cause, Interest, Mode, NAMES, Reactor, Timeout, TryRead, TryWrite, by_name};
 use socket2::{Domain, Socket, Type};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::io::{self, ErrorKind, Write};
+use std::net::{Shutdown, ToSocketAddrs};
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -18,34 +19,18 @@ use std::time::{Duration, Instant};
 const CHUNK: usize = 4096;
 
 fn main() -> ExitCode {
-    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let done = match parse(&words) {
-        Ok(Some((backend, options))) => run(backend, &options)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", options.address)))
-            .and_then(|summary| writeln!(io::stdout(), "{summary}")),
-        Ok(None) => io::stdout().write_all(usage().as_bytes()),
-        Err(message) => {
-            eprint!("load: {message}\n{}", usage());
-            return ExitCode::from(2);
-        }
-    };
-    done.map_or_else(
-        |error| {
-            eprintln!("load: {error}");
-            ExitCode::FAILURE
-        },
-        |()| ExitCode::SUCCESS,
-    )
-}
-
-fn usage() -> String {
-    format!(
+    let usage = format!(
         "usage: load ADDRESS:PORT [--connections 2000] [--messages 100] [--size 64] [--deadline SECONDS]\n\
          \x20           [--hold] [--backend NAME]\n\
          --hold: when all connections have had everything back, says so, and closes them when stdin ends.\n\
          The backends here: {}. Without --backend, $IOMUX_BACKEND, or the first of them.\n",
         NAMES.join(", ")
-    )
+    );
+    let options = parse(&common::arguments());
+    common::run("load", &usage, options, |(backend, options)| {
+        let summary = run(backend, &options).map_err(common::in_context(&options.address))?;
+        writeln!(io::stdout(), "{summary}")
+    })
 }
 
 struct Options {
@@ -129,7 +114,7 @@ impl Talk {
     }
 
     /// Sends what it can, reads once, and answers; `true` once all has come back, and then the end.
-    fn go_on(&mut self, mut server: &TcpStream, options: &Options) -> io::Result<bool> {
+    fn go_on(&mut self, server: &Socket, options: &Options) -> io::Result<bool> {
         if self.sent == 0
             && let Some(error) = server.take_error()?
         {
@@ -137,7 +122,7 @@ impl Talk {
         }
         self.send(server)?;
         let mut buffer = [0; CHUNK];
-        let Some(count) = unless_blocked(server.read(&mut buffer))? else { return Ok(false) };
+        let Some(count) = server.try_read(&mut buffer)? else { return Ok(false) };
         let is_over = self.messages_left == 0 && self.received == self.message_end && !self.is_held;
         if count == 0 && !is_over {
             return Err(io::Error::other("closed by the server"));
@@ -156,13 +141,13 @@ impl Talk {
         Ok(count == 0)
     }
 
-    fn send(&mut self, mut server: &TcpStream) -> io::Result<()> {
+    fn send(&mut self, server: &Socket) -> io::Result<()> {
         let mut buffer = [0; CHUNK];
         while self.sent < self.message_end {
             let positions = self.sent..self.message_end;
             let bytes = buffer.iter_mut().zip(positions).map(|(byte, position)| *byte = self.byte(position));
             let count = bytes.count();
-            let Some(sent) = unless_blocked(server.write(&buffer[..count]))? else { break };
+            let Some(sent) = server.try_write(&buffer[..count])? else { break };
             self.sent += sent as u64;
         }
         Ok(())
@@ -197,95 +182,65 @@ impl Talk {
     }
 }
 
-fn unless_blocked(answer: io::Result<usize>) -> io::Result<Option<usize>> {
-    match answer {
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(None),
-        answer => answer.map(Some),
-    }
-}
+type Talks = Reactor<Socket, Talk, Any<'static>>;
 
-/// A connection that is under way: it is made, or has failed, when it is writable.
-fn open(address: SocketAddr) -> io::Result<TcpStream> {
-    let server = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    server.set_nonblocking(true)?;
-    server.set_tcp_nodelay(true)?;
-    match server.connect(&address.into()) {
-        Err(error) if error.raw_os_error() != Some(EINPROGRESS) => Err(error),
-        _ => Ok(server.into()),
+/// Begins all connections, each with the same deadline.
+fn open(talks: &mut Talks, options: &Options) -> io::Result<()> {
+    let deadline = Instant::now() + options.deadline;
+    let address = options.address.to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
+    for number in 0..options.connections {
+        let server = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        common::connect(&server, address)?;
+        let talk = Talk::new(number, options);
+        let interest = talk.interest();
+        let key = talks.insert(server, talk, interest, Mode::Level)?;
+        talks.set_deadline(key, deadline)?;
     }
+    Ok(())
 }
 
 fn run(backend: Any<'static>, options: &Options) -> io::Result<String> {
-    // Where there is no limit the system may refuse to have it so; what there is may be enough.
+    // Where there is no limit the system may reject this; what there is may be enough.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let deadline = Instant::now() + options.deadline;
-    let address = options.address.to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
     let Options { connections, messages, .. } = options;
-    let mut reactor: Reactor<TcpStream, Talk, Any<'static>> = Reactor::with(backend, 1024);
-    for number in 0..*connections {
-        let talk = Talk::new(number, options);
-        let server = open(address).map_err(|error| {
-            io::Error::new(error.kind(), format!("only {number} of {connections} connections: {error}"))
-        })?;
-        let interest = talk.interest();
-        reactor.insert(server, talk, interest, Mode::Level)?;
-    }
+    let mut talks = Reactor::with(backend, 1024);
+    open(&mut talks, options).map_err(|error| {
+        common::in_context(format!("only {} of {connections} connections", talks.len()))(error)
+    })?;
     let (mut bytes, mut held) = (0, 0);
-    while !reactor.is_empty() {
-        reactor.wait(Timeout::Until(deadline))?;
-        while let Some(ready) = reactor.next_ready() {
-            match serve(&mut reactor, ready.key(), options)? {
-                Progress::Talking => {}
-                Progress::Held => held += 1,
-                Progress::Ended { received } => bytes += received,
+    while !talks.is_empty() {
+        talks.wait(Timeout::Infinite)?;
+        while let Some((key, cause, server, talk)) = talks.next() {
+            if cause == Cause::Expired {
+                let message = format!("{} of {connections} connections have not ended in time", talks.len());
+                return Err(io::Error::new(ErrorKind::TimedOut, message));
+            }
+            let was_held = talk.is_held;
+            let has_ended = talk.go_on(server, options).map_err(|error| talk.broken(&error))?;
+            held += u64::from(talk.is_held && !was_held);
+            let interest = talk.interest();
+            if has_ended {
+                bytes += talk.received;
+                talks.remove(key);
+            } else {
+                talks.modify(key, interest, Mode::Level)?;
             }
         }
         if held == *connections {
             held = 0;
-            until_stdin_ends(&mut reactor)?;
-        }
-        if Instant::now() >= deadline {
-            let message = format!("{} of {connections} connections have not ended in time", reactor.len());
-            return Err(io::Error::new(ErrorKind::TimedOut, message));
+            until_stdin_ends(&mut talks)?;
         }
     }
     Ok(format!("{connections} connections, {} messages, {bytes} bytes, all as sent", connections * messages))
 }
 
 /// Keeps all connections open for as long as whoever has started us wants to look at them.
-fn until_stdin_ends(reactor: &mut Reactor<TcpStream, Talk, Any<'static>>) -> io::Result<()> {
-    writeln!(io::stdout(), "{} connections are open, and have had everything back", reactor.len())?;
+fn until_stdin_ends(talks: &mut Talks) -> io::Result<()> {
+    writeln!(io::stdout(), "{} connections are open, and have had everything back", talks.len())?;
     io::copy(&mut io::stdin(), &mut io::sink())?;
-    for (_, server, talk) in reactor.iter_mut() {
+    for (_, server, talk) in talks.iter_mut() {
         talk.is_held = false;
         server.shutdown(Shutdown::Write).map_err(|error| talk.broken(&error))?;
     }
     Ok(())
-}
-
-/// How far a connection is.
-enum Progress {
-    Talking,
-    Held,
-    Ended { received: u64 },
-}
-
-/// Goes on with one connection.
-fn serve(
-    reactor: &mut Reactor<TcpStream, Talk, Any<'static>>,
-    key: Key,
-    options: &Options,
-) -> io::Result<Progress> {
-    let Some((server, talk)) = reactor.get(key) else { return Ok(Progress::Talking) };
-    let (interest_before, was_held) = (talk.interest(), talk.is_held);
-    if talk.go_on(server, options).map_err(|error| talk.broken(&error))? {
-        let received = talk.received;
-        reactor.remove(key);
-        return Ok(Progress::Ended { received });
-    }
-    let (interest, is_held) = (talk.interest(), talk.is_held);
-    if interest != interest_before {
-        reactor.modify(key, interest, Mode::Level)?;
-    }
-    Ok(if is_held && !was_held { Progress::Held } else { Progress::Talking })
 }

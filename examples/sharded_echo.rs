@@ -2,24 +2,23 @@
 //!
 //! `cargo run --example sharded_echo -- 127.0.0.1:7777`, and `cargo run --example load -- 127.0.0.1:7777`.
 //!
-//! What to copy from it: each thread has a listening socket of its own for the same port (`SO_REUSEPORT`), and
+//! What to copy from it: each thread has its own listening socket for the same port (`SO_REUSEPORT`), and
 //! the kernel deals out the connections: Linux and DragonFly do. Where the option is missing, or all connections
 //! go to one of the sockets, `--hand-over` has the first thread accept them and hand them round, by
-//! `Handle::submit`. The reactors are made by the main thread, which keeps their handles; it waits for SIGINT or
-//! SIGTERM meanwhile, and ends each thread by way of its handle, after all that was handed over before.
+//! `Handle::submit`. The main thread makes the reactors and keeps their handles. It waits for SIGINT or
+//! SIGTERM, and ends each thread by way of its handle, after all that was handed over before.
 
-use iomux_backend::{Handle, Interest, Key, Mode, Reactor, Timeout, Waker};
+mod common;
+
+use common::{Buffer, in_context};
+use iomux_backend::{Cause, Handle, Interest, Key, Mode, Reactor, Timeout, Waker};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
-use std::mem;
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
-use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::thread;
-use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
 usage: sharded_echo [--threads NUMBER] [--hand-over] [ADDRESS:PORT]
@@ -28,24 +27,10 @@ Without ADDRESS:PORT, any free port of 127.0.0.1; without --threads, one for eac
 ";
 
 const BUFFER_SIZE: usize = 16 * 1024;
-/// When to try again to accept, if no client has gone meanwhile.
-const RETRY: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
-    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let done = match parse(&words) {
-        Ok(Some(options)) => run(&options),
-        Ok(None) => io::stdout().write_all(USAGE.as_bytes()),
-        Err(message) => {
-            eprint!("sharded_echo: {message}\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    if let Err(error) = done {
-        eprintln!("sharded_echo: {error}");
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
+    let options = parse(&common::arguments());
+    common::run("sharded_echo", USAGE, options, |options| run(&options))
 }
 
 struct Options {
@@ -75,81 +60,64 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
     Ok(Some(Options { threads, hands_over, address: address.unwrap_or_else(|| "127.0.0.1:0".into()) }))
 }
 
-/// Has the threads serve until a signal comes, and says what each has done.
+/// Has the threads serve until a signal arrives, and prints what each has done.
 fn run(options: &Options) -> io::Result<()> {
     let Options { threads, hands_over, address } = options;
-    let in_context = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
-    let mut signals = signals()?;
-    let listeners = listen(address, if *hands_over { 1 } else { *threads }).map_err(in_context)?;
-    let local = listeners[0].local_addr()?;
+    let mut signals = common::signals(&[SIGINT, SIGTERM])?;
+    let listeners = listen(address, if *hands_over { 1 } else { *threads })?;
     let mut shards = (0..*threads).map(|_| Shard::new()).collect::<io::Result<Vec<_>>>()?;
     let ends = shards.iter_mut().map(|shard| Ok((shard.reactor.handle()?, shard.waker.clone())));
     let ends = ends.collect::<io::Result<Vec<_>>>()?;
+    common::announce(&listeners[0])?;
     for (shard, listener) in shards.iter_mut().zip(listeners) {
-        shard.listen(listener)?;
+        shard.reactor.insert(listener, Role::Listener, Interest::READABLE, Mode::Level)?;
     }
     if *hands_over {
         shards[0].others = ends.iter().map(|(handle, _)| handle.clone()).collect();
     }
     let threads = shards.into_iter().map(|shard| thread::Builder::new().spawn(|| shard.run()));
     let threads = threads.collect::<io::Result<Vec<_>>>()?;
-    writeln!(io::stdout(), "listening on {local}")?;
 
-    signals.read_exact(&mut [0])?; // goes on by itself when a handler has run
+    signals.read_exact(&mut [0])?; // restarted when it was interrupted by a handler
     for (handle, waker) in ends {
         // Submitted, so that it comes after the connections that were. If it fails the thread has ended.
         let _ = handle.submit(move |_| waker.wake());
     }
     let mut all = Totals::default();
     for (number, thread) in threads.into_iter().enumerate() {
-        let served =
+        let Totals { connections, bytes } =
             thread.join().map_err(|_| io::Error::other(format!("thread {number} has panicked")))??;
-        writeln!(
-            io::stdout(),
-            "thread {number}: {} connections, {} bytes",
-            served.connections,
-            served.bytes
-        )?;
-        all.connections += served.connections;
-        all.bytes += served.bytes;
+        writeln!(io::stdout(), "thread {number}: {connections} connections, {bytes} bytes")?;
+        all.connections += connections;
+        all.bytes += bytes;
     }
     writeln!(io::stdout(), "in all: {} connections, {} bytes", all.connections, all.bytes)
 }
 
-/// Where the handlers of SIGINT and SIGTERM write to, whichever thread they interrupt.
-fn signals() -> io::Result<UnixStream> {
-    let (reader, writer) = UnixStream::pair()?;
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
-    }
-    Ok(reader)
-}
-
-/// So many listening sockets for the same address, and the same port if it is any.
-fn listen(address: &str, count: usize) -> io::Result<Vec<TcpListener>> {
+/// Returns `count` listening sockets for the same address, and the same port if it is any.
+fn listen(address: &str, count: usize) -> io::Result<Vec<Socket>> {
     if count == 1 {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        return Ok(vec![listener]);
+        return Ok(vec![common::listen(address)?]);
     }
-    let mut address = address.to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
+    let addresses = address.to_socket_addrs().map_err(in_context(address));
+    let mut shared = addresses?.next().ok_or(ErrorKind::NotFound)?;
     let mut listeners = Vec::new();
     for _ in 0..count {
-        let listener = listen_beside_others(address)?;
-        address = listener.local_addr()?;
+        let listener = listen_beside_others(shared).map_err(in_context(address))?;
+        shared = listener.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
         listeners.push(listener);
     }
     Ok(listeners)
 }
 
-fn listen_beside_others(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen_beside_others(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     share_port(&socket)?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(1024)?;
-    Ok(socket.into())
+    socket.listen(4096)?;
+    Ok(socket)
 }
 
 // Where socket2 has the option.
@@ -163,91 +131,27 @@ fn share_port(_socket: &Socket) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::Unsupported, "no SO_REUSEPORT here: try --hand-over"))
 }
 
-/// What a reactor owns.
-enum Source {
-    Listener(TcpListener),
-    Client(TcpStream),
-}
-
-impl AsFd for Source {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Listener(listener) => listener.as_fd(),
-            Self::Client(client) => client.as_fd(),
-        }
-    }
-}
-
-/// A client's state, with the bytes that are on their way back to it.
-struct Connection {
-    buffer: Box<[u8]>,
-    pending: Range<usize>,
-    asked: Interest,
-    has_ended: bool,
-}
-
-impl Connection {
-    fn new() -> Self {
-        let (buffer, asked) = (vec![0; BUFFER_SIZE].into(), Interest::READABLE);
-        Self { buffer, pending: 0..0, asked, has_ended: false }
-    }
-
-    /// Reads and writes once, what it can; returns how many bytes were sent back.
-    fn exchange(&mut self, mut client: &TcpStream) -> io::Result<usize> {
-        if !self.has_ended
-            && self.pending.end < self.buffer.len()
-            && let Some(count) = unless_blocked(client.read(&mut self.buffer[self.pending.end..]))?
-        {
-            self.pending.end += count;
-            self.has_ended = count == 0;
-        }
-        if self.pending.is_empty() {
-            return Ok(0);
-        }
-        let sent = unless_blocked(client.write(&self.buffer[self.pending.clone()]))?.unwrap_or(0);
-        self.pending.start += sent;
-        if self.pending.is_empty() {
-            self.pending = 0..0;
-        }
-        Ok(sent)
-    }
-
-    fn is_done(&self) -> bool {
-        self.has_ended && self.pending.is_empty()
-    }
-
-    fn interest(&self) -> Interest {
-        let mut interest = Interest::empty();
-        interest.set(Interest::READABLE, !self.has_ended && self.pending.end < self.buffer.len());
-        interest.set(Interest::WRITABLE, !self.pending.is_empty());
-        interest
-    }
-}
-
-fn unless_blocked(answer: io::Result<usize>) -> io::Result<Option<usize>> {
-    match answer {
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(None),
-        answer => answer.map(Some),
-    }
+/// What a source of a reactor is for.
+enum Role {
+    Listener,
+    /// A client, with the bytes that are on their way back to it.
+    Client(Buffer),
 }
 
 #[derive(Default)]
 struct Totals {
     connections: usize,
-    bytes: u64,
+    bytes: usize,
 }
 
 /// What one thread has.
 struct Shard {
-    reactor: Reactor<Source, Option<Connection>>,
+    reactor: Reactor<Socket, Role>,
     /// What is reported when it is to end, and what has it reported.
     end: Key,
     waker: Waker,
-    listener: Option<Key>,
     /// To whom it hands over what it accepts, this one included; if there are none it keeps it.
-    others: Vec<Handle<Source, Option<Connection>>>,
-    /// No client can be taken, for want of fds as a rule: when to try again.
-    retry: Option<Instant>,
+    others: Vec<Handle<Socket, Role>>,
     /// Of the connections that are closed.
     totals: Totals,
 }
@@ -256,103 +160,69 @@ impl Shard {
     fn new() -> io::Result<Self> {
         let mut reactor = Reactor::new()?;
         let (end, waker) = reactor.waker()?;
-        let (others, totals) = (Vec::new(), Totals::default());
-        Ok(Self { reactor, end, waker, listener: None, others, retry: None, totals })
+        Ok(Self { reactor, end, waker, others: Vec::new(), totals: Totals::default() })
     }
 
-    fn listen(&mut self, listener: TcpListener) -> io::Result<()> {
-        let key = self.reactor.insert(Source::Listener(listener), None, Interest::READABLE, Mode::Level)?;
-        self.listener = Some(key);
-        Ok(())
-    }
-
-    /// Serves until it is to end; what it has done then.
+    /// Serves until it is to end, and returns what it has done.
     fn run(mut self) -> io::Result<Totals> {
         while self.turn()? {}
         // A task can't count: it is given the reactor, and not what is beside it.
-        let open = self.reactor.iter_mut().filter(|(_, _, state)| state.is_some()).count();
+        let open = self.reactor.iter_mut().filter(|(_, _, role)| matches!(role, Role::Client(_))).count();
         self.totals.connections += open;
         Ok(self.totals)
     }
 
-    /// Waits once, and does what is to be done then; `false` when it is to end.
+    /// Waits once, and serves what is ready; returns `false` when it is to end.
     fn turn(&mut self) -> io::Result<bool> {
-        self.reactor.wait(self.retry.map_or(Timeout::Infinite, Timeout::Until))?;
+        self.reactor.wait(Timeout::Infinite)?;
+        // Not `next`, which skips wakers: its own is what ends the thread.
         while let Some(ready) = self.reactor.next_ready() {
-            match ready.key() {
-                key if key == self.end => return Ok(false),
-                key if Some(key) == self.listener => self.accept(key),
-                key => self.serve(key),
+            let key = ready.key();
+            if key == self.end {
+                return Ok(false);
             }
-        }
-        if self.retry.is_some_and(|time| time <= Instant::now()) {
-            self.accept_again();
+            match (self.reactor.get(key), ready.cause()) {
+                (Some((_, Role::Listener)), Cause::Expired) => self.reactor.resume(key)?,
+                (Some((_, Role::Listener)), Cause::Ready(_)) => self.accept(key),
+                (Some((_, Role::Client(_))), _) => {
+                    if !self.serve(key).unwrap_or(false) && self.reactor.remove(key).is_some() {
+                        self.totals.connections += 1;
+                    }
+                }
+                (None, _) => {}
+            }
         }
         Ok(true)
     }
 
-    /// Takes one client; for the next the listener is reported again.
-    fn accept(&mut self, key: Key) {
-        let Some(Source::Listener(listener)) = self.reactor.source(key) else { return };
-        match listener.accept() {
-            Ok((client, _)) => self.deal_out(client),
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                _ => {
-                    // Out of fds, as a rule: who waits in the queue would be reported for ever.
-                    self.retry = Some(Instant::now() + RETRY);
-                    let _ = self.reactor.pause(key);
-                }
-            },
+    fn accept(&mut self, listener: Key) {
+        for _ in 0..common::ACCEPTS {
+            let Some((client, _)) = common::accept(&mut self.reactor, listener) else { return };
+            if self.others.is_empty() {
+                take(&mut self.reactor, client);
+            } else {
+                self.others.rotate_left(1);
+                let _ = self.others[0].submit(|reactor| take(reactor, client));
+            }
         }
     }
 
-    fn accept_again(&mut self) {
-        self.retry = None;
-        if let Some(key) = self.listener {
-            let _ = self.reactor.resume(key);
+    /// Reads and writes once, and has the reactor wait for what comes next; returns `false` if nothing does.
+    fn serve(&mut self, key: Key) -> io::Result<bool> {
+        let Some((client, Role::Client(buffer))) = self.reactor.get(key) else { return Ok(true) };
+        buffer.fill(client)?;
+        self.totals.bytes += buffer.drain(client, BUFFER_SIZE)?;
+        let interest = buffer.source_interest() | buffer.sink_interest();
+        if interest.is_empty() {
+            return Ok(false);
         }
-    }
-
-    /// A client that can't be taken is closed.
-    fn deal_out(&mut self, client: TcpStream) {
-        if client.set_nonblocking(true).and(client.set_nodelay(true)).is_err() {
-            return; // gone already
-        }
-        if self.others.is_empty() {
-            take(&mut self.reactor, client);
-            return;
-        }
-        self.others.rotate_left(1);
-        let _ = self.others[0].submit(|reactor| take(reactor, client));
-    }
-
-    fn serve(&mut self, key: Key) {
-        let Some((Source::Client(client), Some(connection))) = self.reactor.get(key) else { return };
-        let Ok(sent) = connection.exchange(client) else { return self.close(key) };
-        self.totals.bytes += sent as u64;
-        if connection.is_done() {
-            return self.close(key);
-        }
-        let interest = connection.interest();
-        if mem::replace(&mut connection.asked, interest) != interest
-            && self.reactor.modify(key, interest, Mode::Level).is_err()
-        {
-            self.close(key);
-        }
-    }
-
-    fn close(&mut self, key: Key) {
-        if self.reactor.remove(key).is_some() {
-            self.totals.connections += 1;
-        }
-        if self.retry.is_some() {
-            self.accept_again();
-        }
+        self.reactor.modify(key, interest, Mode::Level)?;
+        Ok(true)
     }
 }
 
-fn take(reactor: &mut Reactor<Source, Option<Connection>>, client: TcpStream) {
-    let connection = Some(Connection::new());
-    let _ = reactor.insert(Source::Client(client), connection, Interest::READABLE, Mode::Level);
+/// A client that can't be taken is closed.
+fn take(reactor: &mut Reactor<Socket, Role>, client: Socket) {
+    let role = Role::Client(Buffer::new(BUFFER_SIZE));
+    let _ = reactor.insert(client, role, Interest::READABLE, Mode::Level);
 }

@@ -14,14 +14,16 @@
 //! background is shown for as long as another command runs, and not waited for. Who reads the output slowly
 //! slows the commands down; signals are forwarded meanwhile.
 
+mod common;
+
+use common::in_context;
 use iomux::{Error, Interest, MaskGuard, PollFd, SigSet, Slots, Timeout};
-use iomux_backend::Signal;
+use iomux_backend::{Signal, TryRead, TryWrite};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::killpg;
 use nix::unistd::Pid;
-use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
@@ -51,22 +53,8 @@ const PIPE_ROOM: usize = 512;
 const STREAMS: usize = 2;
 
 fn main() -> ExitCode {
-    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let done = match parse(&words) {
-        Ok(Some(commands)) => run(&commands),
-        Ok(None) => io::stdout().write_all(USAGE.as_bytes()).map(|()| 0),
-        Err(message) => {
-            eprint!("supervise: {message}\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    done.map_or_else(
-        |error| {
-            eprintln!("supervise: {error}");
-            ExitCode::FAILURE
-        },
-        ExitCode::from,
-    )
+    let words = common::arguments();
+    common::run("supervise", USAGE, parse(&words), |commands| run(&commands).map(ExitCode::from))
 }
 
 /// The commands with their names; `None` if it is help that is asked for.
@@ -109,11 +97,6 @@ fn run(commands: &[(String, &str)]) -> io::Result<u8> {
     });
     let streams = streams.collect();
     Supervisor { jobs, pipes: &pipes, slots, streams, output: Output::new(flags)? }.run()
-}
-
-/// Says in the error's message what it happened to.
-fn in_context(what: impl Display) -> impl FnOnce(io::Error) -> io::Error {
-    move |error| io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
 /// What the handlers of the signals set.
@@ -253,16 +236,13 @@ impl Supervisor<'_> {
     /// Reads a stream once, and shows the lines that have ended; returns how many bytes there were.
     fn read(&mut self, index: usize) -> io::Result<usize> {
         let mut buffer = [0; 16 * 1024];
-        let count = match (&self.pipes[index]).read(&mut buffer) {
-            Ok(0) => {
-                self.slots.clear(index)?;
-                self.streams[index].end_line();
-                0
-            }
-            Ok(count) => count,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => 0,
-            Err(error) => return Err(in_context(&self.jobs[index / STREAMS].name)(error)),
-        };
+        let name = &self.jobs[index / STREAMS].name;
+        let result = self.pipes[index].try_read(&mut buffer).map_err(in_context(name))?;
+        if result == Some(0) {
+            self.slots.clear(index)?;
+            self.streams[index].end_line();
+        }
+        let count = result.unwrap_or(0);
         self.streams[index].add(&buffer[..count]);
         self.show(index)?;
         Ok(count)
@@ -364,7 +344,7 @@ impl Output {
 
     /// Writes it all before anything else is written, even if both go to the same terminal.
     fn write(&self, sink: Sink, mut bytes: &[u8], jobs: &[Job]) -> io::Result<()> {
-        let (mut file, name) = match sink {
+        let (file, name) = match sink {
             Sink::Stdout => (&self.stdout, "stdout"),
             Sink::Stderr => (&self.stderr, "stderr"),
         };
@@ -377,11 +357,9 @@ impl Output {
                 continue;
             }
             answer?;
-            match file.write(&bytes[..bytes.len().min(PIPE_ROOM)]) {
-                Ok(count) => bytes = &bytes[count..],
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-                Err(error) => return Err(in_context(name)(error)),
-            }
+            let part = &bytes[..bytes.len().min(PIPE_ROOM)];
+            let count = file.try_write(part).map_err(in_context(name))?.unwrap_or(0);
+            bytes = &bytes[count..];
         }
         Ok(())
     }

@@ -10,12 +10,16 @@
 //!
 //! The terminal's settings are put back when the program ends, by SIGINT, SIGTERM and SIGHUP too.
 
+mod common;
+
+use common::in_context;
 use iomux::{HAS_READ_CLOSED, Interest, PollFd, Readiness, Slots, Timeout};
-use iomux_backend::Signal;
+use iomux_backend::{TryRead, TryWrite};
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::fmt::{self, Display};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
@@ -42,22 +46,8 @@ const FRAME: Duration = Duration::from_millis(50);
 const PIPE_ROOM: usize = 512;
 
 fn main() -> ExitCode {
-    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let done = match parse(&words) {
-        Ok(Some(paths)) => watch(paths),
-        Ok(None) => io::stdout().write_all(USAGE.as_bytes()),
-        Err(message) => {
-            eprint!("watch: {message}\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    done.map_or_else(
-        |error| {
-            eprintln!("watch: {error}");
-            ExitCode::FAILURE
-        },
-        |()| ExitCode::SUCCESS,
-    )
+    let words = common::arguments();
+    common::run("watch", USAGE, parse(&words), watch)
 }
 
 fn parse(words: &[String]) -> Result<Option<&[String]>, String> {
@@ -71,17 +61,12 @@ fn parse(words: &[String]) -> Result<Option<&[String]>, String> {
     }
 }
 
-/// Says in the error's message what it happened to.
-fn in_context(what: impl Display) -> impl FnOnce(io::Error) -> io::Error {
-    move |error| io::Error::new(error.kind(), format!("{what}: {error}"))
-}
-
 fn watch(paths: &[String]) -> io::Result<()> {
     // Opened before the terminal is changed, so that an error is shown as errors are.
     let inputs: io::Result<Vec<_>> = paths.iter().map(|path| open(path).map_err(in_context(path))).collect();
     let inputs = inputs?;
     let (stdin, stdout) = (io::stdin(), File::from(io::stdout().as_fd().try_clone_to_owned()?));
-    let signals = signals()?;
+    let signals = common::signals(&[SIGINT, SIGTERM, SIGHUP])?;
     let has_keys = stdin.is_terminal() && !paths.iter().any(|path| path == "-");
     let _settings = if has_keys { Some(Settings::without_line_editing(&stdin)?) } else { None };
     let keys = File::from(stdin.as_fd().try_clone_to_owned()?); // not through `Stdin`, which reads ahead
@@ -140,22 +125,13 @@ fn open(path: &str) -> io::Result<File> {
     File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
-/// A socket that becomes readable when the program is to end.
-fn signals() -> io::Result<UnixStream> {
-    let (reader, writer) = UnixStream::pair()?;
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        signal_hook::low_level::pipe::register(signal.as_raw(), writer.try_clone()?)?;
-    }
-    Ok(reader)
-}
-
-/// Whether `q` was pressed, or the terminal is gone.
-fn is_to_quit(mut keys: &File, readiness: Readiness) -> bool {
+/// Returns `true` if `q` was pressed, or the terminal is gone.
+fn is_to_quit(keys: &File, readiness: Readiness) -> bool {
     let mut pressed = [0; 64];
-    match keys.read(&mut pressed) {
-        Ok(0) => readiness.is_closed(), // or what was there is not any more
-        Ok(count) => pressed[..count].contains(&b'q'),
-        Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+    match keys.try_read(&mut pressed) {
+        Ok(Some(0)) => readiness.is_closed(), // or what was there is not any more
+        Ok(count) => pressed[..count.unwrap_or(0)].contains(&b'q'),
+        Err(_) => true,
     }
 }
 
@@ -210,20 +186,18 @@ impl Line {
     }
 
     /// Reads once; finds out whether that was all.
-    fn take(&mut self, mut input: &File, readiness: Readiness) {
+    fn take(&mut self, input: &File, readiness: Readiness) {
         self.reported |= readiness;
         self.has_changed = true;
         let mut buffer = [0; 64 * 1024];
-        match input.read(&mut buffer) {
-            Ok(0) => self.end = Some("ended".into()),
-            Ok(count) => self.bytes += count as u64,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                // Nothing to read, and there will be nothing more.
-                if readiness.intersects(Readiness::HANGUP | Readiness::ERROR | Readiness::INVALID) {
-                    self.end = Some("gone".into());
-                }
+        match input.try_read(&mut buffer) {
+            Ok(Some(0)) => self.end = Some("ended".into()),
+            Ok(Some(count)) => self.bytes += count as u64,
+            // Nothing to read, and there will be nothing more.
+            Ok(None) if readiness.intersects(Readiness::HANGUP | Readiness::ERROR | Readiness::INVALID) => {
+                self.end = Some("gone".into());
             }
+            Ok(None) => {}
             Err(error) => self.end = Some(error.to_string()),
         }
     }
@@ -312,11 +286,9 @@ impl<'a> Screen<'a> {
 
     /// Writes once, which does not block where stdout is writable.
     fn write(&mut self) -> io::Result<()> {
-        match self.stdout.write(&self.pending[..self.pending.len().min(PIPE_ROOM)]) {
-            Ok(count) => drop(self.pending.drain(..count)),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Err(error) => return Err(in_context("stdout")(error)),
-        }
+        let part = &self.pending[..self.pending.len().min(PIPE_ROOM)];
+        let count = self.stdout.try_write(part).map_err(in_context("stdout"))?.unwrap_or(0);
+        self.pending.drain(..count);
         Ok(())
     }
 

@@ -4,21 +4,23 @@
 //! `-- --serve 127.0.0.1:7777` the server alone, until stdin ends.
 //!
 //! What to copy from it: `runtime.rs`, and how it is made. Its `Executor` has a queue of the tasks that may
-//! go on, a map of timers, and a `Reactor` in which the state of a source is who waits for it. A turn polls
+//! go on, a set of timers, and a `Reactor` in which the state of a source is who waits for it. A turn polls
 //! the tasks in the queue, waits until the next timer at most, and wakes whom the events and timers are for.
 //! A source is registered one-shot: it reports what a task asks for at that moment and no more, so neither a
 //! hangup nor data that nobody wants makes the loop spin. A task's waker puts it into the queue, and from
 //! another thread wakes the reactor, too. Whoever waits looks again when woken, at the file or at the clock:
 //! a wake that was for nothing does no harm.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod runtime;
 
-use nix::errno::Errno;
+use common::in_context;
+use iomux_backend::try_io;
 use runtime::{Async, Executor, in_thread, yield_now};
 use socket2::{Domain, Socket, Type};
-use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -35,22 +37,8 @@ usage: executor [--clients N] [--messages N] [--pause MS]
 const RETRY: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
-    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let done = match parse(&words) {
-        Ok(Some(options)) => run(options),
-        Ok(None) => io::stdout().write_all(USAGE.as_bytes()),
-        Err(message) => {
-            eprint!("executor: {message}\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    done.map_or_else(
-        |error| {
-            eprintln!("executor: {error}");
-            ExitCode::FAILURE
-        },
-        |()| ExitCode::SUCCESS,
-    )
+    let options = parse(&common::arguments());
+    common::run("executor", USAGE, options, run)
 }
 
 struct Options {
@@ -79,11 +67,6 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
     Ok(Some(options))
 }
 
-/// Says in the error's message what it happened to.
-fn in_context(what: impl Display) -> impl FnOnce(io::Error) -> io::Error {
-    move |error| io::Error::new(error.kind(), format!("{what}: {error}"))
-}
-
 fn run(options: Options) -> io::Result<()> {
     let executor = Executor::new()?;
     executor.run(run_tasks(&executor, options))?
@@ -93,9 +76,9 @@ async fn run_tasks(executor: &Executor, options: Options) -> io::Result<()> {
     let Options { serve: place, clients, messages, pause } = options;
     let is_alone = place.is_some();
     let place = place.unwrap_or_else(|| "127.0.0.1:0".into());
-    let listener = listen(executor, place.clone()).await.map_err(in_context(place))?;
-    let address = listener.local_addr()?;
-    writeln!(io::stdout(), "listening on {address}")?;
+    let listener = listen(executor, place).await?;
+    common::announce(&listener)?;
+    let address = listener.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
     drop(executor.spawn(serve(executor.clone(), listener))); // it never ends
     if is_alone {
         return in_thread(|| io::copy(&mut io::stdin(), &mut io::sink()))?.await.map(drop);
@@ -117,33 +100,35 @@ async fn run_tasks(executor: &Executor, options: Options) -> io::Result<()> {
     writeln!(io::stdout(), "{messages} timers, none early")
 }
 
-async fn listen(executor: &Executor, place: String) -> io::Result<Async<TcpListener>> {
-    // To look up a name blocks.
-    let addresses = in_thread(move || place.to_socket_addrs().map(Iterator::collect::<Vec<_>>))?.await?;
-    let listener = TcpListener::bind(&addresses[..])?;
-    listener.set_nonblocking(true)?;
+async fn listen(executor: &Executor, place: String) -> io::Result<Async<Socket>> {
+    let listener = in_thread(move || common::listen(&place))?.await?; // to look up a name blocks
     Async::new(executor, listener)
 }
 
-/// Accepts for ever, with a task for each client.
-async fn serve(executor: Executor, listener: Async<TcpListener>) {
+/// Accepts indefinitely, with a task for each client.
+async fn serve(executor: Executor, listener: Async<Socket>) {
     loop {
-        let accepted = match listener.accept() {
-            Ok((client, _)) => client.set_nonblocking(true).and_then(|()| Async::new(&executor, client)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => match listener.readable().await {
-                Ok(()) => continue,
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
-        };
-        match accepted {
-            Ok(client) => drop(executor.spawn(echo(client))), // what becomes of it is its own affair
+        match accept(&executor, &listener).await {
+            Ok(client) => {
+                drop(executor.spawn(echo(client))); // what becomes of it is its own affair
+                yield_now().await; // a burst of clients does not keep the others waiting
+            }
             Err(_) => executor.sleep_until(Instant::now() + RETRY).await,
         }
     }
 }
 
-async fn echo(client: Async<TcpStream>) -> io::Result<()> {
+async fn accept(executor: &Executor, listener: &Async<Socket>) -> io::Result<Async<Socket>> {
+    loop {
+        if let Some((client, _)) = try_io(|| listener.accept())? {
+            client.set_nonblocking(true)?;
+            return Async::new(executor, client);
+        }
+        listener.readable().await?;
+    }
+}
+
+async fn echo(client: Async<Socket>) -> io::Result<()> {
     let mut buffer = [0; 4096];
     loop {
         let count = client.read(&mut buffer).await?;
@@ -192,22 +177,12 @@ async fn talk(
     Ok(bytes)
 }
 
-async fn connect(executor: &Executor, server: SocketAddr) -> io::Result<Async<TcpStream>> {
+async fn connect(executor: &Executor, server: SocketAddr) -> io::Result<Async<Socket>> {
     let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    match socket.connect(&server.into()).map_err(|error| (error.raw_os_error(), error)) {
-        Err((code, error)) if code != Some(Errno::EINPROGRESS as i32) => return Err(error),
-        _ => {} // it is under way
+    common::connect(&socket, server)?;
+    let socket = Async::new(executor, socket)?;
+    while !common::is_connected(&socket)? {
+        socket.writable().await?;
     }
-    let stream = Async::new(executor, TcpStream::from(socket))?;
-    loop {
-        stream.writable().await?;
-        if let Some(error) = stream.take_error()? {
-            return Err(error);
-        }
-        match stream.peer_addr() {
-            Err(error) if error.kind() == ErrorKind::NotConnected => {} // not yet
-            answer => return answer.map(|_| stream),
-        }
-    }
+    Ok(socket)
 }

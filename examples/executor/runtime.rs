@@ -1,10 +1,10 @@
 //! The runtime: the executor with its tasks and timers, and the files that tasks wait for.
 
-use iomux_backend::{Error, Interest, Key, Mode, Reactor, Timeout};
+use iomux_backend::{Cause, Error, Interest, Key, Mode, Reactor, Timeout, Timers, TryRead, TryWrite};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::future::{Future, poll_fn};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io;
 use std::mem;
 use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -26,8 +26,7 @@ pub(crate) struct Executor(Rc<Inner>);
 struct Inner {
     reactor: RefCell<Reactor<Source, Waiters>>,
     tasks: RefCell<HashMap<u64, Pinned>>,
-    /// By their times, and by a number where these are the same.
-    timers: RefCell<BTreeMap<(Instant, u64), Waker>>,
+    timers: RefCell<Timers<Waker>>,
     last_number: Cell<u64>,
     queue: Arc<Queue>,
 }
@@ -107,12 +106,15 @@ impl Executor {
 
     /// Waits until `time` at least.
     pub(crate) async fn sleep_until(&self, time: Instant) {
-        let number = self.number();
+        let mut timer = None;
         poll_fn(|context| {
+            let mut timers = self.0.timers.borrow_mut();
+            // It is there still if the task was woken for another reason.
+            timer.take().map(|key| timers.remove(key));
             if Instant::now() >= time {
                 return Poll::Ready(());
             }
-            self.0.timers.borrow_mut().insert((time, number), context.waker().clone());
+            timer = Some(timers.insert(time, context.waker().clone()));
             Poll::Pending
         })
         .await;
@@ -158,13 +160,11 @@ impl Executor {
     /// Waits for an event, a timer or a wake, and puts the tasks that these are for into the queue.
     fn wait(&self) -> Result<(), Error> {
         let is_busy = !lock(&self.0.queue.woken).is_empty();
-        let first = self.0.timers.borrow().first_key_value().map(|(&(time, _), _)| time);
-        let timeout = first.map_or(Timeout::Infinite, Timeout::Until);
-        let mut reactor = self.0.reactor.borrow_mut();
+        let (mut reactor, mut timers) = (self.0.reactor.borrow_mut(), self.0.timers.borrow_mut());
+        let timeout = timers.next_deadline().map_or(Timeout::Infinite, Timeout::Until);
         reactor.wait(if is_busy { Timeout::Nowait } else { timeout })?;
-        while let Some(ready) = reactor.next_ready() {
-            let Some((_, waiters)) = reactor.get(ready.key()) else { continue };
-            let readiness = ready.readiness();
+        while let Some((key, cause, _, waiters)) = reactor.next() {
+            let Cause::Ready(readiness) = cause else { continue };
             waiters.retain(|(asked, waker)| {
                 let is_due = *asked == Interest::READABLE && readiness.is_readable()
                     || *asked == Interest::WRITABLE && readiness.is_writable();
@@ -173,12 +173,11 @@ impl Executor {
                 }
                 !is_due
             });
-            arm(&mut reactor, ready.key())?; // for those that wait for something else
+            arm(&mut reactor, key)?; // for those that wait for something else
         }
         let now = Instant::now();
-        while let Some(timer) = self.0.timers.borrow_mut().first_entry().filter(|timer| timer.key().0 <= now)
-        {
-            timer.remove().wake();
+        while let Some((_, waker)) = timers.pop_expired(now) {
+            waker.wake();
         }
         Ok(())
     }
@@ -294,27 +293,21 @@ impl<S: AsFd + 'static> Async<S> {
     }
 }
 
-impl<S: AsFd + 'static> Async<S>
-where
-    for<'a> &'a S: Read + Write,
-{
+impl<S: AsFd + TryRead + TryWrite + 'static> Async<S> {
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match (&*self.file).read(buffer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable().await?,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                answer => return answer,
+            match self.file.try_read(buffer)? {
+                Some(count) => return Ok(count),
+                None => self.readable().await?,
             }
         }
     }
 
     pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            match (&*self.file).write(bytes) {
-                Ok(count) => bytes = &bytes[count..],
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable().await?,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            match self.file.try_write(bytes)? {
+                Some(count) => bytes = &bytes[count..],
+                None => self.writable().await?,
             }
         }
         Ok(())

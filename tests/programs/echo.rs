@@ -4,7 +4,9 @@ use crate::example;
 use crate::support::skip;
 use iomux_backend::ALL_NAMES as NAMES;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -50,6 +52,23 @@ impl Server {
         client
     }
 
+    #[track_caller]
+    fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    /// Stops it, and waits until it has stopped.
+    #[track_caller]
+    fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+        let stopped = WaitStatus::Stopped(self.pid(), Signal::SIGSTOP);
+        assert_eq!(waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)), Ok(stopped));
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap())
+    }
+
     /// The number of its fds; `None` where that can't be seen.
     fn fds(&self) -> Option<usize> {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok().map(Iterator::count)
@@ -58,8 +77,7 @@ impl Server {
     /// Ends it by a signal; what it says at last.
     #[track_caller]
     fn end_by(mut self, signal: Signal) -> String {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
-        kill(pid, signal).unwrap();
+        self.signal(signal);
         let mut last = String::new();
         self.output.read_to_string(&mut last).unwrap();
         assert!(self.child.wait().unwrap().success(), "{last}");
@@ -215,6 +233,62 @@ fn an_idle_client_is_closed_and_a_busy_one_is_not() {
     comes_back(&busy, b"still here");
 }
 
+/// The server with all that its buffer does not hold at once: it has room for 1,024 events per wait.
+const MORE_THAN_ITS_BUFFER: usize = 1100;
+
+/// Stops the server, has bytes arrive for most clients, and lets it resume once they have been idle for too long.
+/// What arrived in time is answered; the other clients are closed.
+#[track_caller]
+fn only_silent_clients_are_closed(server: &Server, idle: Duration) {
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let mut clients = Vec::new();
+    for _ in 0..MORE_THAN_ITS_BUFFER {
+        clients.push(server.connect());
+        comes_back(&clients[clients.len() - 1], b"I am here"); // so that the queue of the listener is no part of this
+    }
+    let (talking, silent) = clients.split_at(MORE_THAN_ITS_BUFFER - 10);
+    let begin = Instant::now();
+    clients.iter().for_each(|client| comes_back(client, b"hello"));
+    server.stop();
+    talking.iter().for_each(|mut client| client.write_all(b"in time").unwrap());
+    if begin.elapsed() >= idle {
+        return skip("who is closed after a stop", "the machine is too slow for the bytes to arrive in time");
+    }
+    iomux::wait(&mut [], idle).unwrap();
+    server.signal(Signal::SIGCONT);
+    for (number, mut client) in talking.iter().enumerate() {
+        let mut back = [0; 7];
+        client.read_exact(&mut back).unwrap_or_else(|error| panic!("client {number}: {error}"));
+        assert_eq!(&back, b"in time");
+    }
+    for mut client in silent {
+        assert_eq!(client.read(&mut [0]).unwrap(), 0, "closed");
+    }
+}
+
+#[test]
+fn stopped_inside_the_wait_it_closes_silent_clients_only() {
+    for backend in iomux_backend::NAMES {
+        let server = Server::start(&["--backend", backend, "--idle", "4"]);
+        only_silent_clients_are_closed(&server, Duration::from_secs(4));
+    }
+}
+
+#[test]
+fn stopped_before_the_wait_it_closes_silent_clients_only() {
+    for backend in iomux_backend::NAMES {
+        let server = Server::start(&["--backend", backend, "--idle", "4"]);
+        let busy = server.connect();
+        std::thread::scope(|scope| {
+            // It is hardly ever inside the wait: there is always something to read, and room to write.
+            scope.spawn(|| while (&busy).write_all(&[7; 60_000]).is_ok() {});
+            scope.spawn(|| while (&busy).read(&mut [0; 60_000]).is_ok_and(|count| count > 0) {});
+            only_silent_clients_are_closed(&server, Duration::from_secs(4));
+            server.end_by(Signal::SIGTERM);
+        });
+    }
+}
+
 #[test]
 fn a_reset_hurts_nobody_else() {
     let server = Server::start(&[]);
@@ -263,4 +337,18 @@ fn wrong_arguments_are_told_apart_and_explained() {
     assert_eq!(said("load", &[]).0, Some(2));
     let (code, text) = said("load", &["127.0.0.1:1", "--connections", "1"]);
     assert!(code == Some(1) && text.contains("127.0.0.1:1: connection 0: "), "{text}");
+}
+
+#[test]
+fn a_message_that_cannot_be_written_is_no_reason_to_panic() {
+    let Ok(full) = File::options().write(true).open("/dev/full") else {
+        return skip("messages that can't be written", "no /dev/full");
+    };
+    for program in
+        ["chat", "echo_server", "executor", "load", "nc", "proxy", "sharded_echo", "supervise", "watch"]
+    {
+        let full = full.try_clone().unwrap();
+        let status = Command::new(example(program)).arg("--wrong").stderr(full).status().unwrap();
+        assert_eq!(status.code(), Some(2), "{program}");
+    }
 }

@@ -3,17 +3,18 @@
 use crate::server::{
     DEADLINE, MORE_THAN_FITS, Server, answer, expect, expect_end, noise, patient, reset, write_until_blocked,
 };
+use crate::support::skip;
 use iomux::{Interest, PollFd};
 use nix::pty::openpty;
 use nix::sys::signal::Signal;
-use socket2::SockRef;
+use socket2::{SockRef, Socket, Type};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A proxy, and the target that it forwards to.
 struct Forwarded {
@@ -186,6 +187,35 @@ fn a_target_that_refuses_is_named_and_the_proxy_lives_on() {
         assert!(said.starts_with(&format!("proxy: {at}: ")) && said.contains("refused"), "{said}");
     }
     assert_eq!(proxy.end_by(Signal::SIGTERM), "2 connections, 0 bytes there, 0 bytes back\n");
+}
+
+#[test]
+fn a_target_that_does_not_answer_is_given_up() {
+    // A listener whose queue is full ignores who comes.
+    let target = Socket::from(listen());
+    target.listen(0).unwrap();
+    let at = target.local_addr().unwrap();
+    let mut queued = Vec::new();
+    loop {
+        let client = Socket::new(at.domain(), Type::STREAM, None).unwrap();
+        let result = client.connect_timeout(&at, Duration::from_millis(500));
+        queued.push(client);
+        match result {
+            Err(error) if error.kind() == ErrorKind::TimedOut => break,
+            Err(error) => return skip("a target that does not answer", &error.to_string()),
+            Ok(()) if queued.len() > 100 => {
+                return skip("a target that does not answer", "the queue of a listener has no end");
+            }
+            Ok(()) => {}
+        }
+    }
+    let at = at.as_socket().unwrap();
+    let proxy = Server::start("proxy", &["127.0.0.1:0", &at.to_string()]);
+    let client = proxy.connect();
+    assert_eq!(proxy.complains(), format!("proxy: {at}: timed out"));
+    expect_reset(&client);
+    proxy.falls_asleep("when all clients have gone");
+    assert_eq!(proxy.end_by(Signal::SIGTERM), "1 connections, 0 bytes there, 0 bytes back\n");
 }
 
 #[test]

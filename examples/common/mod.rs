@@ -1,0 +1,199 @@
+//! What several examples contain: how a program begins and ends, sockets that never block, and a buffer between two of them.
+
+#![allow(dead_code, reason = "each example uses a part of it")]
+
+use iomux_backend::{Interest, Key, Reactor, TrustedMultiplexer, TryRead, TryWrite};
+use socket2::{SockAddr, Socket};
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
+use std::os::unix::net::UnixStream;
+use std::process::{ExitCode, Termination};
+use std::time::Duration;
+
+/// How many clients a server accepts per turn, so that a burst of them does not keep the others waiting.
+pub(crate) const ACCEPTS: usize = 16;
+
+/// When to accept again after an error.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// Returns the arguments of the program.
+pub(crate) fn arguments() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+/// Runs `main` with `options`; without options it prints `usage`, which is what `--help` asked for.
+pub(crate) fn run<O, T: Termination>(
+    name: &str,
+    usage: &str,
+    options: Result<Option<O>, String>,
+    main: impl FnOnce(O) -> io::Result<T>,
+) -> ExitCode {
+    let result = match options {
+        Ok(Some(options)) => main(options).map(Termination::report),
+        Ok(None) => io::stdout().write_all(usage.as_bytes()).map(|()| ExitCode::SUCCESS),
+        Err(message) => {
+            say(format_args!("{name}: {message}\n{}", usage.trim_end()));
+            return ExitCode::from(2);
+        }
+    };
+    result.unwrap_or_else(|error| {
+        say(format_args!("{name}: {error}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Prints a line on stderr. A server does not end because its log can't be written, as `eprintln!` would have it.
+pub(crate) fn say(message: impl Display) {
+    let _ = writeln!(io::stderr(), "{message}");
+}
+
+/// Puts `what` the error happened to in front of its message.
+pub(crate) fn in_context(what: impl Display) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
+/// Returns a socket that is readable once one of `signals` has arrived: their handler writes to its other end.
+pub(crate) fn signals(signals: &[i32]) -> io::Result<UnixStream> {
+    let (reader, writer) = UnixStream::pair()?;
+    for &signal in signals {
+        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+    }
+    Ok(reader)
+}
+
+/// Listens at `address`, with a queue for bursts: std's has 128 places, and drops who comes when it is full.
+pub(crate) fn listen(address: &str) -> io::Result<Socket> {
+    let listener = Socket::from(TcpListener::bind(address).map_err(in_context(address))?);
+    listener.listen(4096)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Prints where a listener listens.
+pub(crate) fn announce(listener: &Socket) -> io::Result<()> {
+    let address = listener.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
+    writeln!(io::stdout(), "listening on {address}")
+}
+
+/// Accepts one client; `None` if there is none. In level mode the listener is reported again for the next one.
+pub(crate) fn accept<T, M: TrustedMultiplexer<'static>>(
+    reactor: &mut Reactor<Socket, T, M>,
+    listener: Key,
+) -> Option<(Socket, SockAddr)> {
+    match reactor.source(listener)?.accept() {
+        Ok((client, address)) => {
+            // If that fails the client is gone already.
+            client.set_nonblocking(true).and(client.set_tcp_nodelay(true)).ok()?;
+            Some((client, address))
+        }
+        Err(error) => {
+            let gone = [ErrorKind::WouldBlock, ErrorKind::Interrupted, ErrorKind::ConnectionAborted];
+            if !gone.contains(&error.kind()) {
+                accept_later(reactor, listener);
+            }
+            None
+        }
+    }
+}
+
+/// Pauses a listener, as a rule since no fd is left: the clients in its queue would keep the loop busy. The program resumes
+/// the listener when it is handed out as expired.
+pub(crate) fn accept_later<T, M: TrustedMultiplexer<'static>>(
+    reactor: &mut Reactor<Socket, T, M>,
+    listener: Key,
+) {
+    let _ = reactor.pause(listener).and_then(|()| reactor.set_deadline(listener, RETRY));
+}
+
+/// Begins to connect without waiting: `socket` becomes writable once it is connected, or has failed.
+pub(crate) fn connect(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Returns `true` once a socket is connected, `false` while that is under way.
+pub(crate) fn is_connected(socket: &Socket) -> io::Result<bool> {
+    match socket.take_error()?.map_or_else(|| socket.peer_addr().map(drop), Err) {
+        Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
+        result => result.map(|()| true),
+    }
+}
+
+/// Bytes on their way from a source to a sink. The slower of the two sets the pace, since the buffer does not grow.
+pub(crate) struct Buffer {
+    bytes: Box<[u8]>,
+    /// What the sink has not taken yet.
+    pending: Range<usize>,
+    pub(crate) source_has_ended: bool,
+}
+
+impl Buffer {
+    pub(crate) fn new(size: usize) -> Self {
+        Self { bytes: vec![0; size].into(), pending: 0..0, source_has_ended: false }
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        !self.source_has_ended && self.pending.end < self.bytes.len()
+    }
+
+    pub(crate) fn has_bytes(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Returns `true` if there is nothing to send, and nothing more will come.
+    pub(crate) fn is_done(&self) -> bool {
+        self.source_has_ended && !self.has_bytes()
+    }
+
+    /// Returns what to wait for at the source.
+    pub(crate) fn source_interest(&self) -> Interest {
+        if self.has_room() { Interest::READABLE } else { Interest::empty() }
+    }
+
+    /// Returns what to wait for at the sink.
+    pub(crate) fn sink_interest(&self) -> Interest {
+        if self.has_bytes() { Interest::WRITABLE } else { Interest::empty() }
+    }
+
+    /// Reads once, if there is room. The end of file and an error end the source.
+    pub(crate) fn fill(&mut self, source: &impl TryRead) -> io::Result<()> {
+        if !self.has_room() {
+            return Ok(());
+        }
+        match source.try_read(&mut self.bytes[self.pending.end..]) {
+            Ok(None) => {}
+            Ok(Some(count @ 1..)) => self.pending.end += count,
+            end => {
+                self.source_has_ended = true;
+                end?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes once, at most `limit` bytes, if there are any; returns how many were taken.
+    pub(crate) fn drain(&mut self, sink: &impl TryWrite, limit: usize) -> io::Result<usize> {
+        let bytes = &self.bytes[self.pending.clone()];
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        let count = sink.try_write(&bytes[..bytes.len().min(limit)])?.unwrap_or(0);
+        self.pending.start += count;
+        if self.pending.is_empty() {
+            self.pending = 0..0;
+        }
+        Ok(count)
+    }
+
+    /// Reads no more, and forgets what the sink has not taken.
+    pub(crate) fn stop(&mut self) {
+        self.source_has_ended = true;
+        self.pending = 0..0;
+    }
+}
