@@ -4,6 +4,7 @@
 //! Every example is a whole program, and the tests run it. The pages exist in the documentation only.
 //!
 //! - [`readiness`]: what is reported of an fd, and what to do then.
+//! - [`errors`]: errors that are no end, error queues, and ends that are errors.
 //! - [`modes`]: level, edge, one-shot, exclusive.
 //! - [`connecting`]: a non-blocking connect(2), its deadline, and the next address.
 //! - [`listening`]: the queue, a few accepts per turn, and when file descriptors run out.
@@ -19,6 +20,9 @@
 
 #[doc = include_str!("guide/readiness.md")]
 pub mod readiness {}
+
+#[doc = include_str!("guide/errors.md")]
+pub mod errors {}
 
 #[doc = include_str!("guide/modes.md")]
 pub mod modes {}

@@ -7,6 +7,7 @@
 //! # Guide
 //! One page per subject, each with programs that the tests run:
 //! - [readiness](guide::readiness): what is reported of an fd, and what to do then.
+//! - [errors](guide::errors): errors that are no end, error queues, and ends that are errors.
 //! - [modes](guide::modes): level, edge, one-shot, exclusive.
 //! - [connecting](guide::connecting): a non-blocking connect(2), its deadline, and the next address.
 //! - [listening](guide::listening): the queue, a few accepts per turn, and when file descriptors run out.
