@@ -1,8 +1,10 @@
 //! A backend chosen by name, while the program runs.
 
+use crate::capabilities::Capabilities;
 use crate::error::Error;
 use crate::event::{Events, Token};
-use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
+use crate::mode::Mode;
+use crate::multiplexer::{Multiplexer, TrustedMultiplexer};
 use crate::native::{NAMES, Native, native};
 use crate::poll::Poll;
 use crate::waker::Waker;

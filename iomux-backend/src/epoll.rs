@@ -268,6 +268,11 @@ impl<'fd> Epoll<'fd> {
     }
 
     fn add_waker(&self, token: Token) -> Result<Waker, Error> {
+        if let Some(waker) =
+            self.wakers.reuse(token, |fd| self.ctl(EPOLL_CTL_MOD, fd, token, EPOLLIN | EPOLLET))
+        {
+            return waker;
+        }
         let source = WakerSource::new()?;
         let waker = source.waker();
         // By the edge, so that no wait has to read it.
@@ -527,7 +532,9 @@ impl<'fd> Multiplexer<'fd> for &Epoll<'fd> {
 
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
         self.ctl(EPOLL_CTL_DEL, fd.as_raw_fd(), Token(0), 0)?;
-        self.registered.fetch_sub(1, Ordering::Relaxed);
+        // Saturating: a child made by fork(2) may deregister what its parent has registered.
+        let less = |registered: usize| registered.checked_sub(1);
+        let _ = self.registered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         Ok(())
     }
 

@@ -1,15 +1,15 @@
 //! What can go wrong, each with what the caller needs to mend it.
 
 use crate::mode::Mode;
-use iomux_sys::errno::{EBADF, EINTR, EINVAL, EMFILE, ENOSPC};
+use iomux_sys::errno::{EBADF, EEXIST, EINTR, EINVAL, EMFILE, ENOENT, ENOSPC, EPERM};
 use std::io;
 use std::os::fd::RawFd;
 
 /// Why a call failed. Whatever it is, no registration was changed or lost, but for one that was to be
 /// deregistered.
 ///
-/// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`]; what the
-/// kernel said keeps its [`raw_os_error`](io::Error::raw_os_error) there.
+/// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`], and keeps the text with the
+/// call and the advice. [`raw_os_error`](Self::raw_os_error) is the number.
 ///
 /// ```
 /// use iomux_backend::{Error, Events, Multiplexer, Poll, Timeout};
@@ -112,23 +112,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the kernel left in `errno`, if it was asked at all.
+    /// Returns the error number that the kernel has for this error, or `None` if it has none.
     ///
-    /// ```
-    /// use iomux_backend::{Error, Interest, Mode, Multiplexer, Poll, Token};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (reader, _writer) = std::io::pipe()?;
-    /// let mut poll = Poll::new();
-    /// poll.register(reader.as_fd(), Token(0), Interest::READABLE, Mode::Level)?;
-    /// let again = poll.register(reader.as_fd(), Token(0), Interest::READABLE, Mode::Level).unwrap_err();
-    /// assert_eq!(again.raw_os_error(), None, "not EEXIST: the kernel was not asked");
-    /// assert!(Error::Interrupted.raw_os_error().is_some(), "EINTR");
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// `AlreadyRegistered` is EEXIST, `NotRegistered` is ENOENT, and `NotPollable` is EPERM for every backend.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match self {
+            Self::AlreadyRegistered { .. } => Some(EEXIST),
+            Self::NotRegistered { .. } => Some(ENOENT),
+            Self::NotPollable { .. } => Some(EPERM),
             Self::Interrupted => Some(EINTR),
             Self::TooManySources { .. } => Some(EINVAL),
             Self::Os { code, .. } => Some(*code),
@@ -164,11 +156,13 @@ fn advice(call: &str, code: i32) -> &'static str {
     }
 }
 
+/// The [kind](io::Error::kind) is that of the error number; the text, with the call and the advice, and the error itself
+/// ([`get_ref`](io::Error::get_ref)) stay.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error {
-            Error::Interrupted => return Self::from_raw_os_error(EINTR),
-            Error::Os { code, .. } => return Self::from_raw_os_error(code),
+            Error::Interrupted => io::ErrorKind::Interrupted,
+            Error::Os { code, .. } => Self::from_raw_os_error(code).kind(),
             Error::AlreadyRegistered { .. } | Error::AlreadyWatched => io::ErrorKind::AlreadyExists,
             Error::NotRegistered { .. } | Error::NotWatched | Error::NoSuchKey => io::ErrorKind::NotFound,
             Error::NotPollable { .. } | Error::UnsupportedMode { .. } | Error::Unsupported { .. } => {

@@ -35,9 +35,11 @@ use openbsd as system;
 
 pub use watch::{FileChanges, Notice, Watched};
 
+use crate::capabilities::Capabilities;
 use crate::error::Error;
 use crate::event::{Events, Token};
-use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
+use crate::mode::Mode;
+use crate::multiplexer::{Multiplexer, TrustedMultiplexer};
 use crate::waker::Waker;
 use core::ffi::c_int;
 use iomux::{Chunk, Interest, Interrupt, Outcome, Readiness, Timeout, Timespec, WaitCall, wait_with};

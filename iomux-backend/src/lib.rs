@@ -65,7 +65,12 @@ pub use epoll::BusyPoll;
 pub use epoll::{Epoll, EpollFlags};
 pub use error::Error;
 pub use event::{Event, Events, Token};
-pub use iomux::{Interest, MaskGuard, Readiness, SigSet, Signal, Timeout};
+/// The error of the layer below: of a [`MaskGuard`], and of [`wait_with`].
+pub use iomux::Error as PollError;
+pub use iomux::{
+    Chunk, Interest, Interrupt, MaskGuard, MaskTurns, Outcome, PollFd, Readiness, SigSet, Signal, Timeout,
+    Timespec, WaitCall, max_open_files, set_timer_slack, timer_slack, wait_with,
+};
 #[cfg(any(
     target_vendor = "apple",
     target_os = "freebsd",

@@ -1,7 +1,7 @@
 //! The contract: what every multiplexer does, method by method.
 
-pub(crate) use crate::capabilities::Capabilities;
-pub(crate) use crate::mode::Mode;
+use crate::capabilities::Capabilities;
+use crate::mode::Mode;
 
 use crate::error::Error;
 use crate::event::{Events, Token};

@@ -11,9 +11,11 @@ pub use error::{InsertError, SubmitError};
 pub use handle::Handle;
 pub use key::{Cause, Key, Ready};
 
+use crate::capabilities::Capabilities;
 use crate::error::Error;
 use crate::event::Events;
-use crate::multiplexer::{Capabilities, Mode, TrustedMultiplexer};
+use crate::mode::Mode;
+use crate::multiplexer::TrustedMultiplexer;
 use crate::waker::Waker;
 use crate::{Native, native};
 use deadlines::Deadlines;

@@ -314,6 +314,12 @@ mod tests {
         }
     }
 
+    /// Returns one of the timers, with its value and deadline.
+    fn one_of(keys: &BTreeMap<u64, (TimerKey, u64)>, number: u64) -> Option<(u64, (TimerKey, u64))> {
+        let found = keys.range(number..).next().or_else(|| keys.iter().next());
+        found.map(|(value, timer)| (*value, *timer))
+    }
+
     #[test]
     fn a_million_operations_agree_with_a_sorted_list() {
         let begin = Instant::now();
@@ -322,13 +328,7 @@ mod tests {
         // The deadline of each timer by its value, and the values in the order of their deadlines.
         let (mut list, mut keys) = (BTreeMap::new(), BTreeMap::new());
         for value in 0..1_000_000 {
-            let some = |keys: &BTreeMap<u64, (TimerKey, u64)>, number: u64| {
-                keys.range(number..)
-                    .next()
-                    .or_else(|| keys.iter().next())
-                    .map(|(value, timer)| (*value, *timer))
-            };
-            match (number(8), some(&keys, number(value + 1))) {
+            match (number(8), one_of(&keys, number(value + 1))) {
                 (0..=2, _) | (_, None) => {
                     let deadline = now + number(1000);
                     keys.insert(value, (timers.insert(at(deadline), value), deadline));

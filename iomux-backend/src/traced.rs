@@ -1,8 +1,10 @@
 //! A multiplexer that says what it is asked and what it answers.
 
+use crate::capabilities::Capabilities;
 use crate::error::Error;
 use crate::event::{Events, Token};
-use crate::multiplexer::{Capabilities, Mode, Multiplexer, TrustedMultiplexer};
+use crate::mode::Mode;
+use crate::multiplexer::{Multiplexer, TrustedMultiplexer};
 use crate::waker::Waker;
 use iomux::{Interest, SigSet, Timeout};
 use std::os::fd::{AsRawFd, BorrowedFd};

@@ -228,6 +228,14 @@ impl WakerSource {
         Waker(Arc::clone(&self.0))
     }
 
+    /// Returns `true` if every [`Waker`] was dropped and each of their wakes was noted, so that a backend may use the
+    /// source again for the next waker.
+    #[must_use]
+    pub fn is_orphaned(&self) -> bool {
+        // The last waker is gone for good: only this source could make another.
+        Arc::strong_count(&self.0) == 1 && !self.is_pending()
+    }
+
     /// Takes note of the wakes so far. To be called when the fd was reported readable, and before what
     /// the wakes were about is looked at.
     ///
@@ -254,7 +262,6 @@ impl WakerSource {
 
     /// Whether there are wakes that no note was taken of: without them the fd can't have been reported, since a
     /// wake says so before it writes.
-    #[allow(dead_code, reason = "not every system has a backend that is told by the edge")]
     #[inline]
     pub(crate) fn is_pending(&self) -> bool {
         self.0.is_pending.load(Ordering::Acquire)

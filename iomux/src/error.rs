@@ -9,8 +9,8 @@ use std::os::fd::RawFd;
 ///
 /// A call that fails changes no slot. A wait that fails also discards the readiness of the wait before.
 ///
-/// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`]. `Os` and
-/// `Interrupted` keep their [`raw_os_error`](io::Error::raw_os_error) there, the others their text.
+/// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`], and keeps the text with the
+/// call. [`raw_os_error`](Self::raw_os_error) is the number.
 ///
 /// # Examples
 /// ```
@@ -130,11 +130,13 @@ pub(crate) fn errno() -> i32 {
     io::Error::last_os_error().raw_os_error().unwrap_or_default()
 }
 
+/// The [kind](io::Error::kind) is that of the error number; the text and the error itself
+/// ([`get_ref`](io::Error::get_ref)) stay.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error {
-            Error::Interrupted => return Self::from_raw_os_error(EINTR),
-            Error::Os { code, .. } => return Self::from_raw_os_error(code),
+            Error::Interrupted => io::ErrorKind::Interrupted,
+            Error::Os { code, .. } => Self::from_raw_os_error(code).kind(),
             Error::Unsupported { .. } => io::ErrorKind::Unsupported,
             Error::OutOfMemory { .. } => io::ErrorKind::OutOfMemory,
             Error::IndexOutOfRange { .. }

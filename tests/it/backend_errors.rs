@@ -53,21 +53,24 @@ fn each_error_says_what_was_wrong_and_what_to_do() {
 }
 
 #[test]
-fn an_io_error_keeps_the_kernels_number_or_says_the_kind() {
+fn an_io_error_keeps_kind_text_and_number() {
+    let emfile = io::Error::from_raw_os_error(libc::EMFILE).kind();
     let table = [
         (Error::Interrupted, ErrorKind::Interrupted, Some(libc::EINTR)),
         (Error::Os { call: "poll", code: libc::ENOMEM }, ErrorKind::OutOfMemory, Some(libc::ENOMEM)),
-        (Error::AlreadyRegistered { fd: 5 }, ErrorKind::AlreadyExists, None),
-        (Error::NotRegistered { fd: 5 }, ErrorKind::NotFound, None),
+        (Error::Os { call: "eventfd", code: libc::EMFILE }, emfile, Some(libc::EMFILE)),
+        (Error::AlreadyRegistered { fd: 5 }, ErrorKind::AlreadyExists, Some(libc::EEXIST)),
+        (Error::NotRegistered { fd: 5 }, ErrorKind::NotFound, Some(libc::ENOENT)),
         (Error::NoSuchKey, ErrorKind::NotFound, None),
-        (Error::NotPollable { fd: 5, backend: "epoll" }, ErrorKind::Unsupported, None),
+        (Error::NotPollable { fd: 5, backend: "epoll" }, ErrorKind::Unsupported, Some(libc::EPERM)),
         (Error::OutOfMemory, ErrorKind::OutOfMemory, None),
         (Error::NoRoomForEvents, ErrorKind::InvalidInput, None),
     ];
     for (error, kind, code) in table {
         assert_eq!(error.raw_os_error(), code, "{error}");
         let io = io::Error::from(error);
-        assert_eq!((io.kind(), io.raw_os_error()), (kind, code), "{error}");
+        assert_eq!((io.kind(), io.to_string()), (kind, error.to_string()));
+        assert_eq!(io.get_ref().and_then(|inner| inner.downcast_ref()), Some(&error));
     }
 }
 

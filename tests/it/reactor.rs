@@ -9,8 +9,8 @@ mod submit;
 
 use crate::support::{full_pipe, skip};
 use iomux_backend::{
-    ALL_NAMES as NAMES, Capabilities, Error, Handle, Interest, Key, Mode, Poll, Reactor, Readiness, SigSet,
-    Signal, Timeout, TrustedMultiplexer, by_name,
+    ALL_NAMES as NAMES, Capabilities, Cause, Error, Handle, Interest, Key, Mode, Poll, Reactor, Readiness,
+    SigSet, Signal, Timeout, TrustedMultiplexer, by_name,
 };
 use std::cell::Cell;
 use std::io::{ErrorKind, PipeReader, Read, Write};
@@ -351,4 +351,52 @@ fn a_thousand_sources_come_and_go_and_each_is_heard_under_its_own_key() {
         }
         assert_eq!(reactor.len(), alive.len());
     }
+}
+
+#[test]
+fn a_state_knows_its_own_key() {
+    let mut reactor = Reactor::<PipeReader, Option<Key>>::new().unwrap();
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        let (reader, _writer) = full_pipe();
+        keys.push(reactor.insert_with(reader, Interest::READABLE, Mode::Level, Some).unwrap());
+    }
+    reactor.remove(keys[1]);
+    let (reader, _writer) = full_pipe();
+    keys[1] = reactor.insert_with(reader, Interest::READABLE, Mode::Level, Some).unwrap();
+    for key in keys {
+        assert_eq!(reactor.get(key).map(|(_, state)| *state), Some(Some(key)));
+    }
+    let (reader, _writer) = full_pipe();
+    let unknown = Interest::from_bits_retain(libc::POLLHUP);
+    let failed = reactor.insert_with(reader, unknown, Mode::Level, Some);
+    let Err(failed) = failed else { return skip("an interest without a name", "this backend takes it") };
+    let (_error, reader, state) = failed.into_parts();
+    assert!(state.is_some_and(|key| !reactor.contains(key)), "the key that it was given names nothing");
+    reactor.insert(reader, None, Interest::READABLE, Mode::Level).unwrap();
+}
+
+#[test]
+fn next_lends_the_source_with_its_state_and_skips_wakers() {
+    let mut reactor = Reactor::<PipeReader, u32>::new().unwrap();
+    let (_, waker) = reactor.waker().unwrap();
+    let keys: Vec<_> = (0..3)
+        .map(|number| {
+            let (reader, writer) = full_pipe();
+            std::mem::forget(writer);
+            reactor.insert(reader, number, Interest::READABLE, Mode::Level).unwrap()
+        })
+        .collect();
+    waker.wake();
+    assert_eq!(reactor.wait(Timeout::Infinite), Ok(4));
+    reactor.remove(keys[1]);
+    let mut found = Vec::new();
+    while let Some((key, cause, mut source, number)) = reactor.next() {
+        assert!(matches!(cause, Cause::Ready(readiness) if readiness.is_readable()));
+        assert!(source.read(&mut [0]).unwrap() > 0);
+        *number += 10;
+        found.push((key, *number));
+    }
+    found.sort_unstable();
+    assert_eq!(found, [(keys[0], 10), (keys[2], 12)]);
 }

@@ -1,7 +1,7 @@
 //! Wakers: from many threads, from a signal handler, and none lost.
 
 use crate::support::is_emulated;
-use iomux_backend::{Events, Multiplexer, Poll, Timeout, Token, WakerSource};
+use iomux_backend::{ALL_NAMES, Events, Multiplexer, Poll, Timeout, Token, WakerSource, by_name};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -122,4 +122,46 @@ fn a_waker_outlives_its_multiplexer() {
     let waker = Poll::new().waker(Token(0)).unwrap();
     waker.wake();
     waker.clone().wake();
+}
+
+#[test]
+fn a_dropped_waker_gives_its_source_to_the_next_one() {
+    for name in ALL_NAMES {
+        let mut mux = by_name(name).unwrap();
+        let mut events = Events::with_capacity(8);
+        let kept = mux.waker(Token(0)).unwrap();
+        drop(mux.waker(Token(1)).unwrap());
+        for token in 2..100 {
+            let waker = mux.waker(Token(token)).unwrap();
+            assert_eq!(
+                mux.wait(&mut events, Timeout::Nowait),
+                Ok(0),
+                "{name}: nothing is left of the one before"
+            );
+            // The wake of one that is dropped at once is still reported.
+            waker.wake();
+            drop(waker);
+            assert_eq!(mux.wait(&mut events, LONG), Ok(1), "{name}");
+            assert_eq!(events.get(0).map(|event| event.token()), Some(Token(token)), "{name}");
+            assert_eq!(mux.wait(&mut events, Timeout::Nowait), Ok(0), "{name}: once");
+        }
+        kept.wake();
+        assert_eq!(mux.wait(&mut events, LONG), Ok(1), "{name}");
+        assert_eq!(events.get(0).map(|event| event.token()), Some(Token(0)), "{name}");
+    }
+}
+
+#[test]
+fn a_pending_wake_keeps_its_source_from_being_used_again() {
+    for name in ALL_NAMES {
+        let mut mux = by_name(name).unwrap();
+        let mut events = Events::with_capacity(8);
+        mux.waker(Token(1)).unwrap().wake();
+        let second = mux.waker(Token(2)).unwrap();
+        second.wake();
+        assert_eq!(mux.wait(&mut events, LONG), Ok(2), "{name}");
+        let mut tokens: Vec<usize> = events.iter().map(|event| event.token().0).collect();
+        tokens.sort_unstable();
+        assert_eq!(tokens, [1, 2], "{name}");
+    }
 }

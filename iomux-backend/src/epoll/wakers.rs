@@ -2,10 +2,12 @@
 //!
 //! A lock would not do: a fork(2) while another thread holds it would leave the child a lock that nobody unlocks.
 
+use crate::error::Error;
 use crate::event::{Events, Token};
-use crate::waker::WakerSource;
+use crate::waker::{Waker, WakerSource};
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 /// A list of nodes that are added at its front and freed with it.
 #[derive(Debug)]
@@ -16,8 +18,10 @@ pub(super) struct Wakers {
 
 #[derive(Debug)]
 struct Node {
-    token: Token,
+    token: AtomicUsize,
     source: WakerSource,
+    /// Whether a thread is giving the source to a new waker.
+    is_claimed: AtomicBool,
     /// As `Wakers::first`, and never changed once the node is in the list.
     next: *mut Node,
 }
@@ -28,7 +32,8 @@ impl Wakers {
     }
 
     pub(super) fn push(&self, token: Token, source: WakerSource) {
-        let node = Box::into_raw(Box::new(Node { token, source, next: ptr::null_mut() }));
+        let (token, is_claimed) = (AtomicUsize::new(token.0), AtomicBool::new(false));
+        let node = Box::into_raw(Box::new(Node { token, source, is_claimed, next: ptr::null_mut() }));
         let add = |first| {
             // SAFETY: no other thread knows the node yet.
             unsafe { (*node).next = first };
@@ -36,6 +41,35 @@ impl Wakers {
         };
         // Release: a thread that finds the node finds what is in it.
         let _ = self.first.fetch_update(Ordering::Release, Ordering::Relaxed, add);
+    }
+
+    /// Gives a source whose wakers were all dropped to a new waker, after `modify` has registered its fd with the
+    /// new token. Returns `None` if there is no such source.
+    pub(super) fn reuse(
+        &self,
+        token: Token,
+        modify: impl Fn(RawFd) -> Result<(), Error>,
+    ) -> Option<Result<Waker, Error>> {
+        let mut next = self.first.load(Ordering::Acquire);
+        // SAFETY: null, or a node of this list, which lives as long as the list that is borrowed here.
+        while let Some(node) = unsafe { next.as_ref() } {
+            if node.source.is_orphaned() && !node.is_claimed.swap(true, Ordering::Acquire) {
+                let reused = node.source.is_orphaned().then(|| {
+                    // By the edge it was never read, and a modify would report it again.
+                    node.source.drain();
+                    modify(node.source.as_fd().as_raw_fd()).map(|()| {
+                        node.token.store(token.0, Ordering::Relaxed);
+                        node.source.waker()
+                    })
+                });
+                node.is_claimed.store(false, Ordering::Release);
+                if reused.is_some() {
+                    return reused;
+                }
+            }
+            next = node.next;
+        }
+        None
     }
 
     /// Notes the wakes among `events`, so that the next wake writes again.
@@ -56,7 +90,8 @@ impl Node {
         loop {
             // An idle waker costs no look at the events. A source with the same token costs the next wake a write
             // that was not needed, and no more.
-            if node.source.is_pending() && events.iter().any(|event| event.token() == node.token) {
+            let token = Token(node.token.load(Ordering::Relaxed));
+            if node.source.is_pending() && events.iter().any(|event| event.token() == token) {
                 node.source.take_note();
             }
             // SAFETY: null, or the node that was first when this one was added; the list frees both together.
@@ -109,7 +144,7 @@ mod tests {
             let mut next = wakers.first.load(Ordering::Acquire);
             // SAFETY: null, or a node of the list.
             let nodes = std::iter::from_fn(|| unsafe { next.as_ref() }.inspect(|node| next = node.next));
-            let mut tokens: Vec<usize> = nodes.map(|node| node.token.0).collect();
+            let mut tokens: Vec<usize> = nodes.map(|node| node.token.load(Ordering::Relaxed)).collect();
             tokens.sort_unstable();
             assert!(tokens.into_iter().eq(0..THREADS * EACH));
         }

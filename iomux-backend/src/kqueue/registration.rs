@@ -4,7 +4,7 @@ use super::sys::{Kevent, Kind};
 use super::system::URGENT;
 use crate::event::Token;
 use crate::fd_table::index;
-use crate::multiplexer::Mode;
+use crate::mode::Mode;
 use iomux::{Interest, Readiness};
 use iomux_sys::kqueue::{
     EV_ADD, EV_CLEAR, EV_DELETE, EV_DISPATCH, EVFILT_READ, EVFILT_WRITE, filter_t, flags_t,

@@ -113,7 +113,7 @@ fn reserve<T>(list: &mut Vec<T>, len: usize) -> Result<(), Error> {
 mod tests {
     use super::super::sys::Kind;
     use super::*;
-    use crate::multiplexer::Mode;
+    use crate::mode::Mode;
     use iomux::Interest;
     use iomux_sys::kqueue::EVFILT_READ;
 

@@ -41,6 +41,9 @@ impl AsFd for Trigger {
 
 impl Kqueue<'_> {
     pub(super) fn add_waker(&mut self, token: Token) -> Result<Waker, Error> {
+        if let Some(waker) = self.watches.reuse_waker(token) {
+            return Ok(waker);
+        }
         let ident = self.next_generation();
         let watched = Watched::Waker(ident);
         if self.wakes_by_filter {
@@ -67,7 +70,8 @@ mod tests {
     use super::*;
     use crate::conformance::{Backend, PROPERTIES, run, skip};
     use crate::event::Events;
-    use crate::multiplexer::{Mode, Multiplexer};
+    use crate::mode::Mode;
+    use crate::multiplexer::Multiplexer;
     use iomux::Interest;
     use std::thread;
     use std::time::Duration;

@@ -6,7 +6,7 @@ use super::{Kqueue, NAME};
 use crate::error::Error;
 use crate::event::Token;
 use crate::fd_table::index;
-use crate::waker::WakerSource;
+use crate::waker::{Waker, WakerSource};
 use core::fmt;
 use iomux::Signal;
 use iomux_sys::errno::{EINVAL, ENOENT};
@@ -143,6 +143,14 @@ impl Watches {
     pub(super) fn take_notices(&mut self, count: usize) -> &[Notice] {
         self.reported = count.min(self.notices.len());
         &self.notices[..self.reported]
+    }
+
+    /// Returns a waker of a source whose wakers were all dropped, to be reported with `token`.
+    pub(super) fn reuse_waker(&mut self, token: Token) -> Option<Waker> {
+        let is_orphaned = |watch: &&mut Watch| watch.source.as_ref().is_some_and(WakerSource::is_orphaned);
+        let watch = self.all.iter_mut().find(is_orphaned)?;
+        watch.notice.token = token;
+        watch.source.as_ref().map(WakerSource::waker)
     }
 
     fn position(&self, watched: Watched) -> Option<usize> {

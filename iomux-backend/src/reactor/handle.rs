@@ -7,6 +7,7 @@ use crate::Native;
 use crate::waker::Waker;
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The room for tasks that an inbox keeps after more.
@@ -125,9 +126,55 @@ impl<S, T, M> Handle<S, T, M> {
     where
         F: FnOnce(&mut Reactor<S, T, M>) + Send + 'static,
     {
+        self.push(task, |task| Box::new(task))
+    }
+
+    /// Submits `task` as [`submit`](Self::submit), and returns where its result will arrive.
+    ///
+    /// [`recv`](Receiver::recv) waits for the result; it fails if the task panics, or if the reactor is dropped before it
+    /// has run. On the reactor's own thread it would wait forever: use `try_recv` there.
+    ///
+    /// ```
+    /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
+    /// use std::thread;
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// reactor.insert(reader, (), Interest::READABLE, Mode::Level)?;
+    /// let handle = reactor.handle()?;
+    /// let (_, waker) = reactor.waker()?;
+    /// let asking = thread::spawn(move || {
+    ///     let count = handle.submit_with_result(|reactor| reactor.len()).unwrap().recv();
+    ///     waker.wake();
+    ///     count
+    /// });
+    /// reactor.wait(Timeout::Infinite)?;
+    /// assert_eq!(asking.join().unwrap(), Ok(1));
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns [`SubmitError`], which hands `task` back, if the reactor is gone.
+    pub fn submit_with_result<F, R>(&self, task: F) -> Result<Receiver<R>, SubmitError<F>>
+    where
+        F: FnOnce(&mut Reactor<S, T, M>) -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel();
+        self.push(task, |task| {
+            Box::new(move |reactor| {
+                // The receiver may be gone.
+                let _ = sender.send(task(reactor));
+            })
+        })?;
+        Ok(receiver)
+    }
+
+    /// Puts a task into the queue as `boxed` makes one of it, and wakes the reactor.
+    fn push<F>(&self, task: F, boxed: impl FnOnce(F) -> Task<S, T, M>) -> Result<(), SubmitError<F>> {
         match &mut *self.0.lock() {
             Some(queue) => {
-                queue.tasks.push_back(Box::new(task));
+                queue.tasks.push_back(boxed(task));
                 queue.wakes += 1;
             }
             None => return Err(SubmitError(task)),

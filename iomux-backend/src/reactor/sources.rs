@@ -1,4 +1,4 @@
-//! The one place where sources and multiplexer meet, and where all `unsafe` of the reactor is.
+//! The one place where sources and multiplexer meet, and the `unsafe` of the reactor with what makes it sound.
 //!
 //! The multiplexer is given the fds as `'static`, though they live only as long as their sources. That is
 //! sound because of these facts, which hold because code outside this file can't reach the fields:
@@ -12,9 +12,11 @@
 use super::error::InsertError;
 use super::key::{Cause, Key, Ready};
 use super::slab::Slab;
+use crate::capabilities::Capabilities;
 use crate::error::Error;
 use crate::event::{Event, Events, Token};
-use crate::multiplexer::{Capabilities, Mode, TrustedMultiplexer};
+use crate::mode::Mode;
+use crate::multiplexer::TrustedMultiplexer;
 use crate::waker::Waker;
 use iomux::{Interest, Readiness, SigSet, Timeout};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};

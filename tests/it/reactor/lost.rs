@@ -80,6 +80,24 @@ fn invalid_events_take_no_room_and_are_each_reported_under_its_own_key() {
 }
 
 #[test]
+fn a_change_that_is_deferred_meanwhile_is_not_taken_for_a_lost_one() {
+    for removed in 0..3 {
+        let (mut reactor, first) = with_a_lost_source(980);
+        let mut lost = vec![first, insert_lost(&mut reactor, 981), insert_lost(&mut reactor, 982)];
+        let _kept = far_away(983);
+        let other = reactor.insert(Closed(Cell::new(983)), (), Interest::PRIORITY, Mode::OneShot).unwrap();
+        assert_eq!(reactor.wait(LONG), Ok(3 + 1), "and a hangup");
+        reactor.modify(other, READABLE, Mode::Level).unwrap();
+        assert!(reactor.remove(lost.remove(removed)).is_some());
+        let mut ready: Vec<_> = std::iter::from_fn(|| reactor.next_ready()).collect();
+        ready.retain(|ready| ready.readiness().is_invalid());
+        ready.sort_by_key(|ready| ready.key());
+        assert_eq!(ready.iter().map(|ready| ready.key()).collect::<Vec<_>>(), lost, "{removed}");
+        assert_eq!(found(&mut reactor), [(other, Readiness::READABLE)], "{removed}");
+    }
+}
+
+#[test]
 fn what_is_lost_ends_a_wait_at_once() {
     let begin = Instant::now();
     for (number, mask) in [(940, None), (941, Some(SigSet::empty()))] {

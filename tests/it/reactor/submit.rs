@@ -205,3 +205,41 @@ fn a_key_does_not_outlive_a_reactor_that_a_task_has_replaced() {
     assert!(!reactor.contains(old) && reactor.len() == 1);
     assert_ne!(ready_keys(&mut reactor), [old]);
 }
+
+#[test]
+fn a_result_arrives_once_its_task_has_run() {
+    let mut reactor = Reactor::<PipeReader, usize>::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    let result = handle.submit_with_result(|reactor| reactor.len()).unwrap();
+    let dropped = handle.submit_with_result(|reactor| reactor.is_empty()).unwrap();
+    readable(&mut reactor, 1);
+    assert!(result.try_recv().is_err(), "not before a wait");
+    drop(dropped);
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(1));
+    assert_eq!(result.try_recv(), Ok(1));
+    let lost = handle.submit_with_result(|reactor| reactor.len()).unwrap();
+    drop(reactor);
+    assert!(lost.recv().is_err(), "the reactor is gone");
+    let error = handle.submit_with_result(|reactor| reactor.len()).unwrap_err();
+    assert_eq!(error.to_string(), "the reactor is gone");
+}
+
+#[test]
+fn what_was_submitted_runs_without_a_wait() {
+    let mut reactor = Reactor::<PipeReader, usize>::new().unwrap();
+    assert!(!reactor.run_submitted(), "there is no handle");
+    let handle = reactor.handle().unwrap();
+    assert!(!reactor.run_submitted(), "nothing was submitted");
+    let again = handle.clone();
+    let task = move |reactor: &mut Reactor<PipeReader, usize>| {
+        readable(reactor, 1);
+        assert!(!reactor.run_submitted(), "a task runs no other");
+        again.submit(|reactor| drop(readable(reactor, 2))).unwrap();
+    };
+    handle.submit(task).unwrap();
+    assert!(reactor.run_submitted());
+    assert_eq!(reactor.len(), 1, "what came meanwhile is left to the next call");
+    assert!(reactor.run_submitted());
+    assert_eq!((reactor.len(), reactor.run_submitted()), (2, false));
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(2), "no wake of what has run is in the way");
+}
