@@ -5,14 +5,19 @@
 //! [`Poll`] or [`by_name`]. poll(2) alone, as a table of slots, is [`iomux::Slots`].
 //!
 //! # Guide
-//! A page a subject, each with programs that are run by the tests:
+//! One page per subject, each with programs that the tests run:
 //! - [readiness](guide::readiness): what is reported of an fd, and what to do then.
+//! - [errors](guide::errors): errors that are no end, error queues, and ends that are errors.
 //! - [modes](guide::modes): level, edge, one-shot, exclusive.
-//! - [back-pressure](guide::back_pressure): what to ask for while a peer is slow, and when fds run out.
+//! - [connecting](guide::connecting): a non-blocking connect(2), its deadline, and the next address.
+//! - [listening](guide::listening): the queue, a few accepts per turn, and when file descriptors run out.
+//! - [buffers](guide::buffers): bytes that were read already, and a queue for those to write.
+//! - [back-pressure](guide::back_pressure): the interest while a peer is slow.
+//! - [timeouts](guide::timeouts): deadlines, timers, and how exact they are.
+//! - [signals](guide::signals): as a source, or with a mask; what children inherit.
 //! - [wakers](guide::wakers): ending a wait from another thread or from a signal handler.
-//! - [signals](guide::signals): without races, also in a loop that is always busy.
-//! - [timeouts](guide::timeouts): time, timers, and how exact they are.
-//! - [closed fds](guide::closed_fds): what happens behind a multiplexer's back, and why it can't here.
+//! - [threads](guide::threads): reactors and epolls in several threads, and inside another loop.
+//! - [closed fds](guide::closed_fds): fds that are closed while they are registered.
 //! - [backends](guide::backends): writing one, and proving it.
 //! - [moving](guide::moving): from mio, polling, ocaml-iomux and C.
 //!
