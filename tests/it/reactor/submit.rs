@@ -234,7 +234,10 @@ fn what_was_submitted_runs_without_a_wait() {
     let task = move |reactor: &mut Reactor<PipeReader, usize>| {
         readable(reactor, 1);
         assert!(!reactor.run_submitted(), "a task runs no other");
-        again.submit(|reactor| drop(readable(reactor, 2))).unwrap();
+        let second = |reactor: &mut Reactor<PipeReader, usize>| {
+            readable(reactor, 2);
+        };
+        again.submit(second).unwrap();
     };
     handle.submit(task).unwrap();
     assert!(reactor.run_submitted());
