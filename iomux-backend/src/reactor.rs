@@ -41,30 +41,10 @@ const EVENTS: usize = 1024;
 /// least of all under the key of another that has taken its place. That holds for as long as nobody puts another file
 /// under the number of a source that is registered, as dup2(2) over stdin does.
 ///
-/// ```
-/// use iomux_backend::{Interest, Mode, Reactor, Timeout};
-/// use std::io::{Read, Write};
-/// use std::os::unix::net::UnixStream;
+/// A listener with its connections, an idle timeout and SIGTERM (`examples/listener.rs`):
 ///
-/// let (ours, mut theirs) = UnixStream::pair()?;
-/// let mut reactor = Reactor::new()?;
-/// reactor.insert(ours, String::new(), Interest::READABLE, Mode::Level)?;
-/// theirs.write_all(b"hello")?;
-/// drop(theirs);
-/// while !reactor.is_empty() {
-///     reactor.wait(Timeout::Infinite)?;
-///     while let Some(ready) = reactor.next_ready() {
-///         let Some((mut stream, text)) = reactor.get(ready.key()) else { continue };
-///         let mut buffer = [0; 16];
-///         let count = stream.read(&mut buffer)?;
-///         text.push_str(&String::from_utf8_lossy(&buffer[..count]));
-///         if count == 0 {
-///             let (_stream, text) = reactor.remove(ready.key()).unwrap();
-///             assert_eq!(text, "hello");
-///         }
-///     }
-/// }
-/// # std::io::Result::Ok(())
+/// ```no_run
+#[doc = include_str!("../examples/listener.rs")]
 /// ```
 ///
 /// # The source is shared

@@ -9,6 +9,7 @@ mod dependencies;
 mod echo;
 mod example;
 mod executor;
+mod listener;
 mod nc;
 mod no_compile;
 mod process;

@@ -29,6 +29,16 @@ fn the_first_program_of_the_readme_is_the_example() {
 }
 
 #[test]
+fn the_server_of_the_readme_is_the_example() {
+    let readme = include_str!("../../README.md");
+    let example = include_str!("../../iomux-backend/examples/listener.rs");
+    let shown = readme.split("```rust,no_run\n").nth(1).and_then(|rest| rest.split("```").next());
+    let program = example.lines().skip_while(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n");
+    assert_eq!(shown.unwrap().trim(), program.trim());
+    assert!(example.lines().count() <= 62, "it is to be read at a glance");
+}
+
+#[test]
 fn the_shell_commands_of_the_readme_copy_a_file() {
     if crate::is_foreign() {
         return crate::support::skip(

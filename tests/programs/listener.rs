@@ -1,0 +1,61 @@
+//! The server of the README: it echoes, closes idle clients, and ends on SIGTERM.
+
+use crate::example;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before it counts as lost.
+const LONG: Duration = Duration::from_secs(60);
+
+fn start() -> (Child, SocketAddr) {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = Command::new(example("listener")).arg(address.to_string()).spawn().unwrap();
+    (server, address)
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let begin = Instant::now();
+    loop {
+        match TcpStream::connect(address) {
+            Ok(client) => {
+                client.set_read_timeout(Some(LONG)).unwrap();
+                return client;
+            }
+            Err(error) => assert!(begin.elapsed() < LONG, "{error}"),
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn it_echoes_closes_idle_clients_and_ends_on_sigterm() {
+    let (mut server, address) = start();
+    let mut client = connect(address);
+    let mut idle = connect(address);
+    let begin = Instant::now();
+    // More than the sockets hold, so that it has to wait for room.
+    let bytes: Vec<u8> = (0..4_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
+    let mut writer = client.try_clone().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| writer.write_all(&bytes).unwrap());
+        let mut echoed = vec![0; bytes.len()];
+        client.read_exact(&mut echoed).unwrap();
+        assert!(echoed == bytes, "what came back is what was sent");
+    });
+    assert_eq!(idle.read(&mut [0]).unwrap(), 0, "it was closed");
+    assert!(
+        begin.elapsed() >= Duration::from_secs(3),
+        "and not before it was idle for 4 s: {:?}",
+        begin.elapsed()
+    );
+    let mut busy = connect(address);
+    busy.write_all(b"!").unwrap();
+    busy.read_exact(&mut [0]).unwrap();
+    kill(Pid::from_raw(server.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    assert!(server.wait().unwrap().success());
+    assert_eq!(busy.read(&mut [0]).unwrap(), 0);
+}
