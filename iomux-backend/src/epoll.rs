@@ -99,6 +99,8 @@ pub struct Epoll<'fd> {
     registered: AtomicUsize,
     wakers: Wakers,
     has_pwait2: AtomicBool,
+    /// Another multiplexer may wait for this one, and would not see a change that is deferred.
+    is_shared: AtomicBool,
     turns: MaskTurns,
     // Invariant: with a covariant `'fd` and `register(&self)` a short-lived fd would get into a long-lived epoll.
     sources: PhantomData<fn(BorrowedFd<'fd>) -> BorrowedFd<'fd>>,
@@ -157,6 +159,7 @@ impl<'fd> Epoll<'fd> {
             registered: AtomicUsize::new(0),
             wakers: Wakers::new(),
             has_pwait2: AtomicBool::new(has_pwait2),
+            is_shared: AtomicBool::new(false),
             turns: MaskTurns::new(),
             sources: PhantomData,
         })
@@ -212,6 +215,9 @@ impl<'fd> Epoll<'fd> {
 
     /// Returns an fd of this epoll, for another multiplexer to wait for: it is readable when something is ready here.
     ///
+    /// From here on [`Capabilities::DEFERRABLE`] is missing, so a [`Reactor`](crate::Reactor) that is created over this epoll later
+    /// defers nothing.
+    ///
     /// Deregister it there before this epoll is dropped. What is open elsewhere (a dup(2) of a source, the fd of a
     /// [`Waker`]) would go on making it readable, with no way to take those events.
     ///
@@ -232,6 +238,7 @@ impl<'fd> Epoll<'fd> {
     /// # Errors
     /// Returns [`Error::Os`] if the process is out of file descriptors (EMFILE).
     pub fn share(&self) -> Result<OwnedFd, Error> {
+        self.is_shared.store(true, Ordering::Relaxed);
         let code = |error: io::Error| error.raw_os_error().unwrap_or_default();
         self.epoll.try_clone().map_err(|error| Error::Os { call: "fcntl", code: code(error) })
     }
@@ -440,7 +447,10 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::EDGE
+        let is_deferrable = !self.is_shared.load(Ordering::Relaxed);
+        let deferrable = if is_deferrable { Capabilities::DEFERRABLE } else { Capabilities::empty() };
+        deferrable
+            | Capabilities::EDGE
             | Capabilities::ONE_SHOT
             | Capabilities::EDGE_ONE_SHOT
             | Capabilities::EXCLUSIVE
@@ -450,7 +460,6 @@ impl<'fd> Multiplexer<'fd> for Epoll<'fd> {
             | Capabilities::READ_CLOSED
             | Capabilities::HANGUP
             | Capabilities::ANY_FD
-            | Capabilities::DEFERRABLE
     }
 
     #[inline]

@@ -66,7 +66,7 @@ pub trait Multiplexer<'fd> {
     /// ```
     fn name(&self) -> &'static str;
 
-    /// What it can do. The same for as long as it lives.
+    /// Returns what it can do. It stays the same, except that a multiplexer may lose [`Capabilities::DEFERRABLE`].
     ///
     /// ```
     /// use iomux_backend::{Capabilities, Interest, Mode, Multiplexer, Token, native};

@@ -4,7 +4,9 @@ use crate::error::Error;
 use crate::poll::ppoll;
 use crate::signal::SigSet;
 use crate::timeout::Timeout;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::cell::Cell;
+use core::ptr;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// The alternation of pending signals and events in the masked waits of a multiplexer.
 ///
@@ -33,15 +35,38 @@ use core::sync::atomic::{AtomicBool, Ordering};
 /// ```
 #[derive(Debug, Default)]
 pub struct MaskTurns {
-    /// Whether a signal has interrupted the last wait before it could report events.
-    owes_events: AtomicBool,
+    /// The thread whose last wait here a signal kept from reporting events, by the address of its `OWED_HERE`.
+    owed_to: AtomicUsize,
+}
+
+thread_local! {
+    /// The `MaskTurns` whose last wait by this thread a signal kept from reporting events, by its address.
+    static OWED_HERE: Cell<usize> = const { Cell::new(0) };
 }
 
 impl MaskTurns {
-    /// Creates the state of a multiplexer that has not waited yet.
+    /// Creates the turns of a multiplexer that owes nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { owes_events: AtomicBool::new(false) }
+        Self { owed_to: AtomicUsize::new(0) }
+    }
+
+    /// Notes whether events are owed to this thread, and returns whether they were.
+    ///
+    /// Both sides remember: here another thread may write over it, and in the thread another multiplexer.
+    fn replace_owed(&self, is_owed: bool) -> bool {
+        OWED_HERE.with(|owed_here| {
+            let (here, thread) = (ptr::from_ref(self) as usize, ptr::from_ref(owed_here) as usize);
+            let was_owed = owed_here.get() == here || self.owed_to.load(Ordering::Relaxed) == thread;
+            if is_owed {
+                owed_here.set(here);
+                self.owed_to.store(thread, Ordering::Relaxed);
+            } else if was_owed {
+                owed_here.set(0);
+                let _ = self.owed_to.compare_exchange(thread, 0, Ordering::Relaxed, Ordering::Relaxed);
+            }
+            was_owed
+        })
     }
 
     /// Runs the handlers of pending signals that `mask` lets through, then `wait`.
@@ -57,7 +82,7 @@ impl MaskTurns {
         mask: &SigSet,
         wait: impl FnOnce() -> Result<usize, E>,
     ) -> Result<usize, E> {
-        let owed = self.owes_events.swap(false, Ordering::Relaxed);
+        let owed = self.replace_owed(false);
         if !owed {
             self.run_handlers(mask)?;
         }
@@ -72,7 +97,7 @@ impl MaskTurns {
     fn run_handlers(&self, mask: &SigSet) -> Result<(), Error> {
         let checked = ppoll(&mut [], Timeout::Nowait, Some(mask));
         if checked == Err(Error::Interrupted) {
-            self.owes_events.store(true, Ordering::Relaxed);
+            self.replace_owed(true);
         }
         checked.map(|_| ())
     }
@@ -140,5 +165,37 @@ mod tests {
         };
         assert_eq!(turns.wait(&mask, interrupted_late), Ok(0));
         assert_eq!(turns.wait(&mask, found(1)), INTERRUPTED);
+    }
+
+    #[test]
+    fn one_thread_takes_no_turn_of_another() {
+        let Some(blocked) = blocked(Signal::WINCH, 1_000) else { return };
+        raise(Signal::WINCH);
+        let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
+        for round in 0..10 {
+            assert_eq!(turns.wait(&mask, found(1)), INTERRUPTED, "round {round}");
+            std::thread::scope(|scope| {
+                // It is owed nothing, and has a signal of its own.
+                let other = scope.spawn(|| {
+                    raise(Signal::WINCH);
+                    turns.wait(&mask, found(1))
+                });
+                assert_eq!(other.join().unwrap(), INTERRUPTED, "round {round}");
+            });
+            assert_eq!(turns.wait(&mask, found(1)), Ok(1), "round {round}");
+        }
+    }
+
+    #[test]
+    fn one_multiplexer_takes_no_turn_of_another() {
+        let Some(blocked) = blocked(Signal::TSTP, 1_000) else { return };
+        raise(Signal::TSTP);
+        let (one, two, mask) = (MaskTurns::new(), MaskTurns::new(), blocked.wait_mask());
+        for round in 0..10 {
+            for expected in [INTERRUPTED, Ok(1)] {
+                assert_eq!(one.wait(&mask, found(1)), expected, "round {round}");
+                assert_eq!(two.wait(&mask, found(1)), expected, "round {round}");
+            }
+        }
     }
 }

@@ -4,8 +4,8 @@ mod shared;
 
 use crate::support::{Thread, full_pipe, skip};
 use iomux_backend::{
-    BusyPoll, Capabilities, Epoll, EpollFlags, Error, Events, Interest, Mode, Multiplexer, Poll, Readiness,
-    SigSet, Signal, Timeout, Token,
+    BusyPoll, Capabilities, Epoll, EpollFlags, Error, Events, Interest, Mode, Multiplexer, Poll, Reactor,
+    Readiness, SigSet, Signal, Timeout, Token,
 };
 use std::io::{self, PipeReader, Read, Write};
 use std::net::TcpListener;
@@ -148,6 +148,23 @@ fn an_epoll_that_is_given_away_keeps_what_was_modified() {
     let mut outer = Poll::new();
     outer.register(fd.as_fd(), Token(7), READABLE, Mode::Level).unwrap();
     assert_eq!(outer.wait(&mut Events::with_capacity(1), Timeout::Nowait), Ok(1));
+}
+
+#[test]
+fn a_reactor_over_an_epoll_that_was_shared_before_defers_nothing() {
+    let (reader, _writer) = full_pipe();
+    let inner = Epoll::new().unwrap();
+    let shared = inner.share().unwrap();
+    let mut reactor = Reactor::with(inner, 4);
+    let key = reactor.insert(reader, (), Interest::empty(), Mode::Level).unwrap();
+    let mut outer = Poll::new();
+    outer.register(shared.as_fd(), Token(7), READABLE, Mode::Level).unwrap();
+    let mut events = Events::with_capacity(4);
+    assert_eq!(outer.wait(&mut events, Timeout::Nowait), Ok(0));
+    reactor.modify(key, READABLE, Mode::Level).unwrap();
+    assert_eq!(outer.wait(&mut events, Timeout::Nowait), Ok(1));
+    reactor.pause(key).unwrap();
+    assert_eq!(outer.wait(&mut events, Timeout::Nowait), Ok(0));
 }
 
 #[test]

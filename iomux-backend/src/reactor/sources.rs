@@ -318,8 +318,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             // Registered again, it would report a hangup again that was reported already.
             return Ok(());
         }
-        source.paused = Some(self.waits);
         if self.defers && source.registered.is_some_and(|(_, mode)| mode != Mode::Exclusive) {
+            source.paused = Some(self.waits);
             let is_deferred = source.deferred.is_some_and(|index| index >= self.rejected);
             if !is_deferred {
                 self.defer(key);
@@ -333,6 +333,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             let _ = self.multiplexer.deregister(source.fd());
             source.registered = None;
         }
+        // After the calls, which may unwind.
+        source.paused = Some(self.waits);
         // Of before the reactor was shared.
         self.drop_deferred(key);
         Ok(())
