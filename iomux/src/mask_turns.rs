@@ -37,10 +37,15 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 pub struct MaskTurns {
     /// The thread whose last wait here a signal kept from reporting events, by the address of its `OWED_HERE`.
     owed_to: AtomicUsize,
+    /// A number that no other has, once events are owed; 0 before. (An address would be used again.)
+    id: AtomicUsize,
 }
 
+/// The next `MaskTurns::id`.
+static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
+
 thread_local! {
-    /// The `MaskTurns` whose last wait by this thread a signal kept from reporting events, by its address.
+    /// The `MaskTurns` whose last wait by this thread a signal kept from reporting events, by its id.
     static OWED_HERE: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -48,7 +53,7 @@ impl MaskTurns {
     /// Creates the turns of a multiplexer that owes nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { owed_to: AtomicUsize::new(0) }
+        Self { owed_to: AtomicUsize::new(0), id: AtomicUsize::new(0) }
     }
 
     /// Notes whether events are owed to this thread, and returns whether they were.
@@ -56,10 +61,10 @@ impl MaskTurns {
     /// Both sides remember: here another thread may write over it, and in the thread another multiplexer.
     fn replace_owed(&self, is_owed: bool) -> bool {
         OWED_HERE.with(|owed_here| {
-            let (here, thread) = (ptr::from_ref(self) as usize, ptr::from_ref(owed_here) as usize);
-            let was_owed = owed_here.get() == here || self.owed_to.load(Ordering::Relaxed) == thread;
+            let (id, thread) = (self.id.load(Ordering::Relaxed), ptr::from_ref(owed_here) as usize);
+            let was_owed = id != 0 && owed_here.get() == id || self.owed_to.load(Ordering::Relaxed) == thread;
             if is_owed {
-                owed_here.set(here);
+                owed_here.set(self.id_or_next());
                 self.owed_to.store(thread, Ordering::Relaxed);
             } else if was_owed {
                 owed_here.set(0);
@@ -67,6 +72,18 @@ impl MaskTurns {
             }
             was_owed
         })
+    }
+
+    fn id_or_next(&self) -> usize {
+        match self.id.load(Ordering::Relaxed) {
+            0 => {
+                let next = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+                // Another thread may have been first.
+                let set = self.id.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed);
+                set.map_or_else(|id| id, |_| next)
+            }
+            id => id,
+        }
     }
 
     /// Runs the handlers of pending signals that `mask` lets through, then `wait`.
@@ -196,6 +213,18 @@ mod tests {
                 assert_eq!(one.wait(&mask, found(1)), expected, "round {round}");
                 assert_eq!(two.wait(&mask, found(1)), expected, "round {round}");
             }
+        }
+    }
+
+    #[test]
+    fn a_multiplexer_in_the_place_of_another_is_owed_nothing() {
+        let Some(blocked) = blocked(Signal::TTIN, 1_000) else { return };
+        raise(Signal::TTIN);
+        let mask = blocked.wait_mask();
+        let mut turns = MaskTurns::new();
+        for round in 0..10 {
+            assert_eq!(turns.wait(&mask, found(1)), INTERRUPTED, "round {round}");
+            turns = MaskTurns::new();
         }
     }
 }
