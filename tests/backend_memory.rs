@@ -2,9 +2,7 @@
 //! allocator and for its many fds.
 
 use allocation_counter::measure;
-#[cfg(target_os = "linux")]
-use iomux_backend::Reactor;
-use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
+use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Reactor, Timeout, Token};
 use rlimit::Resource;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd};
@@ -174,4 +172,80 @@ fn a_waker_may_get_the_number_of_a_source_that_was_closed_though_registered() {
     assert!(events.iter().all(|event| event.token().0 >= 100), "{events:?}");
     others.iter().for_each(|other| poll.deregister(other.as_fd()).unwrap());
     assert_eq!(poll.wait(&mut events, Timeout::Nowait), Ok(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_deadline_that_is_moved_set_again_and_expires_allocates_nothing_once_each_source_had_one() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let mut reactor = Reactor::with(iomux_backend::Epoll::new().unwrap(), 64);
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let copies = (0..100).map(|_| reader.try_clone().unwrap());
+    let insert = |copy| reactor.insert(copy, (), Interest::READABLE, Mode::Level).unwrap();
+    let mut keys: Vec<_> = copies.map(insert).collect();
+    let hour = std::time::Duration::from_secs(3600);
+    let mut round = |number: usize| {
+        keys.iter().for_each(|key| reactor.set_deadline(*key, hour).unwrap());
+        keys.iter().for_each(|key| reactor.set_deadline(*key, 2 * hour).unwrap());
+        keys.iter().for_each(|key| reactor.set_deadline(*key, Timeout::Nowait).unwrap());
+        assert_eq!(reactor.wait(Timeout::Infinite), Ok(100));
+        // Some are taken, some set again, some removed, and the others come again.
+        let taken = std::iter::from_fn(|| reactor.next_ready()).take(number % 100).count();
+        assert_eq!(taken, number % 100);
+        keys.iter().step_by(3).for_each(|key| reactor.set_deadline(*key, hour).unwrap());
+        keys.iter().step_by(3).for_each(|key| reactor.set_deadline(*key, Timeout::Nowait).unwrap());
+        keys.iter().step_by(5).for_each(|key| reactor.set_deadline(*key, None).unwrap());
+        let (source, ()) = reactor.remove(keys[number % 100]).unwrap();
+        keys[number % 100] = reactor.insert(source, (), Interest::READABLE, Mode::Level).unwrap();
+        reactor.wait(Timeout::Nowait).unwrap();
+        // With a full buffer, too.
+        writer.write_all(b"!").unwrap();
+        assert!(reactor.wait(Timeout::Infinite).unwrap() >= 64);
+        std::io::Read::read_exact(&mut &reader, &mut [0]).unwrap();
+        assert!(reactor.wait(hour).unwrap() > 0);
+        while reactor.next_ready().is_some() {}
+    };
+    (0..3).for_each(&mut round);
+    let used = measure(|| (3..1000).for_each(&mut round));
+    assert_eq!(used.count_total, 0);
+}
+
+#[test]
+fn of_ten_thousand_sources_those_that_were_heard_in_time_stay_however_small_the_buffer() {
+    const SOURCES: usize = 10_000;
+    let _alone = ONE_AT_A_TIME.lock();
+    let (_, hard) = Resource::NOFILE.get().unwrap();
+    Resource::NOFILE.set(hard, hard).unwrap();
+    if hard < 11_000 {
+        eprintln!("skipped: deadlines of ten thousand sources: the limit of open files is {hard}");
+        return;
+    }
+    for name in iomux_backend::NAMES {
+        let (full, mut writer) = std::io::pipe().unwrap();
+        let (silent, _other) = std::io::pipe().unwrap();
+        writer.write_all(b"!").unwrap();
+        let mut reactor = Reactor::with(iomux_backend::by_name(name).unwrap(), 64);
+        let soon = std::time::Instant::now() + std::time::Duration::from_millis(1);
+        for number in 0..SOURCES {
+            let source = if number % 2 == 0 { &full } else { &silent }.try_clone().unwrap();
+            let key = reactor.insert(source, (number, false), Interest::READABLE, Mode::Level).unwrap();
+            reactor.set_deadline(key, soon).unwrap();
+        }
+        // As a process that was stopped: all have passed, and each that is ready is hidden by the others at first.
+        let mut heard = 0;
+        while reactor.len() > SOURCES / 2 {
+            reactor.wait(Timeout::Infinite).unwrap();
+            while let Some((key, cause, _, (number, is_heard))) = reactor.next() {
+                if cause == iomux_backend::Cause::Expired {
+                    assert_eq!(*number % 2, 1, "{name}: {number} was heard in time");
+                    reactor.remove(key).unwrap();
+                } else {
+                    heard += usize::from(!*is_heard);
+                    *is_heard = true;
+                    reactor.set_deadline(key, None).unwrap();
+                }
+            }
+        }
+        assert_eq!(heard, SOURCES / 2, "{name}: each ready one has had its turn before the last has expired");
+    }
 }

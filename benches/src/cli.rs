@@ -4,7 +4,7 @@ use crate::machine::{self, Machine};
 use crate::report::{self, Report};
 use crate::runner::Runner;
 use crate::works::{
-    addrm, build, call, chain, churn, echo, memory, returns, scale, scan, slot, timeout, wake,
+    addrm, build, call, chain, churn, echo, memory, returns, scale, scan, slot, timeout, timers, wake,
 };
 use crate::{page, peers};
 use clap::{Parser, Subcommand};
@@ -50,6 +50,8 @@ enum Command {
     Wake(wake::Options),
     /// What is waited on an idle set
     Timeout(timeout::Options),
+    /// A deadline moved among many, and a wait with deadlines
+    Timers(timers::Options),
     /// The classic benchmark of libevent
     Chain(chain::Options),
     /// An event among few and among many registered fds
@@ -82,6 +84,7 @@ fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
         Command::Addrm(options) => addrm::run(runner, options),
         Command::Wake(options) => wake::run(runner, options),
         Command::Timeout(options) => timeout::run(runner, options),
+        Command::Timers(options) => timers::run(runner, options),
         Command::Chain(options) => chain::run(runner, options),
         Command::Scale(options) => scale::run(runner, options),
         Command::Memory(options) => memory::run(runner, options),
@@ -94,9 +97,9 @@ fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
 
 /// As if each had been asked for, without any options of its own.
 fn measure_all(runner: &mut Runner) -> io::Result<()> {
-    const WORKS: [&str; 12] = [
-        "call", "scan", "slot", "churn", "addrm", "wake", "timeout", "chain", "scale", "memory", "echo",
-        "returns",
+    const WORKS: [&str; 13] = [
+        "call", "scan", "slot", "churn", "addrm", "wake", "timeout", "timers", "chain", "scale", "memory",
+        "echo", "returns",
     ];
     WORKS.iter().try_for_each(|work| measure(&Options::parse_from(["iomux-bench", work]).command, runner))
 }

@@ -13,4 +13,5 @@ pub(crate) mod scale;
 pub(crate) mod scan;
 pub(crate) mod slot;
 pub(crate) mod timeout;
+pub(crate) mod timers;
 pub(crate) mod wake;

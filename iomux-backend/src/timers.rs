@@ -41,7 +41,7 @@ use std::time::Instant;
 /// ```
 #[derive(Clone)]
 pub struct Timers<T> {
-    /// A binary heap: no time is before that of its parent.
+    /// A heap: no time is before that of its parent.
     heap: Vec<Node>,
     places: Vec<Place<T>>,
     /// The place that is taken next, of those that are empty.
@@ -78,6 +78,10 @@ struct Timer<T> {
     node: usize,
     value: T,
 }
+
+/// How many children a node of the heap has: with four a move up or down visits half as many timers as with two, and to
+/// visit a timer costs more than to compare.
+const CHILDREN: usize = 4;
 
 impl<T> Place<T> {
     fn timer(&self) -> Option<&Timer<T>> {
@@ -119,8 +123,8 @@ impl<T> Timers<T> {
     /// Inserts a timer that expires at `deadline`, and returns its key. A time that has passed expires immediately.
     ///
     /// # Panics
-    /// Panics if there are 2^32 - 1 timers already, or if there is no memory for one more
-    /// ([`try_reserve`](Self::try_reserve) says so instead).
+    /// Panics if there are 2^32 timers already. Without memory for one more it ends as [`Vec::push`] does;
+    /// [`try_reserve`](Self::try_reserve) returns an error instead.
     pub fn insert(&mut self, deadline: Instant, value: T) -> TimerKey {
         let generation = self.generation;
         self.generation += 1;
@@ -253,10 +257,10 @@ impl<T> Timers<T> {
     /// Moves a node up to where its parent is not later.
     fn move_up(&mut self, node: usize) {
         let mut node = node;
-        while node > 0 && self.heap[node].time < self.heap[(node - 1) / 2].time {
-            self.heap.swap(node, (node - 1) / 2);
+        while node > 0 && self.heap[node].time < self.heap[(node - 1) / CHILDREN].time {
+            self.heap.swap(node, (node - 1) / CHILDREN);
             self.note(node);
-            node = (node - 1) / 2;
+            node = (node - 1) / CHILDREN;
         }
         self.note(node);
     }
@@ -265,7 +269,8 @@ impl<T> Timers<T> {
     fn move_down(&mut self, node: usize) {
         let mut node = node;
         loop {
-            let children = 2 * node + 1..(2 * node + 3).min(self.heap.len());
+            let first = CHILDREN * node + 1;
+            let children = first..(first + CHILDREN).min(self.heap.len());
             let Some(child) = children.min_by_key(|child| self.heap[*child].time) else { break };
             if self.heap[child].time >= self.heap[node].time {
                 break;
