@@ -23,9 +23,9 @@ usage: chat [ADDRESS:PORT]
 Without ADDRESS:PORT, any free port of 127.0.0.1. SIGINT and SIGTERM end it.
 ";
 
-/// How many bytes a client may be behind, besides what its socket holds; who is further is shut out.
+/// How many bytes a client may be behind, not counting those in its socket. A client that is further behind is shut out.
 const QUEUE_SIZE: usize = 256 * 1024;
-/// How much is read at once: little enough for any queue, though each line is to have an address before it.
+/// How much is read per turn: little enough for any queue, though an address is put in front of each line.
 const READ_SIZE: usize = 4096;
 /// A line that is longer is passed on in pieces.
 const LONGEST_LINE: usize = 4096;
@@ -57,7 +57,7 @@ struct Client {
     address: SocketAddr,
     /// The beginning of a line of which the rest has not come yet.
     line: Vec<u8>,
-    /// What the others have said, and this one has not taken yet.
+    /// What the others have said and this client has not taken yet.
     queue: VecDeque<u8>,
 }
 
@@ -88,7 +88,7 @@ impl Client {
 
     /// Queues `text` for it; `false` if it is too far behind.
     fn tell(&mut self, to: &Socket, text: &[u8]) -> bool {
-        // Only who does not read is behind, and not who has had no turn yet.
+        // A client is behind if it does not read, and not if it has had no turn yet.
         if self.queue.len() + text.len() > QUEUE_SIZE && self.send(to).is_err() {
             return false;
         }
@@ -112,7 +112,7 @@ impl Client {
 
 struct Chat {
     reactor: Reactor<Socket, Role>,
-    /// Who has left, to be told at the end of the turn.
+    /// Which clients have left, for the others to be told at the end of the turn.
     news: Vec<String>,
 }
 
@@ -176,7 +176,7 @@ impl Chat {
         }
     }
 
-    /// Has everybody told but the writer.
+    /// Queues `text` for every client except the writer.
     fn tell_all_but(&mut self, writer: Option<Key>, text: &[u8]) {
         let others: Vec<_> = self.reactor.keys().filter(|key| Some(*key) != writer).collect();
         for key in others {

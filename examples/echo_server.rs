@@ -102,7 +102,7 @@ impl Server {
     fn run(mut self) -> io::Result<()> {
         while self.turn()? {}
         self.begin_last_call()?;
-        // Next to the clients there is the source of the signals, of which a second one ends the last call.
+        // Until all but the source of the signals have gone, or it reports a second signal, or its deadline.
         while self.reactor.len() > 1 && self.turn()? {}
         writeln!(io::stdout(), "served {} connections, {} bytes", self.served, self.bytes)
     }
@@ -139,11 +139,11 @@ impl Server {
         }
     }
 
-    /// Reads and writes once, and says what to wait for; removes a client that is done.
+    /// Reads and writes once, and has the reactor wait for what comes next; removes a client that is done.
     fn serve(&mut self, key: Key) -> io::Result<()> {
         let Some((client, Role::Client(buffer))) = self.reactor.get(key) else { return Ok(()) };
         if self.is_last_call {
-            // To close on bytes that were not read is to reset the connection: what is on its way to the client would be lost.
+            // To close with bytes unread is to reset the connection, and to lose what is on its way to the client.
             buffer.source_has_ended |= client.try_read(&mut [0; 4096])? == Some(0);
         } else {
             buffer.fill(client)?;
@@ -159,13 +159,13 @@ impl Server {
             if !buffer.has_bytes() {
                 client.shutdown(Shutdown::Write)?; // this was all
             }
-        } else {
-            self.reactor.set_deadline(key, self.idle)?;
         }
+        self.reactor.set_deadline(key, self.idle)?;
         self.reactor.modify(key, interest, Mode::Level)?;
         Ok(())
     }
 
+    /// Accepts no more clients, and sends those that are there what is pending.
     fn begin_last_call(&mut self) -> io::Result<()> {
         self.is_last_call = true;
         let (signals, listener) = (self.signals, self.listener);

@@ -1,4 +1,4 @@
-//! A client for `echo_server`: many connections at once, and every byte that comes back is looked at.
+//! A client for `echo_server`: many connections at the same time, and every byte that comes back is checked.
 //!
 //! `cargo run --example load -- 127.0.0.1:7777 --connections 2000 --messages 100`
 //!
@@ -234,7 +234,7 @@ fn run(backend: Any<'static>, options: &Options) -> io::Result<String> {
     Ok(format!("{connections} connections, {} messages, {bytes} bytes, all as sent", connections * messages))
 }
 
-/// Keeps all connections open for as long as whoever has started us wants to look at them.
+/// Keeps all connections open until stdin ends, so that they can be looked at from outside.
 fn until_stdin_ends(talks: &mut Talks) -> io::Result<()> {
     writeln!(io::stdout(), "{} connections are open, and have had everything back", talks.len())?;
     io::copy(&mut io::stdin(), &mut io::sink())?;

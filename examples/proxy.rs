@@ -202,7 +202,7 @@ impl Proxy {
             }
         }
         if let Some(status) = &mut self.status {
-            // Beside the two ends of each there are the signals and the listener.
+            // Next to the two ends of each connection there are the signals and the listener.
             status.show(&self.totals, (self.reactor.len() - 2) / 2);
         }
         Ok(true)

@@ -103,14 +103,14 @@ fn listen(address: &str, count: usize) -> io::Result<Vec<Socket>> {
     let mut shared = addresses?.next().ok_or(ErrorKind::NotFound)?;
     let mut listeners = Vec::new();
     for _ in 0..count {
-        let listener = listen_beside_others(shared).map_err(in_context(address))?;
+        let listener = listen_with_others(shared).map_err(in_context(address))?;
         shared = listener.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
         listeners.push(listener);
     }
     Ok(listeners)
 }
 
-fn listen_beside_others(address: SocketAddr) -> io::Result<Socket> {
+fn listen_with_others(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     share_port(&socket)?;
     socket.set_reuse_address(true)?;
@@ -147,10 +147,10 @@ struct Totals {
 /// What one thread has.
 struct Shard {
     reactor: Reactor<Socket, Role>,
-    /// What is reported when it is to end, and what has it reported.
+    /// The key that is reported when the thread is to end, and the waker that has it reported.
     end: Key,
     waker: Waker,
-    /// To whom it hands over what it accepts, this one included; if there are none it keeps it.
+    /// The threads that it hands its clients over to, itself included. If there are none it keeps them.
     others: Vec<Handle<Socket, Role>>,
     /// Of the connections that are closed.
     totals: Totals,
@@ -166,7 +166,7 @@ impl Shard {
     /// Serves until it is to end, and returns what it has done.
     fn run(mut self) -> io::Result<Totals> {
         while self.turn()? {}
-        // A task can't count: it is given the reactor, and not what is beside it.
+        // A task that was handed over can't count itself: it is given the reactor, and not the totals.
         let open = self.reactor.iter_mut().filter(|(_, _, role)| matches!(role, Role::Client(_))).count();
         self.totals.connections += open;
         Ok(self.totals)

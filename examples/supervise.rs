@@ -11,7 +11,7 @@
 //! Each command has a process group of its own, and no stdin. SIGINT, SIGTERM and SIGHUP go to the groups of
 //! all that still run. When a command has exited, what its pipes hold is shown, then how it ended; it may
 //! close its output and live on. It has ended when its own process has: what that has left in the
-//! background is shown for as long as another command runs, and not waited for. Who reads the output slowly
+//! background is shown for as long as another command runs, and not waited for. A slow reader of the output
 //! slows the commands down; signals are forwarded meanwhile.
 
 mod common;
@@ -180,7 +180,7 @@ struct Supervisor<'a> {
 impl Supervisor<'_> {
     fn run(mut self) -> io::Result<u8> {
         loop {
-            // The one below lets no signal through for as long as it finds something ready at once.
+            // The one below lets no signal through for as long as it finds something ready immediately.
             unless_interrupted(iomux::ppoll(&mut [], Timeout::Nowait, Some(&self.output.mask)))?;
             self.output.flags.forward(&self.jobs);
             if self.output.flags.child_has_ended.swap(false, Ordering::AcqRel) {

@@ -5,7 +5,7 @@
 //! What to copy from it: slots are addressed by an index that means something to the program, here the line
 //! on the screen. What is reported of a slot goes to its line, and the table needs no lookup. Each input is
 //! read once whenever it is ready, so that none starves the others; one that has ended, failed or hung up is
-//! cleared, since it would be ready for ever. What is shown is written only while stdout has room, and at
+//! cleared, since it would be ready indefinitely. What is shown is written only while stdout has room, and at
 //! most 20 times a second. A signal is one more slot: its handler writes to a socket.
 //!
 //! The terminal's settings are put back when the program ends, by SIGINT, SIGTERM and SIGHUP too.
@@ -91,7 +91,7 @@ fn watch(paths: &[String]) -> io::Result<()> {
         } else if screen.is_complete() {
             return Ok(());
         } else {
-            slots.pause(inputs.len() + STDOUT)?; // one that nobody reads any more is reported for ever
+            slots.pause(inputs.len() + STDOUT)?; // a pipe without a reader is reported at every wait
         }
         slots.wait(timeout)?;
         while let Some(ready) = slots.next_ready() {

@@ -4,12 +4,12 @@
 //! `-- --serve 127.0.0.1:7777` the server alone, until stdin ends.
 //!
 //! What to copy from it: `runtime.rs`, and how it is made. Its `Executor` has a queue of the tasks that may
-//! go on, a set of timers, and a `Reactor` in which the state of a source is who waits for it. A turn polls
-//! the tasks in the queue, waits until the next timer at most, and wakes whom the events and timers are for.
-//! A source is registered one-shot: it reports what a task asks for at that moment and no more, so neither a
-//! hangup nor data that nobody wants makes the loop spin. A task's waker puts it into the queue, and from
-//! another thread wakes the reactor, too. Whoever waits looks again when woken, at the file or at the clock:
-//! a wake that was for nothing does no harm.
+//! go on, `Timers`, and a `Reactor` in which the state of a source is the list of tasks that wait for it. A turn polls
+//! the tasks in the queue, waits until the next timer at most, and wakes the tasks of the events and timers.
+//! A source is registered one-shot: it reports what a task waits for at that moment and no more, so neither a
+//! hangup nor data that no task wants causes a busy loop. A task's waker puts it into the queue, and from
+//! another thread wakes the reactor, too. A task that is woken checks the file or the clock again, so a
+//! spurious wake does no harm.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -33,7 +33,7 @@ usage: executor [--clients N] [--messages N] [--pause MS]
            print this
 ";
 
-/// When to try again to accept, if that has failed: for want of fds, as a rule.
+/// When to accept again after an error: as a rule the process is out of file descriptors (EMFILE).
 const RETRY: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {

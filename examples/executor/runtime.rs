@@ -70,7 +70,7 @@ impl AsFd for Source {
     }
 }
 
-/// Who waits for a source, and for what.
+/// The tasks that wait for a source, each with its interest.
 type Waiters = Vec<(Interest, Waker)>;
 
 impl Executor {
@@ -92,7 +92,7 @@ impl Executor {
         self.0.last_number.get()
     }
 
-    /// Starts a task, which runs beside the one that calls this; its answer may be waited for.
+    /// Starts a task, and returns a future of its result.
     pub(crate) fn spawn<F>(&self, future: F) -> impl Future<Output = F::Output> + use<F>
     where
         F: Future<Output: 'static> + 'static,
@@ -109,7 +109,7 @@ impl Executor {
         let mut timer = None;
         poll_fn(|context| {
             let mut timers = self.0.timers.borrow_mut();
-            // It is there still if the task was woken for another reason.
+            // It is still there if the task was woken for another reason.
             timer.take().map(|key| timers.remove(key));
             if Instant::now() >= time {
                 return Poll::Ready(());
@@ -129,7 +129,7 @@ impl Executor {
         let mut main = pin!(main);
         self.task(MAIN).wake();
         loop {
-            // Whoever is woken meanwhile has a turn after the events: none starves the others.
+            // A task that is woken meanwhile has its turn after the events: none starves the others.
             let woken = mem::take(&mut *lock(&self.0.queue.woken));
             for task in woken {
                 // First, so that a wake while it runs counts.

@@ -1,6 +1,7 @@
 //! The echo server and its client as processes: no byte lost, no fd leaked, and nobody hurt by another.
 
 use crate::example;
+use crate::server::{MORE_THAN_FITS, write_until_blocked};
 use crate::support::skip;
 use iomux_backend::ALL_NAMES as NAMES;
 use nix::sys::signal::{Signal, kill};
@@ -172,6 +173,24 @@ fn a_signal_ends_it_though_a_client_keeps_it_busy() {
         comes_back(&server.connect(), b"it is busy");
         server.end_by(Signal::SIGTERM);
     });
+}
+
+#[test]
+fn what_is_pending_at_a_signal_is_sent_before_it_ends() {
+    let server = Server::start(&[]);
+    let (mut slow, mut others) = (server.connect(), 0);
+    write_until_blocked(&slow, MORE_THAN_FITS, || {
+        comes_back(&server.connect(), b"served");
+        others += 1;
+    });
+    server.signal(Signal::SIGTERM);
+    slow.set_read_timeout(Some(DEADLINE / 2)).unwrap(); // less than a client may be idle
+    let mut back = Vec::new();
+    slow.read_to_end(&mut back).unwrap();
+    assert!(back.iter().all(|byte| *byte == 1));
+    drop(slow);
+    let all = back.len() + 6 * others;
+    assert_eq!(server.end_by(Signal::SIGTERM), format!("served {} connections, {all} bytes\n", others + 1));
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn a_target_that_refuses_is_named_and_the_proxy_lives_on() {
 }
 
 #[test]
-fn a_target_that_does_not_answer_is_given_up() {
+fn a_target_that_does_not_answer_is_given_up_and_one_that_does_is_not() {
     // A listener whose queue is full ignores who comes.
     let target = Socket::from(listen());
     target.listen(0).unwrap();
@@ -209,11 +209,15 @@ fn a_target_that_does_not_answer_is_given_up() {
             Ok(()) => {}
         }
     }
+    let answers = Forwarded::new();
+    let (other, others_target) = answers.connect();
+    goes_through(&others_target, &other, b"connected earlier");
     let at = at.as_socket().unwrap();
     let proxy = Server::start("proxy", &["127.0.0.1:0", &at.to_string()]);
     let client = proxy.connect();
     assert_eq!(proxy.complains(), format!("proxy: {at}: timed out"));
     expect_reset(&client);
+    goes_through(&other, &others_target, b"and still there");
     proxy.falls_asleep("when all clients have gone");
     assert_eq!(proxy.end_by(Signal::SIGTERM), "1 connections, 0 bytes there, 0 bytes back\n");
 }
