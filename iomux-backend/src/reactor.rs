@@ -333,6 +333,15 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.deadlines.set(key.place, deadline)
     }
 
+    /// Returns a time until which no source expires, or `None` if no source has a deadline.
+    ///
+    /// It is for an outer loop that waits for the fd of a shared epoll, which becomes readable by what is ready and not by
+    /// a deadline. The time may be early where a deadline was moved or removed, and is never late.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
     /// A waker, which ends a wait from any thread, or from a signal handler, and the key that it is reported
     /// under. It stays for as long as the reactor; its key is not a source's: it can't be removed, modified or
     /// paused, which answer as if nothing were there. A waker that is kept for longer keeps an fd open.

@@ -44,6 +44,15 @@ impl Deadlines {
         self.timers.is_empty() && self.passed.is_empty()
     }
 
+    /// Returns a time until which none passes: now, if some have passed that were not handed out.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let mut passed = self.passed.iter().enumerate();
+        if passed.any(|(index, passed)| self.states[passed.place] == State::Passed(index)) {
+            return Some(Instant::now());
+        }
+        self.timers.next_deadline()
+    }
+
     /// Sets, moves or removes the deadline of the source in `place`.
     #[inline]
     pub(super) fn set(&mut self, place: usize, deadline: Option<Instant>) -> Result<(), Error> {

@@ -752,3 +752,22 @@ fn a_source_whose_fd_was_closed_is_invalid_and_then_expires() {
     let causes: Vec<_> = std::iter::from_fn(|| reactor.next_ready()).map(|ready| ready.cause()).collect();
     assert_eq!(causes, [Cause::Ready(Readiness::INVALID), Cause::Expired]);
 }
+
+#[test]
+fn an_outer_loop_is_told_the_next_deadline() {
+    each(|mut rig| {
+        assert_eq!(rig.reactor.next_deadline(), None);
+        let (one, two) = (rig.silent(), rig.silent());
+        let late = Instant::now() + HOUR;
+        rig.reactor.set_deadline(one, late).unwrap();
+        assert_eq!(rig.reactor.next_deadline(), Some(late));
+        rig.reactor.set_deadline(two, Timeout::Nowait).unwrap();
+        assert!(rig.reactor.next_deadline() <= Some(Instant::now()));
+        assert_eq!(rig.reactor.wait(Timeout::Nowait), Ok(1));
+        assert!(rig.reactor.next_deadline() <= Some(Instant::now()), "it was not handed out");
+        assert_eq!(rig.taken(), expired(&[two]));
+        assert_eq!(rig.reactor.next_deadline(), Some(late));
+        rig.reactor.remove(one);
+        assert_eq!(rig.reactor.next_deadline(), None);
+    });
+}
