@@ -33,6 +33,12 @@ impl Modelled {
     fn is_ready(&self) -> bool {
         self.bytes > 0 && self.is_armed && !self.is_paused
     }
+
+    /// Its deadline had passed before a wait that did not hand it out.
+    fn is_hidden(&mut self, most: usize) {
+        self.hidden += 1;
+        assert!(self.hidden <= most, "{:?} was hidden by {} waits", self.key, self.hidden);
+    }
 }
 
 struct World {
@@ -159,9 +165,7 @@ impl World {
         let room = self.rig.room;
         let (mut found, mut moved, mut late) = (Vec::new(), Vec::new(), Vec::new());
         let leaves_some = self.number(8) == 0;
-        let mut taken = 0;
         while let Some(next) = self.rig.reactor.next_ready() {
-            taken += 1;
             let index =
                 self.sources.iter().position(|it| it.key == next.key()).expect("a source that is there");
             if next.cause() == Cause::Expired {
@@ -186,14 +190,11 @@ impl World {
         }
         let all = ready.len().min(room);
         assert!(found.len() == all, "{}: {found:?} of {ready:?}, room for {room}", self.rig.name);
-        assert!(taken <= count, "{}", self.rig.name);
-        for it in self.sources.iter_mut().filter(|it| has_passed(it) && in_time.contains(&it.key)) {
-            if moved.contains(&it.key) || leaves_some {
-                continue;
-            }
-            it.hidden += 1;
-            let most = if all == room { PATIENCE } else { 0 };
-            assert!(it.hidden <= most, "{}: hidden by {} waits, room for {room}", self.rig.name, it.hidden);
+        if !leaves_some {
+            self.sources
+                .iter_mut()
+                .filter(|it| has_passed(it) && in_time.contains(&it.key) && !moved.contains(&it.key))
+                .for_each(|it| it.is_hidden(if all == room { PATIENCE } else { 0 }));
         }
     }
 
@@ -207,7 +208,7 @@ impl World {
             }
             1 => self.read(index),
             2 => self.remove(index),
-            3 => self.insert(),
+            3 if self.sources.len() < SOURCES => self.insert(),
             _ => {}
         }
     }
