@@ -184,6 +184,10 @@ fn a_deadline_that_is_moved_set_again_and_expires_allocates_nothing_once_each_so
     let insert = |copy| reactor.insert(copy, (), Interest::READABLE, Mode::Level).unwrap();
     let mut keys: Vec<_> = copies.map(insert).collect();
     let hour = std::time::Duration::from_secs(3600);
+    // Not even the first wait.
+    keys.iter().for_each(|key| reactor.set_deadline(*key, Timeout::Nowait).unwrap());
+    let used = measure(|| assert_eq!(reactor.wait(Timeout::Infinite), Ok(100)));
+    assert_eq!(used.count_total, 0);
     let mut round = |number: usize| {
         keys.iter().for_each(|key| reactor.set_deadline(*key, hour).unwrap());
         keys.iter().for_each(|key| reactor.set_deadline(*key, 2 * hour).unwrap());

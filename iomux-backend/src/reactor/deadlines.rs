@@ -110,7 +110,6 @@ impl Deadlines {
             states[place] = State::Passed(self.passed.len());
             self.passed.push(Passed { place, full_waits, has_expired: false });
         }
-        self.forget_expired();
         if self.passed.is_empty() { Err(self.timers.next_deadline()) } else { Ok(()) }
     }
 

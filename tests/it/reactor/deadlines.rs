@@ -518,7 +518,7 @@ fn without_sources_there_is_nothing_to_wait_for_whatever_deadlines_there_were() 
     each(|mut rig| {
         for takes in [true, false] {
             let keys = rig.silent_ones(2);
-            rig.reactor.set_deadline(keys[0], HOUR).unwrap();
+            rig.reactor.set_deadline(keys[0], LONG).unwrap();
             rig.reactor.set_deadline(keys[1], Timeout::Nowait).unwrap();
             assert_eq!(rig.reactor.wait(LONG), Ok(1));
             if takes {
@@ -723,6 +723,20 @@ fn a_silent_source_expires_though_the_buffer_is_always_full_and_comes_again_if_n
         assert_eq!(rig.turn().expired, [silent], "{}", rig.name);
         assert_eq!(rig.turn().expired, [], "{}", rig.name);
     });
+}
+
+#[test]
+fn a_source_that_was_ready_in_a_turn_that_was_not_taken_is_ready_again_before_it_expires() {
+    for (name, left) in NAMES.iter().flat_map(|name| (0..4).map(move |left| (name, left))) {
+        let mut rig = Rig::new(name, 1);
+        let (hard, _busy) = (rig.ready(), rig.ready());
+        rig.reactor.set_deadline(hard, Timeout::Nowait).unwrap();
+        (0..left).for_each(|_| assert_ne!(rig.reactor.wait(LONG), Ok(0)));
+        let turns = [rig.turn(), rig.turn()];
+        for turn in &turns {
+            assert_eq!(turn.expired.contains(&hard), turn.ready.contains(&hard), "{name}: {turns:?}");
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]
