@@ -294,7 +294,7 @@ impl<'fd> Epoll<'fd> {
 /// Returns epoll's bits for an interest, a mode and flags, or why epoll has none.
 #[inline]
 fn event_bits(interest: Interest, mode: Mode, flags: EpollFlags) -> Result<u32, Error> {
-    let Some(events) = epoll_bits::asked(interest) else {
+    let Some(events) = epoll_bits::from_interest(interest) else {
         return Err(unsupported("an interest without a name"));
     };
     if !EpollFlags::all().contains(flags) {

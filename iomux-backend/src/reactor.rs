@@ -385,8 +385,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         Ok(self.inbox.open(key, waker))
     }
 
-    /// Waits until something is ready, and returns how many events there are for
-    /// [`next_ready`](Self::next_ready).
+    /// Waits until a source is ready, a [deadline](Self::set_deadline) expires or a waker is woken, and returns how many
+    /// there are for [`next`](Self::next) and [`next_ready`](Self::next_ready).
     ///
     /// It returns 0 only when the time has passed, and not before; signals don't end it, nor does what is
     /// [submitted](Handle::submit), which it runs. (A wait inside what was submitted runs nothing.)

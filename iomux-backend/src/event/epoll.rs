@@ -14,7 +14,7 @@ impl Raw {
 
     #[inline]
     pub(crate) fn new(token: Token, readiness: Readiness) -> Self {
-        Self(epoll_event { events: epoll_bits::kept(readiness), data: token.0 as u64 })
+        Self(epoll_event { events: epoll_bits::from_readiness(readiness), data: token.0 as u64 })
     }
 
     #[inline]
@@ -25,7 +25,7 @@ impl Raw {
 
     #[inline]
     pub(crate) fn readiness(self) -> Readiness {
-        epoll_bits::reported(self.0.events)
+        epoll_bits::to_readiness(self.0.events)
     }
 }
 

@@ -38,16 +38,16 @@ const fn word(bits: i16) -> u32 {
     bits as u16 as u32
 }
 
-/// What epoll is to be asked for; `None` if `interest` has a bit without a name.
+/// Returns epoll's bits of an interest, or `None` if it has a bit without a name.
 #[inline]
-pub(crate) fn asked(interest: Interest) -> Option<u32> {
+pub(crate) fn from_interest(interest: Interest) -> Option<u32> {
     if !Interest::all().contains(interest) {
         return None;
     }
-    Some(if ARE_THE_SAME { word(interest.bits()) } else { asked_bit_by_bit(interest) })
+    Some(if ARE_THE_SAME { word(interest.bits()) } else { from_interest_bit_by_bit(interest) })
 }
 
-fn asked_bit_by_bit(interest: Interest) -> u32 {
+fn from_interest_bit_by_bit(interest: Interest) -> u32 {
     let mut left = interest.bits();
     let mut asked = 0;
     for (poll, epoll) in BITS {
@@ -63,24 +63,24 @@ fn asked_bit_by_bit(interest: Interest) -> u32 {
 /// Marks poll's own bits among epoll's, where they differ: epoll reports no such bit.
 const POLLS_OWN: u32 = epoll::EPOLLET;
 
-/// What a backend has reported, to be kept as epoll reports it, with the bits that have no name.
+/// Returns the bits that an event of any backend holds, those without a name included.
 #[inline]
-pub(super) fn kept(readiness: Readiness) -> u32 {
+pub(super) fn from_readiness(readiness: Readiness) -> u32 {
     if ARE_THE_SAME { word(readiness.bits()) } else { word(readiness.bits()) | POLLS_OWN }
 }
 
-/// What epoll, or another backend, has reported, in poll's bits.
+/// Returns the readiness of an event that epoll or another backend has written.
 #[inline]
-pub(super) fn reported(events: u32) -> Readiness {
+pub(super) fn to_readiness(events: u32) -> Readiness {
     if !ARE_THE_SAME && events & POLLS_OWN == 0 {
-        return reported_bit_by_bit(events);
+        return to_readiness_bit_by_bit(events);
     }
     // A bit without a name is kept, if it is one that poll(2) could report.
     #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a set of bits")]
     Readiness::from_bits_retain(events as i16)
 }
 
-fn reported_bit_by_bit(events: u32) -> Readiness {
+fn to_readiness_bit_by_bit(events: u32) -> Readiness {
     let reported = BITS.iter().filter(|(_, epoll)| events & epoll != 0);
     Readiness::from_bits_retain(reported.fold(0, |all, (poll, _)| all | poll))
 }
@@ -97,27 +97,24 @@ mod tests {
     #[test]
     fn each_interest_is_reported_as_what_was_asked() {
         for interest in Interest::all().iter() {
-            let asked = asked(interest).unwrap();
-            assert_eq!(asked, asked_bit_by_bit(interest), "{interest:?}");
-            assert_eq!(reported(asked).bits(), interest.bits(), "{interest:?}");
-            assert_eq!(reported_bit_by_bit(asked).bits(), interest.bits(), "{interest:?}");
+            let asked = from_interest(interest).unwrap();
+            assert_eq!(asked, from_interest_bit_by_bit(interest), "{interest:?}");
+            assert_eq!(to_readiness(asked).bits(), interest.bits(), "{interest:?}");
+            assert_eq!(to_readiness_bit_by_bit(asked).bits(), interest.bits(), "{interest:?}");
         }
-        for asked in [asked, |interest| Some(asked_bit_by_bit(interest))] {
-            assert_eq!(
-                asked(Interest::READABLE | Interest::WRITABLE),
-                Some(epoll::EPOLLIN | epoll::EPOLLOUT)
-            );
-            assert_eq!(asked(Interest::READ_CLOSED), Some(epoll::EPOLLRDHUP));
-            assert_eq!(asked(Interest::empty()), Some(0));
+        for bits in [from_interest, |interest| Some(from_interest_bit_by_bit(interest))] {
+            assert_eq!(bits(Interest::READABLE | Interest::WRITABLE), Some(epoll::EPOLLIN | epoll::EPOLLOUT));
+            assert_eq!(bits(Interest::READ_CLOSED), Some(epoll::EPOLLRDHUP));
+            assert_eq!(bits(Interest::empty()), Some(0));
         }
     }
 
     #[test]
     fn what_is_not_asked_for_is_reported_too() {
-        for reported in [reported, reported_bit_by_bit] {
-            assert_eq!(reported(epoll::EPOLLERR), Readiness::ERROR);
-            assert_eq!(reported(epoll::EPOLLHUP | epoll::EPOLLIN), Readiness::HANGUP | Readiness::READABLE);
-            assert_eq!(reported(0), Readiness::empty());
+        for readiness in [to_readiness, to_readiness_bit_by_bit] {
+            assert_eq!(readiness(epoll::EPOLLERR), Readiness::ERROR);
+            assert_eq!(readiness(epoll::EPOLLHUP | epoll::EPOLLIN), Readiness::HANGUP | Readiness::READABLE);
+            assert_eq!(readiness(0), Readiness::empty());
         }
     }
 
@@ -125,7 +122,7 @@ mod tests {
     fn what_is_kept_is_reported_as_it_was() {
         for bit in 0..16 {
             let readiness = Readiness::from_bits_retain((1_u16 << bit).cast_signed());
-            assert_eq!(reported(kept(readiness)), readiness);
+            assert_eq!(to_readiness(from_readiness(readiness)), readiness);
         }
     }
 
@@ -133,8 +130,8 @@ mod tests {
     fn a_bit_without_a_name_is_not_asked_for() {
         let named = Interest::all().bits();
         for bit in (0..16).map(|shift| 1_u16 << shift).map(u16::cast_signed).filter(|bit| named & bit == 0) {
-            assert_eq!(asked(Interest::from_bits_retain(bit)), None, "{bit:#x}");
+            assert_eq!(from_interest(Interest::from_bits_retain(bit)), None, "{bit:#x}");
         }
-        assert_eq!(asked(Interest::from_bits_retain(poll::POLLHUP)), None);
+        assert_eq!(from_interest(Interest::from_bits_retain(poll::POLLHUP)), None);
     }
 }
