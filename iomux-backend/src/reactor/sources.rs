@@ -236,7 +236,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         state: impl FnOnce(Key) -> T,
     ) -> Result<Key, InsertError<S, T>> {
         // Room for a change of each source, so that no modify allocates.
-        let changes = self.slab.len() + 1 - self.deferred.len();
+        let changes = (self.slab.len() + 1).saturating_sub(self.deferred.len());
         let reserved = self.deferred.try_reserve(changes).map_err(|_| Error::OutOfMemory);
         let reserved = self.slab.reserve().and(reserved);
         let state = state(self.slab.next_key());
