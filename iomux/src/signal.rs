@@ -354,7 +354,8 @@ impl fmt::Debug for SigSet {
 #[must_use = "the mask is restored when this is dropped, so immediately if it is not kept"]
 pub struct MaskGuard {
     before: SigSet,
-    requested: SigSet,
+    /// Kept, since a loop asks for it in every turn, and to walk a set costs a call per signal.
+    wait_mask: SigSet,
     /// The signals whose state was different before, and how to restore them.
     changed: SigSet,
     undo: c_int,
@@ -367,7 +368,9 @@ impl MaskGuard {
         let is_block = how == c::SIG_BLOCK;
         let changed = set.iter().filter(|&signal| before.contains(signal) != is_block).collect();
         let undo = if is_block { c::SIG_UNBLOCK } else { c::SIG_BLOCK };
-        Ok(Self { before, requested: *set, changed, undo, of_this_thread: PhantomData })
+        let mut wait_mask = before;
+        set.iter().for_each(|signal| wait_mask.remove(signal));
+        Ok(Self { before, wait_mask, changed, undo, of_this_thread: PhantomData })
     }
 
     /// Returns the mask before the change.
@@ -382,9 +385,7 @@ impl MaskGuard {
     /// The guard's signals are let through even if another guard blocks them, too.
     #[must_use]
     pub fn wait_mask(&self) -> SigSet {
-        let mut mask = self.before;
-        self.requested.iter().for_each(|signal| mask.remove(signal));
-        mask
+        self.wait_mask
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::example;
 use crate::server::{MORE_THAN_FITS, write_until_blocked};
-use crate::support::skip;
+use crate::support::{is_sanitized, skip};
 use iomux_backend::ALL_NAMES as NAMES;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -287,6 +287,12 @@ fn only_silent_clients_are_closed(server: &Server, idle: Duration) {
 
 #[test]
 fn stopped_inside_the_wait_it_closes_silent_clients_only() {
+    if is_sanitized() {
+        return skip(
+            "silent clients of a server that was stopped",
+            "a sanitizer is slower than the idle limit",
+        );
+    }
     for backend in iomux_backend::NAMES {
         let server = Server::start(&["--backend", backend, "--idle", "4"]);
         only_silent_clients_are_closed(&server, Duration::from_secs(4));
@@ -295,6 +301,12 @@ fn stopped_inside_the_wait_it_closes_silent_clients_only() {
 
 #[test]
 fn stopped_before_the_wait_it_closes_silent_clients_only() {
+    if is_sanitized() {
+        return skip(
+            "silent clients of a server that was stopped",
+            "a sanitizer is slower than the idle limit",
+        );
+    }
     for backend in iomux_backend::NAMES {
         let server = Server::start(&["--backend", backend, "--idle", "4"]);
         let busy = server.connect();
