@@ -68,7 +68,7 @@ impl Worker<'_> {
         epoll.modify(reader.as_fd(), modified, Interest::READABLE, Mode::OneShot).unwrap();
         self.expect(Ok(modified));
         if is_level_at_last {
-            // Nothing is heard of a level registration that is gone, but for what a wait had found before.
+            // Nothing is heard of a level registration that is gone, except what a wait had found before.
             epoll.modify(reader.as_fd(), modified, Interest::READABLE, Mode::Level).unwrap();
         }
         epoll.deregister(reader.as_fd()).unwrap();

@@ -1,6 +1,6 @@
 //! The wakers of an epoll: a list that only grows, and that every thread reads without a lock.
 //!
-//! A lock would not do: a fork(2) while another thread holds it would leave the child a lock that nobody unlocks.
+//! A lock would not do: a fork(2) while another thread holds it would leave the child a lock that no thread unlocks.
 
 use crate::error::Error;
 use crate::event::{Events, Token};

@@ -119,7 +119,7 @@ fn a_refusal_is_invalid_once_though_both_filters_are_refused() {
 #[test]
 fn a_filter_that_the_end_does_not_need_may_be_refused() {
     let mut it = Registered::reader(Interest::empty(), Mode::Level);
-    assert_eq!(it.take_refusal(EVFILT_WRITE, EINVAL), None, "nobody writes to what is open for reading");
+    assert_eq!(it.take_refusal(EVFILT_WRITE, EINVAL), None, "it is open for reading only");
     assert_eq!(it.reported(), []);
     assert_eq!(it.take_refusal(EVFILT_READ, EINVAL), Some(EINVAL));
     assert_eq!(it.reported(), [Readiness::INVALID]);
