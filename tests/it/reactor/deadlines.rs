@@ -6,7 +6,7 @@ use super::LONG;
 use crate::support::skip;
 use iomux_backend::{
     ALL_NAMES as NAMES, Any, Capabilities, Cause, Error, Events, Interest, Key, Mode, Multiplexer, Reactor,
-    Readiness, SigSet, Signal, Timeout, Token, TrustedMultiplexer, Waker, by_name,
+    SigSet, Signal, Timeout, Token, TrustedMultiplexer, Waker, by_name,
 };
 use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
@@ -764,7 +764,7 @@ fn a_source_whose_fd_was_closed_is_invalid_and_then_expires() {
     reactor.set_deadline(key, Timeout::Nowait).unwrap();
     assert_eq!(reactor.wait(LONG), Ok(2));
     let causes: Vec<_> = std::iter::from_fn(|| reactor.next_ready()).map(|ready| ready.cause()).collect();
-    assert_eq!(causes, [Cause::Ready(Readiness::INVALID), Cause::Expired]);
+    assert_eq!(causes, [Cause::Ready(iomux_backend::Readiness::INVALID), Cause::Expired]);
 }
 
 #[test]

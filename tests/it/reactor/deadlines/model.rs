@@ -224,6 +224,8 @@ fn any_program_of_deadlines_gives_what_a_list_gives() {
             World { rig: Rig::new(name, room), sources: Vec::new(), random: seed, expired: (0, 0) };
         (0..steps / 4).for_each(|_| world.step());
         let (expired, after_ready) = world.expired;
-        assert!(expired > steps / 200 && after_ready > 0, "{name}, {room}: {:?}", world.expired);
+        // An emulator takes too few steps to come across everything.
+        let is_enough = is_emulated() || expired > steps / 200 && after_ready > 0;
+        assert!(is_enough, "{name}, {room}: {:?}", world.expired);
     }
 }
