@@ -5,7 +5,9 @@
 mod support;
 
 use iomux::{Error, Interest, Readiness, Slots, Timeout, max_open_files};
-use iomux_backend::{ALL_NAMES as NAMES, ByNameError, Mode, Poll, Reactor, by_name};
+use iomux_backend::{
+    ALL_NAMES as NAMES, ByNameError, Events, Mode, Multiplexer, Poll, Reactor, Token, by_name,
+};
 use rlimit::Resource;
 use std::fs::File;
 use std::io::{PipeReader, Write};
@@ -128,4 +130,21 @@ fn a_waker_for_which_there_is_no_fd_is_not_counted() {
     let mut keys: Vec<_> = std::iter::from_fn(|| reactor.next_ready().map(|ready| ready.key())).collect();
     keys.sort();
     assert_eq!(keys, [key, waker_key]);
+}
+
+#[test]
+fn wakers_that_are_dropped_do_not_use_up_the_fds() {
+    let _limit = Limit::of_64();
+    for name in NAMES {
+        let mut mux = by_name(name).unwrap();
+        let mut reactor = Reactor::<PipeReader, (), _>::with(by_name(name).unwrap(), 8);
+        for number in 0..200 {
+            let waker = mux.waker(Token(number)).unwrap_or_else(|error| panic!("{name}, {number}: {error}"));
+            waker.wake();
+            drop(waker);
+            assert_eq!(mux.wait(&mut Events::with_capacity(8), Timeout::Nowait), Ok(1), "{name}, {number}");
+            let (_key, waker) = reactor.waker().unwrap_or_else(|error| panic!("{name}, {number}: {error}"));
+            drop(waker);
+        }
+    }
 }

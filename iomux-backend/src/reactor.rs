@@ -36,10 +36,10 @@ const EVENTS: usize = 1024;
 /// while it is registered, and is deregistered before it is handed out or dropped. Dropping the reactor
 /// closes all that it owns.
 ///
-/// What is ready comes one by one from [`next_ready`](Self::next_ready); between two, anything may be
-/// inserted, changed and removed. An event of a source that has been removed meanwhile is not reported,
-/// least of all under the key of another that has taken its place. That holds for as long as nobody puts another file
-/// under the number of a source that is registered, as dup2(2) over stdin does.
+/// [`next`](Self::next) lends the ready sources one by one; between two, sources may be inserted, modified and
+/// removed. An event of a source that was removed meanwhile is not reported, least of all under the key of another
+/// source. That holds unless a program puts another file under the number of a registered source, as dup2(2) over
+/// stdin does.
 ///
 /// A listener with its connections, an idle timeout and SIGTERM (`examples/listener.rs`):
 ///
@@ -48,8 +48,9 @@ const EVENTS: usize = 1024;
 /// ```
 ///
 /// # The source is shared
-/// [`get`](Self::get) gives `&S`, so that a source can't be swapped out under its registration. `&TcpStream`
-/// and the like read and write; for others there is [`get_mut`](Self::get_mut), which is `unsafe`.
+/// [`next`](Self::next) and [`get`](Self::get) lend `&S`, so that a source can't be swapped out under its registration.
+/// [`TryRead`](crate::TryRead) and [`TryWrite`](crate::TryWrite) read and write `&TcpStream` and the like; for other types
+/// there is [`get_mut`](Self::get_mut), which is `unsafe`.
 /// [`as_fd`](AsFd::as_fd) is called once, by [`insert`](Self::insert): whatever a source answers later, it
 /// is deregistered by the number that it was registered by.
 ///
@@ -566,26 +567,27 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     ///
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor};
-    /// use std::io::{BufReader, Read, Write};
+    /// use std::io::{PipeReader, Read, Write};
     /// use std::os::fd::{AsFd, BorrowedFd};
     ///
-    /// struct Lines(BufReader<std::io::PipeReader>);
-    /// impl AsFd for Lines {
+    /// struct Counted {
+    ///     reader: PipeReader,
+    ///     bytes: usize, // a buffer here would hide bytes from the kernel, and so from the reactor
+    /// }
+    /// impl AsFd for Counted {
     ///     fn as_fd(&self) -> BorrowedFd<'_> {
-    ///         self.0.get_ref().as_fd()
+    ///         self.reader.as_fd()
     ///     }
     /// }
     ///
     /// let (reader, mut writer) = std::io::pipe()?;
     /// let mut reactor = Reactor::new()?;
-    /// let lines = Lines(BufReader::new(reader));
-    /// let key = reactor.insert(lines, String::new(), Interest::READABLE, Mode::Level)?;
-    /// writer.write_all(b"a line\n")?;
-    /// drop(writer);
+    /// let key = reactor.insert(Counted { reader, bytes: 0 }, (), Interest::READABLE, Mode::Level)?;
+    /// writer.write_all(b"hello")?;
     /// // SAFETY: reading from it does not close it.
-    /// let (lines, text) = unsafe { reactor.get_mut(key) }.unwrap();
-    /// lines.0.read_to_string(text)?;
-    /// assert_eq!(text, "a line\n");
+    /// let (source, ()) = unsafe { reactor.get_mut(key) }.unwrap();
+    /// source.bytes += source.reader.read(&mut [0; 16])?;
+    /// assert_eq!(source.bytes, 5);
     /// # std::io::Result::Ok(())
     /// ```
     ///
@@ -698,25 +700,21 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> WaitCall for ReactorCall<'_, S,
         // Only what has passed by now may expire: what passes while the process is stopped in the wait was not looked at.
         let now = Instant::now();
         let full_waits = reactor.sources.registered() / reactor.events.capacity().max(1) + 2;
-        match reactor.deadlines.begin_wait(now, full_waits) {
-            Ok(()) => {
-                let count = reactor.wait_once(Timeout::Nowait, self.mask)?;
-                let is_full = reactor.events.len() == reactor.events.capacity();
-                let ready = reactor.events.iter().map(|event| event.token().0);
-                let expired = reactor.deadlines.end_wait(is_full, ready);
-                Ok(reactor.after(count, expired))
-            }
-            Err(next) => {
-                let left = next.map(|next| next.saturating_duration_since(now));
-                let is_cut = left.is_some_and(|left| chunk.duration().is_none_or(|chunk| left <= chunk));
-                let time = if is_cut { left } else { chunk.duration() };
-                let count = reactor.wait_once(time.into(), self.mask)?;
-                match reactor.after(count, 0) {
-                    // The deadline has ended the sleep: look again.
-                    Outcome::Ready(0) if is_cut => Ok(Outcome::Interrupted),
-                    outcome => Ok(outcome),
-                }
-            }
+        if reactor.deadlines.begin_wait(now, full_waits) {
+            let count = reactor.wait_once(Timeout::Nowait, self.mask)?;
+            let is_full = reactor.events.len() == reactor.events.capacity();
+            let ready = reactor.events.iter().map(|event| event.token().0);
+            let expired = reactor.deadlines.end_wait(is_full, ready);
+            return Ok(reactor.after(count, expired));
+        }
+        let left = reactor.deadlines.next().map(|next| next.saturating_duration_since(now));
+        let is_cut = left.is_some_and(|left| chunk.duration().is_none_or(|chunk| left <= chunk));
+        let time = if is_cut { left } else { chunk.duration() };
+        let count = reactor.wait_once(time.into(), self.mask)?;
+        match reactor.after(count, 0) {
+            // The deadline has ended the sleep: look again.
+            Outcome::Ready(0) if is_cut => Ok(Outcome::Interrupted),
+            outcome => Ok(outcome),
         }
     }
 }

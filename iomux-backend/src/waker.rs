@@ -48,7 +48,7 @@ use ::loom::sync::{Arc, atomic::AtomicBool};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::RefUnwindSafe;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 #[cfg(not(loom))]
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -233,8 +233,13 @@ impl WakerSource {
     /// source again for the next waker.
     #[must_use]
     pub fn is_orphaned(&self) -> bool {
-        // The last waker is gone for good: only this source could make another.
-        Arc::strong_count(&self.0) == 1 && !self.is_pending()
+        if Arc::strong_count(&self.0) != 1 {
+            return false;
+        }
+        // The last waker is gone for good: only this source could make another. The count is read without an order, so
+        // that its last wake could be missed without this: it pairs with the release of the count.
+        fence(Ordering::Acquire);
+        !self.is_pending()
     }
 
     /// Takes note of the wakes so far. To be called when the fd was reported readable, and before what

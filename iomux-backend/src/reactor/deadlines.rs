@@ -92,8 +92,8 @@ impl Deadlines {
     }
 
     /// Begins a wait at `now`: takes the deadlines that have passed. A source among them may be hidden by `full_waits`
-    /// waits whose buffer is full. Returns `None` if there are any, and otherwise the next deadline.
-    pub(super) fn begin_wait(&mut self, now: Instant, full_waits: usize) -> Result<(), Option<Instant>> {
+    /// waits whose buffer is full. Returns `true` if there are any.
+    pub(super) fn begin_wait(&mut self, now: Instant, full_waits: usize) -> bool {
         let (states, mut kept) = (&mut self.states, 0);
         for index in 0..self.passed.len() {
             let place = self.passed[index].place;
@@ -110,7 +110,7 @@ impl Deadlines {
             states[place] = State::Passed(self.passed.len());
             self.passed.push(Passed { place, full_waits, has_expired: false });
         }
-        if self.passed.is_empty() { Err(self.timers.next_deadline()) } else { Ok(()) }
+        !self.passed.is_empty()
     }
 
     /// Ends a wait that has found the sources in `ready`, and returns how many have expired.

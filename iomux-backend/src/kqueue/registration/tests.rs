@@ -47,7 +47,7 @@ fn a_change_of_mode_takes_a_filter_away_and_adds_it_again() {
     it.modify(Token(1), READ, Mode::Edge);
     assert_eq!(submitted(&mut it), [(EVFILT_READ, EV_DELETE), (EVFILT_READ, EV_ADD | EV_CLEAR)]);
     it.modify(Token(1), READ, Mode::Edge);
-    assert_eq!(submitted(&mut it).len(), 2, "edges are looked for anew");
+    assert_eq!(submitted(&mut it).len(), 2, "edges are looked for again");
 }
 
 #[test]
