@@ -1,6 +1,5 @@
 //! Backends of which nothing is right: each property fails on one of them at least, so none is empty.
 
-use iomux_backend::conformance::Backend;
 use iomux_backend::{
     Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, SigSet, Timeout, Token, Waker,
     WakerSource,
@@ -9,7 +8,7 @@ use std::marker::PhantomData;
 use std::os::fd::BorrowedFd;
 
 #[derive(Clone, Copy, PartialEq)]
-enum Vice {
+pub(super) enum Vice {
     /// Takes everything, and never reports anything.
     Deaf,
     /// Reports everything that was ever registered, and all of it.
@@ -20,25 +19,28 @@ enum Vice {
     Dishonest,
 }
 
-pub(super) struct Hopeless<'fd, const VICE: usize> {
+pub(super) struct Hopeless<'fd> {
+    vice: Vice,
     _lender: PhantomData<BorrowedFd<'fd>>,
     tokens: Vec<Token>,
     /// Nobody listens to them.
     wakers: Vec<WakerSource>,
 }
 
-const VICES: [Vice; 4] = [Vice::Deaf, Vice::Loud, Vice::Refusing, Vice::Dishonest];
+pub(super) const VICES: [Vice; 4] = [Vice::Deaf, Vice::Loud, Vice::Refusing, Vice::Dishonest];
 
-impl<const VICE: usize> Hopeless<'_, VICE> {
-    const IS: Vice = VICES[VICE];
+impl Hopeless<'_> {
+    pub(super) fn new(vice: Vice) -> Self {
+        Self { vice, _lender: PhantomData, tokens: Vec::new(), wakers: Vec::new() }
+    }
 
     fn answer(&mut self, token: Token) -> Result<(), Error> {
         self.tokens.push(token);
-        if Self::IS == Vice::Refusing { Err(Error::OutOfMemory) } else { Ok(()) }
+        if self.vice == Vice::Refusing { Err(Error::OutOfMemory) } else { Ok(()) }
     }
 
     fn report(&self, events: &mut Events) -> Result<usize, Error> {
-        match Self::IS {
+        match self.vice {
             Vice::Loud => {
                 let _ = self.tokens.iter().all(|token| events.push(*token, Readiness::all()));
             }
@@ -49,13 +51,13 @@ impl<const VICE: usize> Hopeless<'_, VICE> {
     }
 }
 
-impl<'fd, const VICE: usize> Multiplexer<'fd> for Hopeless<'fd, VICE> {
+impl<'fd> Multiplexer<'fd> for Hopeless<'fd> {
     fn name(&self) -> &'static str {
         "Hopeless"
     }
 
     fn capabilities(&self) -> Capabilities {
-        match Self::IS {
+        match self.vice {
             Vice::Dishonest => Capabilities::empty(),
             _ if self.tokens.is_empty() => Capabilities::all(),
             _ => Capabilities::all() - Capabilities::EDGE,
@@ -88,15 +90,5 @@ impl<'fd, const VICE: usize> Multiplexer<'fd> for Hopeless<'fd, VICE> {
         self.tokens.push(token);
         self.wakers.push(source);
         Ok(waker)
-    }
-}
-
-pub(super) struct Of<const VICE: usize>;
-
-impl<const VICE: usize> Backend for Of<VICE> {
-    type Mux<'fd> = Hopeless<'fd, VICE>;
-
-    fn create<'fd>() -> Result<Hopeless<'fd, VICE>, Error> {
-        Ok(Hopeless { _lender: PhantomData, tokens: Vec::new(), wakers: Vec::new() })
     }
 }

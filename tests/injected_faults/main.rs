@@ -4,10 +4,12 @@ mod broken;
 mod hopeless;
 
 use broken::Broken;
-use hopeless::Of;
+use hopeless::{Hopeless, VICES, Vice};
 use iomux_backend::Error;
 use iomux_backend::conformance::{Backend, PROPERTIES, run};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 /// Makes of each row a fault, and a test that each of its properties catches it.
 macro_rules! faults {
@@ -18,13 +20,14 @@ macro_rules! faults {
             None,
         }
 
-        const FAULTS: &[(Fault, &[&str])] = &[$((Fault::$fault, &[$(stringify!($property)),+])),*];
+        /// The properties that catch a fault.
+        const PROVEN: &[&str] = &[$($(stringify!($property)),+),*];
 
         $(
             #[test]
             #[allow(non_snake_case, reason = "a test has the name of its fault")]
             fn $fault() {
-                is_caught::<{ Fault::$fault as usize }>();
+                is_caught(Fault::$fault, &[$(stringify!($property)),+]);
             }
         )*
     };
@@ -84,28 +87,42 @@ faults! {
     ServesWakersLast: sources_that_are_always_ready_do_not_starve_a_waker sources_that_come_and_go_starve_neither_a_source_nor_a_waker;
 }
 
-/// The family of backends with the fault of that number.
-struct Injected<const FAULT: usize>;
+/// The fault of the multiplexers that each property creates. With a type for each fault, the whole suite would be compiled
+/// once for each.
+static FAULTS: [Mutex<Fault>; PROPERTIES.len()] = [const { Mutex::new(Fault::None) }; PROPERTIES.len()];
+/// Held while a property is tried, since some are tried with several faults.
+static TURNS: [Mutex<()>; PROPERTIES.len()] = [const { Mutex::new(()) }; PROPERTIES.len()];
+/// What is wrong with the hopeless ones: one test creates them.
+static VICE: Mutex<Vice> = Mutex::new(Vice::Deaf);
 
-impl<const FAULT: usize> Backend for Injected<FAULT> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn index_of(property: &str) -> usize {
+    PROPERTIES.iter().position(|name| *name == property).expect("the name of a property")
+}
+
+struct Faulty;
+
+impl Backend for Faulty {
     type Mux<'fd> = Broken<'fd>;
 
     fn create<'fd>() -> Result<Broken<'fd>, Error> {
-        let fault = FAULTS.get(FAULT).map_or(Fault::None, |(fault, _)| *fault);
-        Ok(Broken::new(fault))
+        // Each property runs in a thread of its name.
+        let thread = thread::current();
+        let fault = &FAULTS[index_of(thread.name().expect("the name of a property"))];
+        Ok(Broken::new(*lock(fault)))
     }
 }
 
-fn is_caught<const FAULT: usize>() {
-    let (fault, properties) = FAULTS[FAULT];
-    for property in properties {
-        if property.contains("masked") && !iomux::HAS_PPOLL {
-            eprintln!("skipped: {fault:?}: there is no masked wait here");
-            continue;
-        }
-        run::<Injected<{ Fault::None as usize }>>(property);
-        let caught = catch_unwind(AssertUnwindSafe(|| run::<Injected<FAULT>>(property)));
-        assert!(caught.is_err(), "{property} does not catch {fault:?}");
+struct AllWrong;
+
+impl Backend for AllWrong {
+    type Mux<'fd> = Hopeless<'fd>;
+
+    fn create<'fd>() -> Result<Hopeless<'fd>, Error> {
+        Ok(Hopeless::new(*lock(&VICE)))
     }
 }
 
@@ -113,18 +130,32 @@ fn fails<B: Backend>(property: &str) -> bool {
     catch_unwind(|| run::<B>(property)).is_err()
 }
 
+fn is_caught(fault: Fault, properties: &[&str]) {
+    for property in properties {
+        if property.contains("masked") && !iomux::HAS_PPOLL {
+            eprintln!("skipped: {fault:?}: there is no masked wait here");
+            continue;
+        }
+        let index = index_of(property);
+        let _turn = lock(&TURNS[index]);
+        *lock(&FAULTS[index]) = Fault::None;
+        run::<Faulty>(property);
+        *lock(&FAULTS[index]) = fault;
+        assert!(fails::<Faulty>(property), "{property} does not catch {fault:?}");
+    }
+}
+
 /// Of those that catch no fault above; an empty one holds of whatever it is tried on.
 #[test]
 fn no_property_holds_of_all_backends_of_which_nothing_is_right() {
     // Wakers are the library's own.
     let never_fails = ["a_waker_outlives_its_multiplexer"];
-    let proven = FAULTS.iter().flat_map(|(_, properties)| *properties).copied().chain(never_fails);
-    let proven: Vec<_> = proven.collect();
-    for property in PROPERTIES.iter().filter(|property| !proven.contains(property)) {
-        let fails = fails::<Of<0>>(property)
-            || fails::<Of<1>>(property)
-            || fails::<Of<2>>(property)
-            || fails::<Of<3>>(property);
-        assert!(fails, "{property}");
+    let is_proven = |property: &&str| PROVEN.contains(property) || never_fails.contains(property);
+    for property in PROPERTIES.iter().filter(|property| !is_proven(property)) {
+        let fails_with = |vice| {
+            *lock(&VICE) = vice;
+            fails::<AllWrong>(property)
+        };
+        assert!(VICES.into_iter().any(fails_with), "{property}");
     }
 }

@@ -156,10 +156,20 @@ fn sigint_and_sigterm_end_it_whatever_the_backend() {
             let server = Server::start(&["--backend", backend]);
             let client = server.connect();
             comes_back(&client, b"hello");
+            client.shutdown(Shutdown::Write).unwrap();
+            assert_eq!((&client).read(&mut [0]).unwrap(), 0, "{backend}");
             assert_eq!(server.end_by(signal), "served 1 connections, 5 bytes\n", "{backend}");
-            assert_eq!((&client).read(&mut [0]).unwrap(), 0, "the connection is closed");
         }
     }
+}
+
+#[test]
+fn a_client_that_stays_holds_its_end_up_for_a_moment_only() {
+    let server = Server::start(&[]);
+    let client = server.connect();
+    comes_back(&client, b"hello");
+    assert_eq!(server.end_by(Signal::SIGTERM), "served 1 connections, 5 bytes\n");
+    assert_eq!((&client).read(&mut [0]).unwrap(), 0, "the connection is closed");
 }
 
 #[test]
@@ -285,6 +295,18 @@ fn only_silent_clients_are_closed(server: &Server, idle: Duration) {
     }
 }
 
+const IDLE: Duration = Duration::from_secs(4);
+
+/// At once, since most of the time all of them are stopped.
+fn with_each_backend_at_once(test: impl Fn(&Server) + Sync) {
+    std::thread::scope(|scope| {
+        for backend in iomux_backend::NAMES {
+            let test = &test;
+            scope.spawn(move || test(&Server::start(&["--backend", backend, "--idle", "4"])));
+        }
+    });
+}
+
 #[test]
 fn stopped_inside_the_wait_it_closes_silent_clients_only() {
     if is_sanitized() {
@@ -293,10 +315,7 @@ fn stopped_inside_the_wait_it_closes_silent_clients_only() {
             "a sanitizer is slower than the idle limit",
         );
     }
-    for backend in iomux_backend::NAMES {
-        let server = Server::start(&["--backend", backend, "--idle", "4"]);
-        only_silent_clients_are_closed(&server, Duration::from_secs(4));
-    }
+    with_each_backend_at_once(|server| only_silent_clients_are_closed(server, IDLE));
 }
 
 #[test]
@@ -307,17 +326,16 @@ fn stopped_before_the_wait_it_closes_silent_clients_only() {
             "a sanitizer is slower than the idle limit",
         );
     }
-    for backend in iomux_backend::NAMES {
-        let server = Server::start(&["--backend", backend, "--idle", "4"]);
+    with_each_backend_at_once(|server| {
         let busy = server.connect();
         std::thread::scope(|scope| {
             // It is hardly ever inside the wait: there is always something to read, and room to write.
             scope.spawn(|| while (&busy).write_all(&[7; 60_000]).is_ok() {});
             scope.spawn(|| while (&busy).read(&mut [0; 60_000]).is_ok_and(|count| count > 0) {});
-            only_silent_clients_are_closed(&server, Duration::from_secs(4));
-            server.end_by(Signal::SIGTERM);
+            only_silent_clients_are_closed(server, IDLE);
+            server.signal(Signal::SIGKILL);
         });
-    }
+    });
 }
 
 #[test]

@@ -107,7 +107,9 @@ pub(super) fn signals_neither_end_nor_stretch_nor_cut_a_wait<B: Backend>() {
 /// What an endless wait for nothing answers, if it does. Where it doesn't, its thread goes on waiting.
 fn answer_of_an_endless(wait: fn() -> Result<usize, Error>) -> Option<Result<usize, Error>> {
     let (answers, answer) = mpsc::channel();
-    thread::spawn(move || answers.send(wait()));
+    // Its name is the property's, so that a panic in it says which one failed.
+    let name = thread::current().name().unwrap_or_default().to_owned();
+    thread::Builder::new().name(name).spawn(move || answers.send(wait())).expect("a thread");
     match answer.recv_timeout(Duration::from_millis(20)) {
         Ok(answer) => Some(answer),
         Err(mpsc::RecvTimeoutError::Timeout) => None,
