@@ -253,3 +253,27 @@ fn of_ten_thousand_sources_those_that_were_heard_in_time_stay_however_small_the_
         assert_eq!(heard, SOURCES / 2, "{name}: each ready one has had its turn before the last has expired");
     }
 }
+
+#[test]
+fn a_reactor_gives_the_memory_of_what_was_removed_back_when_asked_to() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let used = measure(|| {
+        let mut reactor = Reactor::with(Poll::new(), 8);
+        let insert = |reactor: &mut Reactor<_, _, _>| {
+            reactor.insert(reader.try_clone().unwrap(), (), Interest::READABLE, Mode::Level).unwrap()
+        };
+        let kept = insert(&mut reactor);
+        for _ in 0..500 {
+            insert(&mut reactor);
+        }
+        let keys: Vec<_> = reactor.keys().filter(|key| *key != kept).collect();
+        keys.iter().for_each(|key| drop(reactor.remove(*key)));
+        let full = measure(|| reactor.shrink_to_fit());
+        assert!(full.bytes_current < -(500 * 64), "{}", full.bytes_current);
+        assert!(reactor.contains(kept));
+        insert(&mut reactor);
+        assert_eq!(reactor.len(), 2);
+    });
+    assert_eq!(used.bytes_current, 0);
+}

@@ -282,6 +282,7 @@ impl<'fd> Epoll<'fd> {
             return waker;
         }
         let source = WakerSource::new()?;
+        Wakers::check_room()?;
         let waker = source.waker();
         // By the edge, so that no wait has to read it.
         self.ctl(EPOLL_CTL_ADD, source.as_fd().as_raw_fd(), token, EPOLLIN | EPOLLET)?;

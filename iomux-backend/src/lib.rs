@@ -46,6 +46,7 @@ pub mod guide;
     iomux_libkqueue,
 ))]
 mod kqueue;
+mod memory;
 mod mode;
 mod multiplexer;
 mod native;

@@ -46,6 +46,7 @@ pub struct Poll<'fd> {
     indices: FdTable,
     /// Advances by a step with each report and each registration, and wraps around.
     clock: u32,
+    /// In the order of their fds.
     wakers: Vec<WakerSource>,
     turns: MaskTurns,
     has_ppoll: bool,
@@ -181,6 +182,11 @@ impl<'fd> Poll<'fd> {
         if self.registrations[index].kind() == WAKER { Err(Error::NotRegistered { fd }) } else { Ok(index) }
     }
 
+    /// Returns the index of the waker with this fd, or the one where it would be.
+    fn find_waker(&self, fd: RawFd) -> Result<usize, usize> {
+        self.wakers.binary_search_by_key(&fd, |source| source.as_fd().as_raw_fd())
+    }
+
     fn poll(&mut self, timeout: Timeout) -> Result<usize, Error> {
         Ok(if self.has_ppoll {
             iomux::wait(&mut self.fds, timeout)?
@@ -274,8 +280,8 @@ impl<'fd> Poll<'fd> {
             return slot.pause();
         }
         let fd = slot.fd().map(|fd| fd.as_raw_fd());
-        if let Some(source) = self.wakers.iter().find(|source| Some(source.as_fd().as_raw_fd()) == fd) {
-            source.drain();
+        if let Some(Ok(waker)) = fd.map(|fd| self.find_waker(fd)) {
+            self.wakers[waker].drain();
         }
     }
 }
@@ -391,7 +397,8 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         // SAFETY: `wakers` keeps the source, and with it the fd, for as long as `fds` is polled.
         let slot = unsafe { PollFd::from_raw(fd, Interest::READABLE) };
         self.insert(fd, slot?, token, WAKER)?;
-        self.wakers.push(source);
+        let index = self.find_waker(fd).unwrap_or_else(|index| index);
+        self.wakers.insert(index, source);
         Ok(waker)
     }
 }

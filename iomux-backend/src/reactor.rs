@@ -60,6 +60,8 @@ const EVENTS: usize = 1024;
 pub struct Reactor<S, T = (), M = Native<'static>> {
     inbox: Inbox<S, T, M>,
     sources: Sources<S, T, M>,
+    /// The waker of a first handle for which there was no memory: for the next attempt.
+    unused_waker: Option<(Key, Waker)>,
     events: Events,
     deadlines: Deadlines,
     /// The index of the event that `next_ready` looks at next.
@@ -109,6 +111,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         Self {
             inbox: Inbox::closed(),
             sources: Sources::new(multiplexer),
+            unused_waker: None,
             events,
             deadlines: Deadlines::default(),
             next: 0,
@@ -382,7 +385,14 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         if let Some(handle) = self.inbox.handle() {
             return Ok(handle);
         }
-        let (key, waker) = self.sources.waker()?;
+        let (key, waker) = match self.unused_waker.take() {
+            Some(waker) => waker,
+            None => self.sources.waker()?,
+        };
+        if let Err(error) = Inbox::<S, T, M>::check_room() {
+            self.unused_waker = Some((key, waker));
+            return Err(error);
+        }
         Ok(self.inbox.open(key, waker))
     }
 
@@ -560,6 +570,14 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// All sources with their states, in no order.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &S, &mut T)> {
         self.sources.iter_mut()
+    }
+
+    /// Frees memory of sources that were removed, where it can without changing a key: after a burst, say.
+    pub fn shrink_to_fit(&mut self) {
+        self.sources.shrink_to_fit();
+        if self.deadlines.is_empty() {
+            self.deadlines = Deadlines::default();
+        }
     }
 
     /// The source that `key` is of, and its state, both to be changed: for a source whose

@@ -43,6 +43,7 @@ cfg_if::cfg_if! {
 }
 
 use crate::error::Error;
+use crate::memory::check_room_for;
 #[cfg(loom)]
 use ::loom::sync::{Arc, atomic::AtomicBool};
 use std::fmt;
@@ -195,19 +196,22 @@ impl WakerSource {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Os`], for want of an fd.
+    /// - Returns [`Error::Os`] if the process or the system is out of file descriptors (EMFILE, ENFILE).
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for what a source and its wakers share.
     pub fn new() -> Result<Self, Error> {
-        Notifier::new().map(|notifier| Self::with(Target::Fd(notifier)))
+        Notifier::new().and_then(|notifier| Self::with(Target::Fd(notifier)))
     }
 
     /// Returns a source whose wakers trigger `filter`.
     #[allow(dead_code, reason = "not every system has a backend with such filters")]
-    pub(crate) fn with_filter(filter: impl Filter + 'static) -> Self {
+    pub(crate) fn with_filter<F: Filter + 'static>(filter: F) -> Result<Self, Error> {
+        check_room_for::<F>()?;
         Self::with(Target::Filter(Box::new(filter)))
     }
 
-    fn with(target: Target) -> Self {
-        Self(Arc::new(Shared { is_pending: AtomicBool::new(false), target }))
+    fn with(target: Target) -> Result<Self, Error> {
+        check_room_for::<Shared>()?;
+        Ok(Self(Arc::new(Shared { is_pending: AtomicBool::new(false), target })))
     }
 
     /// A waker that makes this readable.

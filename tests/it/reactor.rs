@@ -163,7 +163,7 @@ fn what_is_printed_says_which_what_and_why() {
     assert_eq!(format!("{handle:?}"), "Handle { .. }");
     drop(reactor);
     let failed = handle.submit(|_| {}).unwrap_err();
-    assert_eq!(format!("{failed:?}"), "SubmitError(..)");
+    assert_eq!(format!("{failed:?}"), "SubmitError { is_out_of_memory: false, .. }");
     assert_eq!(failed.to_string(), "the reactor is gone");
     let failed = std::io::Error::from(failed);
     assert_eq!((failed.kind(), failed.to_string()), (ErrorKind::BrokenPipe, "the reactor is gone".into()));

@@ -17,8 +17,10 @@ pub(crate) fn run(work: &str, rounds: u64) -> io::Result<()> {
         "poll-modify" => modify(Poll::new(), rounds),
         "epoll-register" => register(Epoll::new()?, rounds),
         "poll-register" => register(Poll::new(), rounds),
-        "epoll-wake" => wake(Epoll::new()?, rounds, Timeout::Infinite),
-        "poll-wake" => wake(Poll::new(), rounds, Timeout::Infinite),
+        "epoll-wake" => wake(Epoll::new()?, 1, rounds, Timeout::Infinite),
+        "epoll-wake-100" => wake(Epoll::new()?, 100, rounds, Timeout::Infinite),
+        "poll-wake" => wake(Poll::new(), 1, rounds, Timeout::Infinite),
+        "poll-wake-100" => wake(Poll::new(), 100, rounds, Timeout::Infinite),
         "wake-pending" => wake_pending(rounds),
         "bare-loop" => {
             bare_loop(rounds);
@@ -107,14 +109,14 @@ fn register(mut mux: impl Multiplexer<'static>, rounds: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Wakes, and waits for it.
+/// Wakes each of `count` wakers, and waits for them.
 #[inline(always)]
-fn wake(mut mux: impl Multiplexer<'static>, rounds: u64, timeout: Timeout) -> io::Result<()> {
-    let waker = mux.waker(Token(7))?;
-    let mut events = Events::with_capacity(64);
+fn wake(mut mux: impl Multiplexer<'static>, count: usize, rounds: u64, timeout: Timeout) -> io::Result<()> {
+    let wakers = (0..count).map(|number| mux.waker(Token(number))).collect::<Result<Vec<_>, _>>()?;
+    let mut events = Events::with_capacity(100);
     for _ in 0..rounds {
-        black_box(&waker).wake();
-        assert_eq!(mux.wait(black_box(&mut events), timeout)?, 1);
+        black_box(&wakers).iter().for_each(iomux_backend::Waker::wake);
+        assert_eq!(mux.wait(black_box(&mut events), timeout)?, count);
     }
     Ok(())
 }

@@ -4,10 +4,15 @@
 
 use crate::error::Error;
 use crate::event::{Events, Token};
+use crate::memory::check_room_for;
 use crate::waker::{Waker, WakerSource};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+/// How many wakers are searched for among the events as they are, before these are sorted: so many wakers cost no more
+/// than their number.
+const UNSORTED_SEARCHES: usize = 8;
 
 /// A list of nodes that are added at its front and freed with it.
 #[derive(Debug)]
@@ -31,6 +36,12 @@ impl Wakers {
         Self { first: AtomicPtr::new(ptr::null_mut()) }
     }
 
+    /// Returns an error if there is no memory for one more.
+    pub(super) fn check_room() -> Result<(), Error> {
+        check_room_for::<Node>()
+    }
+
+    /// Adds a source. There must have been [room](Self::check_room) for it.
     pub(super) fn push(&self, token: Token, source: WakerSource) {
         let (token, is_claimed) = (AtomicUsize::new(token.0), AtomicBool::new(false));
         let node = Box::into_raw(Box::new(Node { token, source, is_claimed, next: ptr::null_mut() }));
@@ -74,7 +85,7 @@ impl Wakers {
 
     /// Notes the wakes among `events`, so that the next wake writes again.
     #[inline]
-    pub(super) fn note(&self, events: &Events) {
+    pub(super) fn note(&self, events: &mut Events) {
         let first = self.first.load(Ordering::Acquire);
         // SAFETY: null, or a node of this list, which lives as long as the list that is borrowed here.
         if let Some(first) = unsafe { first.as_ref() } {
@@ -85,20 +96,42 @@ impl Wakers {
 
 impl Node {
     #[inline(never)]
-    fn note(&self, events: &Events) {
-        let mut node = self;
+    fn note(&self, events: &mut Events) {
+        let (mut node, mut searches_left) = (self, UNSORTED_SEARCHES);
         loop {
             // An idle waker costs no look at the events. A source with the same token costs the next wake a write
             // that was not needed, and no more.
-            let token = Token(node.token.load(Ordering::Relaxed));
-            if node.source.is_pending() && events.iter().any(|event| event.token() == token) {
-                node.source.take_note();
+            if node.source.is_pending() {
+                if searches_left == 0 {
+                    return node.note_in_sorted(events);
+                }
+                searches_left -= 1;
+                let token = Token(node.token.load(Ordering::Relaxed));
+                if events.iter().any(|event| event.token() == token) {
+                    node.source.take_note();
+                }
             }
             // SAFETY: null, or the node that was first when this one was added; the list frees both together.
             match unsafe { node.next.as_ref() } {
                 Some(next) => node = next,
                 None => return,
             }
+        }
+    }
+}
+
+impl Node {
+    /// Continues [`note`](Self::note) with the events sorted.
+    #[cold]
+    fn note_in_sorted(&self, events: &mut Events) {
+        events.sort_by_token();
+        let mut next = Some(self);
+        while let Some(node) = next {
+            if node.source.is_pending() && events.has_sorted(Token(node.token.load(Ordering::Relaxed))) {
+                node.source.take_note();
+            }
+            // SAFETY: as in `note`.
+            next = unsafe { node.next.as_ref() };
         }
     }
 }

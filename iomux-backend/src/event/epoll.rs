@@ -36,6 +36,16 @@ impl Events {
         &mut self.events
     }
 
+    /// Sorts the events, for [`has_sorted`](Self::has_sorted).
+    pub(crate) fn sort_by_token(&mut self) {
+        self.events[..self.count].sort_unstable_by_key(|event| event.token());
+    }
+
+    /// Returns `true` if one of the events, which are sorted, has this token.
+    pub(crate) fn has_sorted(&self, token: Token) -> bool {
+        self.events[..self.count].binary_search_by_key(&token, |event| event.token()).is_ok()
+    }
+
     /// Notes that the kernel has written `count` events, from the first.
     #[inline]
     pub(crate) fn set_len(&mut self, count: usize) {

@@ -47,7 +47,7 @@ impl Kqueue<'_> {
         let ident = self.next_generation();
         let watched = Watched::Waker(ident);
         if self.wakes_by_filter {
-            let source = WakerSource::with_filter(Trigger { queue: Arc::clone(&self.queue), ident });
+            let source = WakerSource::with_filter(Trigger { queue: Arc::clone(&self.queue), ident })?;
             let waker = source.waker();
             match self.watch(watched, (EVFILT_USER, ident), Some(source), token, (EV_CLEAR, 0, 0)) {
                 // No such filter: OpenBSD and NetBSD before they had it.

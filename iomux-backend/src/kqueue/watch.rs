@@ -127,6 +127,7 @@ pub(super) struct Watch {
 /// All that is watched, and what the last wait found.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
+    /// In the order of their keys.
     pub(super) all: Vec<Watch>,
     pub(super) notices: Vec<Notice>,
     /// How many of the notices have been reported. They stay for the caller to see until the next wait.
@@ -157,11 +158,16 @@ impl Watches {
         self.all.iter().position(|watch| watch.notice.watched == watched)
     }
 
+    /// Returns the index of the watch with this key, or the one where it would be.
+    fn find(&self, key: (filter_t, usize)) -> Result<usize, usize> {
+        self.all.binary_search_by_key(&key, |watch| watch.key)
+    }
+
     /// Takes an event of something that is watched. Returns `true` if it is the first of that in this wait.
     #[allow(clippy::unnecessary_cast, reason = "`data` is not as wide on every system")]
     pub(super) fn take(&mut self, event: &Kevent) -> bool {
         let key = (event.0.filter, event.0.ident);
-        let Some(index) = self.all.iter().position(|watch| watch.key == key) else { return false };
+        let Ok(index) = self.find(key) else { return false };
         let Watch { mut notice, is_once, ref source, .. } = self.all[index];
         (notice.data, notice.fflags) = (event.0.data as i64, event.0.fflags);
         source.iter().for_each(WakerSource::drain);
@@ -380,7 +386,8 @@ impl<'fd> Kqueue<'fd> {
         self.submit_one(Kevent::change(key.1, key.0, EV_ADD | flags, fflags, data, 0))?;
         let notice = Notice { token, watched, data: 0, fflags: 0 };
         let is_once = flags & EV_ONESHOT != 0;
-        self.watches.all.push(Watch { notice, key, is_once, source });
+        let index = self.watches.find(key).unwrap_or_else(|index| index);
+        self.watches.all.insert(index, Watch { notice, key, is_once, source });
         Ok(())
     }
 }

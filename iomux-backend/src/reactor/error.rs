@@ -84,7 +84,7 @@ impl<S, T> From<InsertError<S, T>> for io::Error {
     }
 }
 
-/// The reactor is gone: what was [submitted](crate::Handle::submit), handed back.
+/// Why a task was not [submitted](crate::Handle::submit), with the task: the reactor is gone, or there is no memory.
 ///
 /// ```
 /// use iomux_backend::Reactor;
@@ -98,7 +98,10 @@ impl<S, T> From<InsertError<S, T>> for io::Error {
 /// let _closure = failed.into_inner();
 /// # std::io::Result::Ok(())
 /// ```
-pub struct SubmitError<F>(pub(super) F);
+pub struct SubmitError<F> {
+    pub(super) task: F,
+    pub(super) is_out_of_memory: bool,
+}
 
 impl<F> SubmitError<F> {
     /// The closure.
@@ -116,19 +119,26 @@ impl<F> SubmitError<F> {
     /// ```
     #[must_use]
     pub fn into_inner(self) -> F {
-        self.0
+        self.task
+    }
+
+    /// Returns `true` if there was no memory for the task, and `false` if the reactor is gone.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        self.is_out_of_memory
     }
 }
 
 impl<F> fmt::Debug for SubmitError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SubmitError").finish_non_exhaustive()
+        let mut error = f.debug_struct("SubmitError");
+        error.field("is_out_of_memory", &self.is_out_of_memory).finish_non_exhaustive()
     }
 }
 
 impl<F> fmt::Display for SubmitError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the reactor is gone")
+        f.write_str(if self.is_out_of_memory { "out of memory for a task" } else { "the reactor is gone" })
     }
 }
 
@@ -136,6 +146,8 @@ impl<F> error::Error for SubmitError<F> {}
 
 impl<F> From<SubmitError<F>> for io::Error {
     fn from(failed: SubmitError<F>) -> Self {
-        Self::new(io::ErrorKind::BrokenPipe, failed.to_string())
+        let kind =
+            if failed.is_out_of_memory { io::ErrorKind::OutOfMemory } else { io::ErrorKind::BrokenPipe };
+        Self::new(kind, failed.to_string())
     }
 }

@@ -4,6 +4,8 @@ use super::Reactor;
 use super::error::SubmitError;
 use super::key::Key;
 use crate::Native;
+use crate::error::Error;
+use crate::memory::check_room_for;
 use crate::waker::Waker;
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,6 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The room for tasks that an inbox keeps after more.
 const KEPT: usize = 1024;
+
+/// The most that `Queue::reports` can be.
+const MOST_REPORTS: u8 = 2;
 
 /// What is submitted.
 type Task<S, T, M> = Box<dyn FnOnce(&mut Reactor<S, T, M>) + Send>;
@@ -56,14 +61,14 @@ struct Queue<S, T, M> {
     tasks: VecDeque<Task<S, T, M>>,
     /// Whether a task is running, which may wait itself: that wait runs none.
     is_running: bool,
-    /// How often the waker was woken for it, and no report of that has come yet: more often than there are
-    /// reports to come, since wakes are joined.
-    wakes: u64,
+    /// How many reports of wakes may still come. Wakes are joined, so two at most: one that was on its way when a task was
+    /// submitted, and its own.
+    reports: u8,
 }
 
 impl<S, T, M> Queue<S, T, M> {
     fn new() -> Self {
-        Self { tasks: VecDeque::new(), is_running: false, wakes: 0 }
+        Self { tasks: VecDeque::new(), is_running: false, reports: 0 }
     }
 }
 
@@ -77,7 +82,7 @@ impl<S, T, M> Shared<S, T, M> {
     fn wake_for_tasks(&self) {
         let mut queue = self.lock();
         if let Some(queue) = queue.as_mut().filter(|queue| !queue.tasks.is_empty()) {
-            queue.wakes += 1;
+            queue.reports = MOST_REPORTS;
             self.waker.wake();
         }
     }
@@ -90,7 +95,7 @@ impl<S, T, M> Handle<S, T, M> {
     /// A task that panics unwinds out of that wait; those after it run in the next one. Tasks that have
     /// not run when the reactor is dropped are dropped. A wait inside a task runs no other task.
     ///
-    /// Nothing holds back who submits faster than the reactor runs: there is no limit but memory. It takes a
+    /// A thread that submits faster than the reactor runs is not held back: there is no limit but memory. It takes a
     /// lock and allocates, so it is not for a signal handler; a [`Waker`] is.
     ///
     /// To end a wait that has no end, a task wakes a waker of the reactor: that is an event.
@@ -121,7 +126,7 @@ impl<S, T, M> Handle<S, T, M> {
     /// ```
     ///
     /// # Errors
-    /// [`SubmitError`], which hands `task` back, when the reactor is gone.
+    /// Returns [`SubmitError`], which hands `task` back, if the reactor is gone or there is no memory for the task.
     pub fn submit<F>(&self, task: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce(&mut Reactor<S, T, M>) + Send + 'static,
@@ -154,7 +159,8 @@ impl<S, T, M> Handle<S, T, M> {
     /// ```
     ///
     /// # Errors
-    /// Returns [`SubmitError`], which hands `task` back, if the reactor is gone.
+    /// Returns [`SubmitError`], which hands `task` back, if the reactor is gone or there is no memory for the task. (The channel
+    /// for the result is std's: without memory for that, the process ends.)
     pub fn submit_with_result<F, R>(&self, task: F) -> Result<Receiver<R>, SubmitError<F>>
     where
         F: FnOnce(&mut Reactor<S, T, M>) -> R + Send + 'static,
@@ -174,10 +180,14 @@ impl<S, T, M> Handle<S, T, M> {
     fn push<F>(&self, task: F, boxed: impl FnOnce(F) -> Task<S, T, M>) -> Result<(), SubmitError<F>> {
         match &mut *self.0.lock() {
             Some(queue) => {
+                // The task last: what is checked for must not be taken by the queue.
+                if queue.tasks.try_reserve(1).is_err() || check_room_for::<F>().is_err() {
+                    return Err(SubmitError { task, is_out_of_memory: true });
+                }
                 queue.tasks.push_back(boxed(task));
-                queue.wakes += 1;
+                queue.reports = MOST_REPORTS;
             }
-            None => return Err(SubmitError(task)),
+            None => return Err(SubmitError { task, is_out_of_memory: false }),
         }
         self.0.waker.wake();
         Ok(())
@@ -210,6 +220,11 @@ impl<S, T, M> Inbox<S, T, M> {
         Self(None)
     }
 
+    /// Returns an error if there is no memory to open it.
+    pub(super) fn check_room() -> Result<(), Error> {
+        check_room_for::<Shared<S, T, M>>()
+    }
+
     /// Opens it, for the first handle.
     pub(super) fn open(&mut self, key: Key, waker: Waker) -> Handle<S, T, M> {
         let shared = Arc::new(Shared { queue: Mutex::new(Some(Queue::new())), waker });
@@ -237,8 +252,8 @@ impl<S, T, M> Inbox<S, T, M> {
         let Some(open) = &self.0 else { return false };
         let mut queue = open.shared.lock();
         let Some(queue) = &mut *queue else { return false };
-        let was_woken = queue.wakes > 0;
-        queue.wakes -= u64::from(was_woken);
+        let was_woken = queue.reports > 0;
+        queue.reports -= u8::from(was_woken);
         was_woken
     }
 
@@ -289,7 +304,7 @@ impl<S, T, M> Drop for Turn<S, T, M> {
             queue.tasks.shrink_to(KEPT);
         } else {
             // Their wake may have been taken by a task that waited.
-            queue.wakes += 1;
+            queue.reports = MOST_REPORTS;
             self.shared.waker.wake();
         }
     }

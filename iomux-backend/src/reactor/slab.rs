@@ -12,9 +12,14 @@ static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 /// How many generations are a block: enough that the atomic costs nothing, and that 32 bits of blocks last.
 const BLOCK: u64 = 1 << 20;
 
+/// How many places are counted together.
+const CHUNK: usize = 64;
+
 #[derive(Debug)]
 pub(super) struct Slab<V> {
     places: Vec<Place<V>>,
+    /// How many places of each chunk of [`CHUNK`] are occupied, so that a walk skips those that are vacant.
+    occupied: Vec<u8>,
     /// The vacant place that is taken next.
     vacant: Option<usize>,
     len: usize,
@@ -39,7 +44,7 @@ impl<V> Place<V> {
 
 impl<V> Slab<V> {
     pub(super) fn new() -> Self {
-        Self { places: Vec::new(), vacant: None, len: 0, generations: 0..0 }
+        Self { places: Vec::new(), occupied: Vec::new(), vacant: None, len: 0, generations: 0..0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -56,7 +61,8 @@ impl<V> Slab<V> {
         if self.vacant.is_some() {
             return Ok(());
         }
-        self.places.try_reserve(1).map_err(|_| Error::OutOfMemory)
+        let reserved = self.places.try_reserve(1).and_then(|()| self.occupied.try_reserve(1));
+        reserved.map_err(|_| Error::OutOfMemory)
     }
 
     /// Returns the key of the next value that is inserted.
@@ -74,8 +80,12 @@ impl<V> Slab<V> {
                     self.vacant = next;
                 }
             }
-            None => self.places.push(occupied),
+            None => {
+                self.places.push(occupied);
+                self.occupied.resize(self.places.len().div_ceil(CHUNK), 0);
+            }
         }
+        self.occupied[place / CHUNK] += 1;
         self.len += 1;
         Key { place, generation }
     }
@@ -95,6 +105,7 @@ impl<V> Slab<V> {
             return None;
         };
         self.vacant = Some(key.place);
+        self.occupied[key.place / CHUNK] -= 1;
         self.len -= 1;
         Some(value)
     }
@@ -134,18 +145,47 @@ impl<V> Slab<V> {
 
     /// The first value in `place` or after it: what goes on with a walk during which values are removed.
     pub(super) fn first_from(&self, place: usize) -> Option<Key> {
-        (place..self.places.len()).find_map(|place| self.at(place)).map(|(key, _)| key)
+        let mut place = place;
+        while place < self.places.len() {
+            if self.occupied[place / CHUNK] == 0 {
+                place = (place / CHUNK + 1) * CHUNK;
+            } else if let Some((key, _)) = self.at(place) {
+                return Some(key);
+            } else {
+                place += 1;
+            }
+        }
+        None
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &V)> {
-        (0..self.places.len()).filter_map(|place| self.at(place))
+        let keys = std::iter::successors(self.first_from(0), |key| self.first_from(key.place + 1));
+        keys.filter_map(|key| self.at(key.place))
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut V)> {
-        self.places.iter_mut().enumerate().filter_map(|(place, found)| match found {
+        let chunks = self.places.chunks_mut(CHUNK).zip(&self.occupied).enumerate();
+        let chunks = chunks.filter(|(_, (_, occupied))| **occupied > 0);
+        let places = chunks.flat_map(|(chunk, (places, _))| (chunk * CHUNK..).zip(places));
+        places.filter_map(|(place, found)| match found {
             Place::Occupied { generation, value } => Some((Key { place, generation: *generation }, value)),
             Place::Vacant { .. } => None,
         })
+    }
+
+    /// Frees what memory it can without a value changing its place.
+    pub(super) fn shrink_to_fit(&mut self) {
+        let places = self.places.iter().rposition(|place| matches!(place, Place::Occupied { .. }));
+        self.places.truncate(places.map_or(0, |last| last + 1));
+        self.places.shrink_to_fit();
+        self.occupied.truncate(self.places.len().div_ceil(CHUNK));
+        self.occupied.shrink_to_fit();
+        self.vacant = None;
+        for (place, found) in self.places.iter_mut().enumerate().rev() {
+            if let Place::Vacant { next } = found {
+                *next = self.vacant.replace(place);
+            }
+        }
     }
 }
 
@@ -232,6 +272,42 @@ mod tests {
         slab.remove(keys[1]);
         assert_eq!(slab.first_from(0), Some(keys[2]));
         assert_eq!(slab.first_from(3), None);
+    }
+
+    #[test]
+    fn walks_agree_with_what_is_there_whatever_came_and_went() {
+        let (mut slab, mut expected) = (Slab::new(), std::collections::BTreeMap::new());
+        let mut number = 1_u64;
+        for round in 0..4_000 {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // More come than go, then more go than come.
+            if number >> 62 != 0 && round < 1_000 || number >> 62 == 0 {
+                let key = slab.insert(round);
+                expected.insert(key.place, (key, round));
+            } else if let Some((_, (key, value))) = expected.pop_last() {
+                assert_eq!(slab.remove(key), Some(value));
+            }
+            if number >> 56 == 0 {
+                slab.shrink_to_fit();
+                let last = expected.last_key_value().map_or(0, |(place, _)| place + 1);
+                assert_eq!(slab.places.len(), last);
+            }
+            assert!(slab.iter().map(|(key, value)| (key, *value)).eq(expected.values().copied()));
+            assert!(slab.iter_mut().map(|(key, value)| (key, *value)).eq(expected.values().copied()));
+        }
+    }
+
+    #[test]
+    fn a_walk_of_what_is_left_of_many_looks_at_few_places() {
+        let mut slab = Slab::new();
+        let keys: Vec<_> = (0..100 * CHUNK).map(|value| slab.insert(value)).collect();
+        let last = keys[keys.len() - 1];
+        keys.iter().filter(|key| **key != last).for_each(|key| assert!(slab.remove(*key).is_some()));
+        // Poisoned: what is looked at though its chunk is vacant would be found.
+        slab.places[..99 * CHUNK].fill_with(|| Place::Occupied { generation: 0, value: 0 });
+        assert!(slab.iter().map(|(key, _)| key).eq([last]));
+        assert!(slab.iter_mut().map(|(key, _)| key).eq([last]));
+        assert_eq!(slab.first_from(0), Some(last));
     }
 
     #[test]

@@ -109,6 +109,12 @@ impl<S, T, M> Sources<S, T, M> {
         self.slab.len() - self.wakers
     }
 
+    /// Frees what memory it can, but keeps room for a change of each source.
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.slab.shrink_to_fit();
+        self.deferred.shrink_to(self.slab.len());
+    }
+
     /// Returns the number of sources and wakers.
     pub(super) fn registered(&self) -> usize {
         self.slab.len()

@@ -19,6 +19,7 @@ const WRITABLE: Interest = Interest::WRITABLE;
 struct Counted<M> {
     multiplexer: M,
     modified: Rc<Cell<usize>>,
+    waits: Rc<Cell<usize>>,
     lacks: Capabilities,
 }
 
@@ -57,6 +58,7 @@ impl<M: Multiplexer<'static>> Multiplexer<'static> for Counted<M> {
     }
 
     fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
+        self.waits.set(self.waits.get() + 1);
         self.multiplexer.wait(events, timeout)
     }
 
@@ -80,7 +82,7 @@ fn counted<M: TrustedMultiplexer<'static>>(
     lacks: Capabilities,
 ) -> (Pipes<M>, impl Fn() -> usize) {
     let modified = Rc::new(Cell::new(0));
-    let multiplexer = Counted { multiplexer, modified: Rc::clone(&modified), lacks };
+    let multiplexer = Counted { multiplexer, modified: Rc::clone(&modified), waits: Rc::default(), lacks };
     (Reactor::with(multiplexer, 8), move || modified.take())
 }
 
@@ -297,4 +299,20 @@ fn a_reactor_that_is_shared_submits_what_was_deferred_and_defers_no_longer() {
         assert_eq!(outer.wait(Timeout::Nowait), Ok(1));
     }
     assert_eq!(found(&mut inner), [(key, Readiness::READABLE)]);
+}
+
+#[test]
+fn a_source_registered_beforehand_under_the_token_of_the_handles_makes_no_wait_loop() {
+    let pipe: &'static PipeReader = Box::leak(Box::new(full_pipe().0));
+    let mut multiplexer = Poll::new();
+    multiplexer.register(pipe.as_fd(), Token(0), READABLE, Mode::Level).unwrap();
+    let (modified, waits, lacks) = (Rc::default(), Rc::new(Cell::new(0)), Capabilities::empty());
+    let counted = Counted { multiplexer, modified, waits: Rc::clone(&waits), lacks };
+    let mut reactor: Pipes<Poll<'static>> = Reactor::with(counted, 8);
+    let handle = reactor.handle().unwrap();
+    (0..1000).for_each(|_| handle.submit(|_| {}).unwrap());
+    for most in [4, 1] {
+        reactor.wait(LONG).unwrap();
+        assert!(waits.take() <= most);
+    }
 }

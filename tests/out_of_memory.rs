@@ -1,0 +1,118 @@
+//! Calls that allocate return an error when there is no memory: a process of its own, for its allocator.
+
+use iomux_backend::{
+    ALL_NAMES, Any, Error, Interest, Mode, Multiplexer, Reactor, SubmitError, Token, by_name,
+};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::PipeReader;
+use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
+
+/// The system's allocator, for which a thread may set a limit.
+struct Limited;
+
+#[global_allocator]
+static ALLOCATOR: Limited = Limited;
+
+thread_local! {
+    /// How many bytes the thread may allocate.
+    static LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+// SAFETY: memory comes from the system's allocator, or not at all.
+unsafe impl GlobalAlloc for Limited {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        match LEFT.get().checked_sub(layout.size()) {
+            Some(left) => {
+                LEFT.set(left);
+                // SAFETY: the caller's layout.
+                unsafe { System.alloc(layout) }
+            }
+            None => ptr::null_mut(),
+        }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        LEFT.set(LEFT.get().saturating_add(layout.size()));
+        // SAFETY: of `alloc`.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+/// Runs `call` with a limit that grows until it succeeds, and returns how often it failed.
+#[track_caller]
+fn failures<R>(mut call: impl FnMut() -> Result<R, Error>) -> usize {
+    for limit in 0..10_000 {
+        LEFT.set(limit);
+        let result = catch_unwind(AssertUnwindSafe(&mut call));
+        LEFT.set(usize::MAX);
+        match result.unwrap_or_else(|panic| resume_unwind(panic)) {
+            Ok(_) => return limit,
+            Err(error) => assert_eq!(error, Error::OutOfMemory, "with {limit} bytes"),
+        }
+    }
+    panic!("10,000 bytes are not enough");
+}
+
+fn backends() -> impl Iterator<Item = Any<'static>> {
+    ALL_NAMES.iter().map(|name| by_name(name).unwrap())
+}
+
+#[test]
+fn a_waker_without_memory_is_an_error() {
+    for mut mux in backends() {
+        assert!(failures(|| mux.waker(Token(1))) > 0, "{}", mux.name());
+    }
+}
+
+#[test]
+fn a_registration_without_memory_is_an_error() {
+    let (reader, _writer) = std::io::pipe().unwrap();
+    for mut mux in backends() {
+        // SAFETY: the multiplexer is dropped before the pipe.
+        let register =
+            || unsafe { mux.register_raw(reader.as_raw_fd(), Token(1), Interest::READABLE, Mode::Level) };
+        assert!(failures(register) > 0 || mux.name() == "epoll", "{}", mux.name());
+    }
+}
+
+#[test]
+fn a_reactor_without_memory_hands_back_what_it_was_given() {
+    for backend in backends() {
+        let mut reactor = Reactor::<PipeReader, (), _>::with(backend, 8);
+        assert!(failures(|| reactor.handle()) > 0);
+        assert!(failures(|| reactor.waker()) > 0);
+        let mut source = std::io::pipe().ok().map(|(reader, _writer)| reader);
+        let insert = || {
+            let reader = source.take().unwrap();
+            reactor.insert(reader, (), Interest::READABLE, Mode::Level).map_err(|failed| {
+                let (error, reader, ()) = failed.into_parts();
+                assert!(reader.try_clone().is_ok());
+                source = Some(reader);
+                error
+            })
+        };
+        assert!(failures(insert) > 0);
+    }
+}
+
+#[test]
+fn a_task_without_memory_is_handed_back() {
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    sender.send(0).unwrap(); // which makes room for more
+    let mut task = Some(move |_: &mut Reactor<PipeReader>| sender.send(1).unwrap());
+    let submit = || {
+        handle.submit(task.take().unwrap()).map_err(|failed: SubmitError<_>| {
+            assert!(failed.is_out_of_memory());
+            task = Some(failed.into_inner());
+            Error::OutOfMemory
+        })
+    };
+    assert!(failures(submit) > 0);
+    assert!(reactor.run_submitted());
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [0, 1]);
+}
