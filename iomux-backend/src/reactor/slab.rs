@@ -281,7 +281,7 @@ mod tests {
         for round in 0..4_000 {
             number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             // More come than go, then more go than come.
-            if number >> 62 != 0 && round < 1_000 || number >> 62 == 0 {
+            if (number >> 62 == 0) != (round < 1_000) {
                 let key = slab.insert(round);
                 expected.insert(key.place, (key, round));
             } else if let Some((_, (key, value))) = expected.pop_last() {
