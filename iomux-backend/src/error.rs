@@ -1,7 +1,7 @@
 //! What can go wrong, each with what the caller needs to mend it.
 
 use crate::mode::Mode;
-use iomux_sys::errno::{EBADF, EEXIST, EINTR, EINVAL, EMFILE, ENOENT, ENOSPC, EPERM};
+use iomux_sys::errno::{EBADF, EEXIST, EINTR, EINVAL, EMFILE, ENOENT, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM};
 use std::io;
 use std::os::fd::RawFd;
 
@@ -151,6 +151,8 @@ fn advice(call: &str, code: i32) -> &'static str {
     match (call, code) {
         (_, EMFILE) => "; close some, or raise the limit (RLIMIT_NOFILE)",
         (_, EBADF) => "; keep a source open for as long as it is registered",
+        // A sandbox: the call itself has no such error.
+        ("ppoll", ENOSYS | EOPNOTSUPP | EPERM) => "; allow ppoll(2), or wait without a signal mask",
         ("epoll_ctl", ENOSPC) => "; raise the user's limit of watches (fs.epoll.max_user_watches)",
         _ => "",
     }

@@ -20,6 +20,8 @@ const NAME: &str = "poll";
 ///
 /// A wait without room for all ready fds reports those that were not reported for longest.
 ///
+/// Where a sandbox rejects ppoll(2), times finer than a ms are rounded up, and a masked wait is [`Error::Os`].
+///
 /// Modes are [`Level`](Mode::Level) and [`OneShot`](Mode::OneShot): poll(2) has no edges.
 ///
 /// ```

@@ -1,7 +1,7 @@
 //! The errors of this crate, each with what the caller needs to fix it.
 
 use crate::limits::max_open_files;
-use iomux_sys::errno::{EINTR, EINVAL};
+use iomux_sys::errno::{EINTR, EINVAL, ENOSYS, EOPNOTSUPP, EPERM};
 use std::io;
 use std::os::fd::RawFd;
 
@@ -89,7 +89,7 @@ pub enum Error {
         number: i32,
     },
     /// A system call failed for another reason.
-    #[error("{call}: {}", io::Error::from_raw_os_error(*.code))]
+    #[error("{call}: {}{}", io::Error::from_raw_os_error(*.code), advice(.call, *.code))]
     Os {
         /// The C name of the call.
         call: &'static str,
@@ -121,6 +121,15 @@ impl Error {
             },
             _ => Self::Os { call, code },
         }
+    }
+}
+
+/// Returns what to do about an errno.
+fn advice(call: &str, code: i32) -> &'static str {
+    match (call, code) {
+        // A sandbox: the call itself has no such error.
+        ("ppoll", ENOSYS | EOPNOTSUPP | EPERM) => "; allow ppoll(2), or wait without a signal mask",
+        _ => "",
     }
 }
 

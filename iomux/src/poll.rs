@@ -5,10 +5,11 @@ use crate::pollfd::{PollFd, clear_readiness};
 use crate::signal::SigSet;
 use crate::timeout::{Chunk, Timeout, Timespec};
 use crate::wait::{Interrupt, Outcome, WaitCall, wait_with};
+use core::cell::Cell;
 use core::ffi::c_int;
 use core::mem::MaybeUninit;
 use core::ptr;
-use iomux_sys::errno::{EINTR, EINVAL, ENOSYS};
+use iomux_sys::errno::{EINTR, EINVAL, ENOSYS, EOPNOTSUPP, EPERM};
 use iomux_sys::poll::{self as c, nfds_t};
 use iomux_sys::time::timespec;
 
@@ -43,7 +44,7 @@ pub const fn has_ppoll() -> bool {
 /// [POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/poll.html),
 /// [FreeBSD](https://man.freebsd.org/cgi/man.cgi?query=poll&sektion=2),
 /// [NetBSD](https://man.netbsd.org/poll.2), [OpenBSD](https://man.openbsd.org/poll.2),
-/// [illumos](https://illumos.org/man/2/poll). Where there is no ppoll(2) ([`HAS_PPOLL`]),
+/// [illumos](https://illumos.org/man/2/poll). Where there is no ppoll(2) ([`HAS_PPOLL`]), or a sandbox rejects it,
 /// timeouts are rounded up to ms.
 ///
 /// # Examples
@@ -77,6 +78,7 @@ pub fn poll(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize
 /// # Errors
 /// - Returns the errors of [`poll`].
 /// - Returns [`Error::Unsupported`] for a mask where there is no ppoll(2) ([`HAS_PPOLL`]).
+/// - Returns [`Error::Os`] for a mask where a sandbox rejects ppoll(2) (EPERM, ENOSYS).
 ///
 /// # Platform notes
 /// [Linux](https://man7.org/linux/man-pages/man2/poll.2.html); POSIX since 2024; NetBSD's is
@@ -137,6 +139,11 @@ pub mod without_ppoll {
     }
 }
 
+thread_local! {
+    /// Whether a sandbox has rejected a ppoll(2) of this thread. Filters of system calls belong to threads.
+    static PPOLL_IS_REJECTED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// poll(2) or ppoll(2) over a slice: the cheaper call that can express the timeout.
 pub(crate) struct PollCall<'a, 'fd> {
     fds: &'a mut [PollFd<'fd>],
@@ -179,6 +186,20 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
         wait_with(&mut self, timeout, Interrupt::Resume, can_end)
     }
 
+    /// Makes a call for a time that ms can't express, or with a mask. Returns its name and its result.
+    fn fine_or_masked(&mut self, chunk: Chunk) -> (&'static str, Result<usize, i32>) {
+        let is_masked = self.mask.is_some();
+        let can_be_fine = self.has_ppoll && !PPOLL_IS_REJECTED.get();
+        if is_masked || can_be_fine {
+            match sys_ppoll(self.fds, chunk.timespec(), self.mask) {
+                // A sandbox forbids it: the call itself has no such error.
+                Err(ENOSYS | EPERM | EOPNOTSUPP) if !is_masked => PPOLL_IS_REJECTED.set(true),
+                result => return ("ppoll", result),
+            }
+        }
+        ("poll", sys_poll(self.fds, chunk.poll_ms()))
+    }
+
     /// Returns what a failed call means. The kernel left the readiness of an earlier call: it is cleared.
     #[cold]
     #[inline(never)]
@@ -197,10 +218,10 @@ impl WaitCall for PollCall<'_, '_> {
 
     #[inline(always)]
     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
-        let (call, result) = if self.mask.is_none() && (chunk.is_whole_ms() || !self.has_ppoll) {
+        let (call, result) = if self.mask.is_none() && chunk.is_whole_ms() {
             ("poll", sys_poll(self.fds, chunk.poll_ms()))
         } else {
-            ("ppoll", sys_ppoll(self.fds, chunk.timespec(), self.mask))
+            self.fine_or_masked(chunk)
         };
         match result {
             Ok(ready) => Ok(Outcome::Ready(ready)),

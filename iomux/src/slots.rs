@@ -474,6 +474,7 @@ where
     /// - Returns the errors of [`poll`](Self::poll).
     /// - Returns [`Error::Unsupported`] for a mask where there is no ppoll(2)
     ///   ([`HAS_PPOLL`](crate::HAS_PPOLL)).
+    /// - Returns [`Error::Os`] for a mask where a sandbox rejects ppoll(2) (EPERM, ENOSYS).
     ///
     /// # Platform notes
     /// Those of [`iomux::ppoll`](crate::ppoll()).

@@ -8,8 +8,9 @@ mod signals;
 mod slots;
 mod wakers;
 
-pub(crate) use filter::{Call, failing, fds, in_turn};
+pub(crate) use filter::{Call, failing, fds, from_here_on, in_turn};
 
+use crate::support::skip;
 use iomux_backend::Events;
 
 /// The numbers by which the C library makes a call.
@@ -48,6 +49,18 @@ operations! {
     ADD: EPOLL_CTL_ADD;
     MODIFY: EPOLL_CTL_MOD;
     DELETE: EPOLL_CTL_DEL;
+}
+
+/// What a sandbox answers, where the call itself never does.
+pub(crate) const REFUSALS: [i32; 3] = [libc::ENOSYS, libc::EPERM, libc::EOPNOTSUPP];
+
+/// Whether poll(2) can be made where ppoll(2) is refused; where it can't, that is said.
+pub(crate) fn has_poll_without_ppoll() -> bool {
+    let has_poll = cfg!(target_arch = "x86_64");
+    if !has_poll {
+        skip("faults without ppoll", "poll(3) is the system call ppoll on this processor");
+    }
+    has_poll
 }
 
 /// The tokens that were reported, in order.

@@ -1,9 +1,9 @@
 //! `Poll`, when poll(2) fails; and every backend, when close(2) does.
 
-use super::{CLOSE, POLL, PPOLL, failing, in_turn, tokens};
-use crate::support::full_pipe;
+use super::{CLOSE, POLL, PPOLL, REFUSALS, failing, from_here_on, has_poll_without_ppoll, in_turn, tokens};
+use crate::support::{empty_pipe, full_pipe};
 use iomux_backend::{Epoll, Error, Events, Interest, Mode, Multiplexer, Poll, SigSet, Timeout, Token};
-use libc::{EAGAIN, EDQUOT, EFAULT, EINTR, EINVAL, EIO, ENOMEM, ENOSPC, ENOSYS};
+use libc::{EAGAIN, EDQUOT, EFAULT, EINTR, EINVAL, EIO, ENOMEM, ENOSPC};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ fn a_wait_of_poll_that_fails_says_so_and_loses_no_event() {
         ("ppoll", |poll, events| poll.wait_masked(events, Timeout::Infinite, &SigSet::full())),
     ];
     for ((call, wait), code) in
-        waits.into_iter().flat_map(|wait| [EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS].map(|code| (wait, code)))
+        waits.into_iter().flat_map(|wait| [EAGAIN, EFAULT, EINVAL, ENOMEM].map(|code| (wait, code)))
     {
         let ((once, _w1), (level, _w2)) = (full_pipe(), full_pipe());
         let mut poll = Poll::new();
@@ -59,20 +59,31 @@ fn an_interrupted_wait_of_poll_goes_on_until_its_time_has_passed_and_a_masked_on
 }
 
 #[test]
-fn where_ppoll_is_denied_poll_without_it_waits() {
+fn where_ppoll_is_refused_poll_waits_without_a_mask_and_says_so_with_one() {
     let Some(_alone) = in_turn() else { return };
-    if cfg!(not(target_arch = "x86_64")) {
-        return crate::support::skip(
-            "faults without ppoll",
-            "poll(3) is the system call ppoll on this processor",
-        );
+    if !has_poll_without_ppoll() {
+        return;
     }
-    let (reader, _writer) = full_pipe();
-    let mut poll = Poll::without_ppoll();
-    poll.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
-    let answer =
-        failing(PPOLL, ENOSYS, || poll.wait(&mut Events::with_capacity(8), Duration::from_nanos(1).into()));
-    assert_eq!(answer, Ok(1));
+    let ((idle, _w1), (ready, _w2)) = (empty_pipe(), full_pipe());
+    let fine = Duration::from_nanos(1).into();
+    for code in REFUSALS {
+        let mut poll = Poll::new();
+        let mut events = Events::with_capacity(8);
+        poll.register(idle.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
+        let error = failing(PPOLL, code, || {
+            let begin = Instant::now();
+            assert_eq!(poll.wait(&mut events, fine), Ok(0));
+            assert!(begin.elapsed() >= Duration::from_millis(1), "rounded up");
+            poll.register(ready.as_fd(), Token(2), Interest::READABLE, Mode::Level).unwrap();
+            from_here_on(PPOLL, EINVAL); // it is not made again
+            assert_eq!(poll.wait(&mut events, fine), Ok(1));
+            from_here_on(PPOLL, code);
+            poll.wait_masked(&mut events, fine, &SigSet::full()).unwrap_err()
+        });
+        assert_eq!(error, Error::Os { call: "ppoll", code });
+        assert!(error.to_string().ends_with("; allow ppoll(2), or wait without a signal mask"), "{error}");
+        assert_eq!(poll.wait_masked(&mut events, fine, &SigSet::full()), Ok(1), "nothing was lost");
+    }
 }
 
 #[test]

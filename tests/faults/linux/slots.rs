@@ -1,7 +1,7 @@
 //! The slot table, when poll(2) and ppoll(2) fail.
 
-use super::{POLL, PPOLL, failing, in_turn};
-use crate::support::full_pipe;
+use super::{POLL, PPOLL, REFUSALS, failing, from_here_on, has_poll_without_ppoll, in_turn};
+use crate::support::{empty_pipe, full_pipe};
 use iomux::{Error, Interest, PollFd, Readiness, SigSet, Slots, Timeout};
 use libc::{EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, ENOSYS, EPERM};
 use std::os::fd::AsFd;
@@ -11,6 +11,24 @@ use std::time::{Duration, Instant};
 const CODES: [i32; 6] = [EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM];
 
 type Wait = fn(&mut Slots<'_>) -> Result<usize, Error>;
+
+/// Each wait for a time that ms can't express.
+const FINE_WAITS: [Wait; 7] = [
+    |slots| slots.poll(FINE),
+    |slots| slots.poll_first(1, FINE),
+    |slots| slots.ppoll(FINE, None),
+    |slots| slots.wait(FINE),
+    |slots| iomux::poll(&mut copied(slots), FINE),
+    |slots| iomux::ppoll(&mut copied(slots), FINE, None),
+    |slots| iomux::wait(&mut copied(slots), FINE),
+];
+const FINE: Duration = Duration::from_nanos(5);
+
+/// The slots of a table, for the waits over a slice.
+fn copied<'fd>(slots: &Slots<'fd>) -> Vec<PollFd<'fd>> {
+    slots.iter().map(|slot| PollFd::new(slot.fd(), Interest::READABLE).unwrap()).collect()
+}
+
 type WaitOver = fn(&mut [PollFd<'_>]) -> Result<usize, Error>;
 
 #[track_caller]
@@ -48,16 +66,16 @@ fn a_poll_that_fails_says_so_and_forgets_what_was_reported() {
 #[test]
 fn a_ppoll_that_fails_says_so_and_forgets_what_was_reported() {
     let Some(_alone) = in_turn() else { return };
-    let waits: [Wait; 3] = [
-        |slots| slots.poll(Duration::from_micros(5)),
-        |slots| slots.ppoll(Timeout::Infinite, Some(&SigSet::full())),
-        |slots| slots.wait(Duration::from_nanos(5)),
-    ];
-    for (wait, code) in waits.into_iter().flat_map(|wait| CODES.map(|code| (wait, code))) {
-        forgets_and_goes_on(wait, code, Error::Os { call: "ppoll", code });
+    let fine: [Wait; 2] = [|slots| slots.poll(FINE), |slots| slots.wait(FINE)];
+    let masked: Wait = |slots| slots.ppoll(Timeout::Infinite, Some(&SigSet::full()));
+    for code in CODES {
+        // A refused ppoll(2) leaves the wait to poll(2), which is refused, too.
+        let call = if REFUSALS.contains(&code) { "poll" } else { "ppoll" };
+        fine.into_iter().for_each(|wait| forgets_and_goes_on(wait, code, Error::Os { call, code }));
+        forgets_and_goes_on(masked, code, Error::Os { call: "ppoll", code });
     }
-    for wait in &waits[..2] {
-        forgets_and_goes_on(*wait, EINTR, Error::Interrupted);
+    for wait in [fine[0], masked] {
+        forgets_and_goes_on(wait, EINTR, Error::Interrupted);
     }
 }
 
@@ -98,21 +116,61 @@ fn a_wait_that_is_always_interrupted_ends_when_its_time_has_passed_and_not_befor
 }
 
 #[test]
-fn where_ppoll_is_denied_poll_still_works() {
+fn where_ppoll_is_refused_poll_waits_for_a_fine_time_rounded_up() {
     let Some(_alone) = in_turn() else { return };
-    if cfg!(not(target_arch = "x86_64")) {
-        return crate::support::skip(
-            "faults without ppoll",
-            "poll(3) is the system call ppoll on this processor",
-        );
+    if !has_poll_without_ppoll() {
+        return;
+    }
+    let ((ready, _w1), (idle, _w2)) = (full_pipe(), empty_pipe());
+    for (wait, code) in FINE_WAITS.into_iter().flat_map(|wait| REFUSALS.map(|code| (wait, code))) {
+        for (source, expected) in [(&ready, Ok(1)), (&idle, Ok(0))] {
+            let mut slots = Slots::with_capacity(1);
+            slots.set(0, source.as_fd(), Interest::READABLE).unwrap();
+            let (answer, took) = failing(PPOLL, code, || {
+                let begin = Instant::now();
+                (wait(&mut slots), begin.elapsed())
+            });
+            assert_eq!(answer, expected, "{code}");
+            assert!(answer == Ok(1) || took >= Duration::from_millis(1), "{took:?}");
+        }
+    }
+}
+
+#[test]
+fn a_ppoll_that_was_refused_is_not_made_again() {
+    let Some(_alone) = in_turn() else { return };
+    if !has_poll_without_ppoll() {
+        return;
     }
     let (reader, _writer) = full_pipe();
-    let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
-    for code in [ENOSYS, EPERM] {
-        let answers = failing(PPOLL, code, || {
-            let fine = Duration::from_nanos(1);
-            (iomux::poll(&mut fds, Timeout::Infinite), iomux::without_ppoll::wait(&mut fds, fine))
+    let mut slots = Slots::with_capacity(1);
+    slots.set(0, reader.as_fd(), Interest::READABLE).unwrap();
+    for wait in FINE_WAITS {
+        let answers = failing(PPOLL, EPERM, || {
+            let first = wait(&mut slots);
+            from_here_on(PPOLL, EINVAL); // the later filter decides, and no wait takes this for a refusal
+            (first, FINE_WAITS.map(|wait| wait(&mut slots)))
         });
-        assert_eq!(answers, (Ok(1), Ok(1)));
+        assert_eq!(answers, (Ok(1), [Ok(1); FINE_WAITS.len()]));
+        let answer = failing(PPOLL, EINVAL, || wait(&mut slots));
+        assert_eq!(answer, Err(Error::Os { call: "ppoll", code: EINVAL }), "other threads are not affected");
+    }
+}
+
+#[test]
+fn a_mask_where_ppoll_is_refused_is_an_error_that_says_what_to_do() {
+    let Some(_alone) = in_turn() else { return };
+    let (reader, _writer) = full_pipe();
+    let mut slots = Slots::with_capacity(1);
+    slots.set(0, reader.as_fd(), Interest::READABLE).unwrap();
+    for code in REFUSALS {
+        let mask = SigSet::full();
+        let error = failing(PPOLL, code, || {
+            let _ = slots.wait(Duration::from_nanos(5)); // which falls back
+            slots.ppoll(Timeout::Infinite, Some(&mask)).unwrap_err()
+        });
+        assert_eq!(error, Error::Os { call: "ppoll", code });
+        assert!(error.to_string().ends_with("; allow ppoll(2), or wait without a signal mask"), "{error}");
+        assert_eq!(slots.ppoll(Timeout::Infinite, Some(&mask)), Ok(1), "it goes on");
     }
 }
