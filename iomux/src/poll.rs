@@ -30,7 +30,8 @@ pub const fn has_ppoll() -> bool {
 ///
 /// [`PollFd::readiness`] returns what was reported. Each call makes the cheapest system call that can express
 /// the timeout: poll(2) for [`Timeout::Nowait`], [`Timeout::Infinite`] and whole ms, ppoll(2) for a finer
-/// one. Timeouts are rounded up, never down. A timeout that is too long for a system is waited for in chunks.
+/// one. From 10 ms on, a finer one takes poll(2) for its whole ms, and ppoll(2) only for the rest. Timeouts are
+/// rounded up, never down. A timeout that is too long for a system is waited for in chunks.
 ///
 /// # Errors
 /// The readiness of every slot is empty after an error.
@@ -46,6 +47,10 @@ pub const fn has_ppoll() -> bool {
 /// [NetBSD](https://man.netbsd.org/poll.2), [OpenBSD](https://man.openbsd.org/poll.2),
 /// [illumos](https://illumos.org/man/2/poll). Where there is no ppoll(2) ([`HAS_PPOLL`]), or a sandbox rejects it,
 /// timeouts are rounded up to ms.
+///
+/// Linux resumes a wait after the process was stopped (SIGSTOP): poll(2) with its deadline, ppoll(2) with the time
+/// that was left. A timeout that expired during the stop therefore ends the wait within 10 ms after it. On
+/// architectures without the call poll(2) (aarch64, riscv64) every wait ends late by the time of the stop.
 ///
 /// # Examples
 /// ```
@@ -82,7 +87,8 @@ pub fn poll(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize
 ///
 /// # Platform notes
 /// [Linux](https://man7.org/linux/man-pages/man2/poll.2.html); POSIX since 2024; NetBSD's is
-/// [pollts](https://man.netbsd.org/pollts.2).
+/// [pollts](https://man.netbsd.org/pollts.2). On Linux a wait with a mask ends late by the time that the process was
+/// stopped (SIGSTOP) meanwhile.
 #[doc(alias = "ppoll_or_poll")]
 #[doc(alias = "pollts")]
 #[inline]
@@ -169,7 +175,8 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
             clear_readiness(self.fds);
             return Err(Error::Unsupported { what: "a signal mask" });
         }
-        let Some(chunk) = timeout.one_chunk() else {
+        let one_call = |chunk: &Chunk| self.mask.is_some() || chunk.long_ms().is_none();
+        let Some(chunk) = timeout.one_chunk().filter(one_call) else {
             return wait_with(&mut self, timeout, Interrupt::End, true);
         };
         match self.call(chunk)? {
@@ -191,6 +198,11 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
         let is_masked = self.mask.is_some();
         let can_be_fine = self.has_ppoll && !PPOLL_IS_REJECTED.get();
         if is_masked || can_be_fine {
+            match chunk.long_ms() {
+                // The rest is for the next call.
+                Some(ms) if !is_masked => return ("poll", sys_poll(self.fds, ms)),
+                _ => {}
+            }
             match sys_ppoll(self.fds, chunk.timespec(), self.mask) {
                 // A sandbox forbids it: the call itself has no such error.
                 Err(ENOSYS | EPERM | EOPNOTSUPP) if !is_masked => PPOLL_IS_REJECTED.set(true),

@@ -386,8 +386,9 @@ where
     /// The kernel polls the slots up to the highest one in use. [`ready`](Self::ready) and
     /// [`next_ready`](Self::next_ready) return the ready ones. Each call makes the cheapest system call that
     /// can express the timeout: poll(2) for [`Timeout::Nowait`], [`Timeout::Infinite`] and whole ms, ppoll(2)
-    /// for a finer one. Timeouts are rounded up, never down. A timeout that is too long for a system is
-    /// waited for in chunks.
+    /// for a finer one. From 10 ms on, a finer one takes poll(2) for its whole ms, and ppoll(2) only for the
+    /// rest. Timeouts are rounded up, never down. A timeout that is too long for a system is waited for in
+    /// chunks.
     ///
     /// With no slot in use and an infinite timeout it waits until a signal handler runs, as pause(2) does.
     /// [`wait`](Self::wait) returns an error instead.

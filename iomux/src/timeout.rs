@@ -80,6 +80,12 @@ impl Timeout {
 /// 100,000,000 s, and milliseconds have to fit an `int`: this fits them all.
 pub(crate) const LONGEST: Duration = Duration::from_secs(1_789);
 
+/// From here on, poll(2) waits for the whole ms of a time, and ppoll(2) only for the rest.
+///
+/// A process that was stopped resumes its ppoll(2) with the time that was left when it stopped, and its poll(2)
+/// with the deadline. A shorter time ends at most this much after the process continues, and takes one call.
+const LONG: Duration = Duration::from_millis(10);
+
 /// The time that one system call may sleep: a [`Timeout`], or a part of it that every system accepts.
 ///
 /// [`wait_with`](crate::wait_with) passes it to a [`WaitCall`](crate::WaitCall), which converts it to the
@@ -126,6 +132,13 @@ impl Chunk {
     #[must_use]
     pub fn is_whole_ms(self) -> bool {
         self.0.is_none_or(|time| time.subsec_nanos() % 1_000_000 == 0)
+    }
+
+    /// Returns the whole ms of a long time that has more than whole ms.
+    #[inline]
+    pub(crate) fn long_ms(self) -> Option<i32> {
+        let is_long = self.0.is_some_and(|time| time >= LONG);
+        (is_long && !self.is_whole_ms()).then(|| self.poll_ms() - 1)
     }
 
     /// Returns the timeout of ppoll(2), kevent(2) and epoll_pwait2(2); `None`, a null pointer there, is
@@ -228,6 +241,16 @@ mod tests {
         assert_eq!(ms(LONGEST), None);
         assert_eq!([Timeout::Nowait, Timeout::Infinite].map(Timeout::exact_ms), [Some(0), Some(-1)]);
         assert_eq!(Timeout::Until(Instant::now()).exact_ms(), None);
+    }
+
+    #[test]
+    fn the_whole_ms_of_a_long_time_are_for_poll_and_never_round_up() {
+        let long_ms = |time: Duration| Chunk::new(time).long_ms();
+        assert_eq!([LONG - NS, LONG, LONG + MS, LONGEST, Duration::MAX].map(long_ms), [None; 5]);
+        assert_eq!(long_ms(LONG + NS), Some(10));
+        assert_eq!(long_ms(LONG + MS - NS), Some(10));
+        assert_eq!(long_ms(LONGEST - NS), Some(1_788_999));
+        assert_eq!([Chunk::NONE, Chunk::INFINITE].map(Chunk::long_ms), [None; 2]);
     }
 
     #[test]

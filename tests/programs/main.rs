@@ -18,6 +18,8 @@ mod public_api;
 mod readme;
 mod server;
 mod sharded_echo;
+#[cfg(target_os = "linux")]
+mod stopped;
 mod supervise;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]

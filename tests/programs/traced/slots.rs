@@ -17,12 +17,14 @@ fn waits(slots: &mut Slots<'_>) {
     slots.ppoll(Duration::from_millis(79), None).unwrap();
     slots.poll(Duration::from_micros(1500)).unwrap();
     slots.wait(Duration::from_nanos(1_000_001)).unwrap();
+    slots.poll(Duration::from_micros(80_500)).unwrap();
+    slots.wait(Duration::from_micros(81_500)).unwrap();
     slots.ppoll(Timeout::Infinite, Some(&SigSet::empty())).unwrap();
     slots.poll(Duration::MAX).unwrap();
     slots.poll_first(3, Timeout::Nowait).unwrap();
 }
 
-const DUE: [(&str, &str); 10] = [
+const DUE: [(&str, &str); 12] = [
     ("poll", "2, 0)"),
     ("poll", "2, -1)"),
     ("poll", "2, 77)"),
@@ -30,6 +32,8 @@ const DUE: [(&str, &str); 10] = [
     ("poll", "2, 79)"),
     ("ppoll", "2, {tv_sec=0, tv_nsec=1500000}, NULL"),
     ("ppoll", "2, {tv_sec=0, tv_nsec=1000001}, NULL"),
+    ("poll", "2, 80)"),
+    ("poll", "2, 81)"),
     ("ppoll", "2, NULL, [], 8)"),
     ("poll", "2, 1789000)"),
     ("poll", "3, 0)"),

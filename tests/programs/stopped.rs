@@ -1,0 +1,107 @@
+//! What a stop of the process (SIGSTOP, then SIGCONT) does to its waits.
+
+use crate::is_foreign;
+use crate::process::{Program, falls_asleep};
+use crate::support::skip;
+use iomux::{SigSet, Slots, Timeout};
+use iomux_backend::{Epoll, Events, Multiplexer, Poll};
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::fmt::Debug;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The time of each wait, and of the stop: one that is resumed with the time that was left takes twice as long.
+const TIME: Duration = Duration::from_micros(1_000_300);
+
+/// A wait with nothing to wait for but its time, and its result as text.
+type Wait = fn() -> String;
+
+const WAITS: [(&str, Wait); 6] = [
+    ("iomux::wait", || text(iomux::wait(&mut [], TIME))),
+    ("iomux::wait until", || text(iomux::wait(&mut [], Instant::now() + TIME))),
+    ("Slots::poll", || text(Slots::with_capacity(1).poll(TIME))),
+    ("Poll::wait", || text(Poll::new().wait(&mut Events::with_capacity(1), TIME.into()))),
+    ("Epoll::wait", || text(Epoll::new().unwrap().wait(&mut Events::with_capacity(1), TIME.into()))),
+    ("Epoll::wait_masked", || {
+        let (mut epoll, mut events) = (Epoll::new().unwrap(), Events::with_capacity(1));
+        text(epoll.wait_masked(&mut events, Timeout::Infinite, &SigSet::full()))
+    }),
+];
+
+fn text(result: impl Debug) -> String {
+    format!("{result:?}")
+}
+
+/// Runs the wait that the parent has named, and tells it when it begins, and what it took.
+fn the_process(name: &str) {
+    let (_, wait) = WAITS.iter().find(|(other, _)| *other == name).unwrap();
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "\nwaits").unwrap();
+    let begin = Instant::now();
+    let result = wait();
+    writeln!(stdout, "{} {result}", begin.elapsed().as_nanos()).unwrap();
+}
+
+/// A process that waits, and what it writes.
+struct Waiter(Program, BufReader<ChildStdout>);
+
+impl Waiter {
+    fn start(test: &str, wait: &str) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--test-threads=1", "--nocapture"]);
+        let mut program = Program::start(command.env("IOMUX_STOPPED", wait).stdout(Stdio::piped()));
+        let stdout = BufReader::new(program.child().stdout.take().unwrap());
+        let mut waiter = Self(program, stdout);
+        while waiter.line() != "waits" {}
+        falls_asleep(waiter.0.id(), wait);
+        waiter
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.1.read_line(&mut line).unwrap() > 0, "it has ended");
+        line.trim_end().to_owned()
+    }
+
+    /// Stops it, and waits until it has stopped.
+    fn stop(&self) {
+        self.0.signal(Signal::SIGSTOP);
+        let pid = Pid::from_raw(self.0.id().try_into().unwrap());
+        let stopped = WaitStatus::Stopped(pid, Signal::SIGSTOP);
+        assert_eq!(waitpid(pid, Some(WaitPidFlag::WUNTRACED)), Ok(stopped));
+    }
+}
+
+#[test]
+fn a_wait_ends_in_time_though_the_process_was_stopped_and_a_masked_one_of_epoll_is_interrupted() {
+    const NAME: &str = "stopped::a_wait_ends_in_time_though_the_process_was_stopped_and_a_masked_one_of_epoll_is_interrupted";
+    if let Ok(wait) = std::env::var("IOMUX_STOPPED") {
+        return the_process(&wait);
+    }
+    if is_foreign() || cfg!(not(any(target_arch = "x86_64", target_arch = "x86"))) {
+        return skip("waits of a stopped process", "poll(3) may be the system call ppoll on this processor");
+    }
+    let mut waiters = WAITS.map(|(wait, _)| (wait, Waiter::start(NAME, wait)));
+    waiters.iter().for_each(|(_, waiter)| waiter.stop());
+    let begin = Instant::now();
+    iomux::wait(&mut [], TIME).unwrap();
+    let stop = begin.elapsed();
+    waiters.iter().for_each(|(_, waiter)| waiter.0.signal(Signal::SIGCONT));
+    for (wait, waiter) in &mut waiters {
+        let line = waiter.line();
+        let (took, result) = line.split_once(' ').unwrap();
+        if *wait == "Epoll::wait_masked" {
+            assert_eq!(result, "Err(Interrupted)");
+            continue;
+        }
+        assert_eq!(result, "Ok(0)", "{wait}");
+        let took = Duration::from_nanos(took.parse().unwrap());
+        assert!(
+            took >= TIME && took < TIME + stop,
+            "{wait} of {TIME:?}, stopped for {stop:?}, took {took:?}"
+        );
+    }
+}
