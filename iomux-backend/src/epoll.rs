@@ -21,7 +21,7 @@ use iomux_sys::epoll::{
     EPOLLEXCLUSIVE, EPOLLIN, EPOLLONESHOT, EPOLLOUT, EPOLLWAKEUP, epoll_create1, epoll_ctl, epoll_event,
     epoll_pwait, epoll_wait,
 };
-use iomux_sys::errno::{EBADF, EEXIST, EINTR, EINVAL, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM};
+use iomux_sys::errno::{EBADF, EEXIST, EINTR, EINVAL, ELOOP, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM};
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -329,6 +329,7 @@ fn rejected(fd: RawFd, operation: c_int, bits: u32, code: c_int) -> Error {
         ENOENT => Error::NotRegistered { fd },
         EPERM if operation == EPOLL_CTL_ADD => Error::NotPollable { fd, backend: NAME },
         ENOMEM => Error::OutOfMemory,
+        ELOOP => Error::NestedTooDeep { fd },
         EBADF if fd < 0 => Error::NegativeFd { fd },
         EINVAL if operation == EPOLL_CTL_MOD => {
             unsupported("modifying an exclusive registration, or one to be so, instead of registering again,")

@@ -1,7 +1,9 @@
 //! What can go wrong, each with what the caller needs to mend it.
 
 use crate::mode::Mode;
-use iomux_sys::errno::{EBADF, EEXIST, EINTR, EINVAL, EMFILE, ENOENT, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM};
+use iomux_sys::errno::{
+    EBADF, EEXIST, EINTR, EINVAL, ELOOP, EMFILE, ENOENT, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM,
+};
 use std::io;
 use std::os::fd::RawFd;
 
@@ -58,6 +60,15 @@ pub enum Error {
         /// The backend's name.
         backend: &'static str,
     },
+    /// The fd is that of an epoll, and epolls would wait for each other in a circle, or be nested more than five deep.
+    #[error(
+        "fd {fd} is an epoll that can't be registered here: \
+         epolls would wait for each other in a circle, or be nested more than five deep"
+    )]
+    NestedTooDeep {
+        /// The fd's number.
+        fd: RawFd,
+    },
     /// The backend has no such mode ([`Capabilities`](crate::Capabilities) say which it has).
     #[error("{backend} has no mode {mode:?}: take Mode::Level, which all have, or another backend")]
     UnsupportedMode {
@@ -84,8 +95,9 @@ pub enum Error {
         "would wait for ever: nothing is armed, and the timeout is infinite; register a source or a waker first"
     )]
     NothingToWaitFor,
-    /// A signal handler has run ([`wait_masked`](crate::Multiplexer::wait_masked) only).
-    #[error("a signal handler has run")]
+    /// A signal handler has run, or the process was stopped and continues
+    /// ([`wait_masked`](crate::Multiplexer::wait_masked) only).
+    #[error("interrupted: a signal handler has run, or the process was stopped and continues")]
     Interrupted,
     /// No memory for another registration.
     #[error("no memory for another registration")]
@@ -114,13 +126,14 @@ pub enum Error {
 impl Error {
     /// Returns the error number that the kernel has for this error, or `None` if it has none.
     ///
-    /// `AlreadyRegistered` is EEXIST, `NotRegistered` is ENOENT, and `NotPollable` is EPERM for every backend.
+    /// `AlreadyRegistered` is EEXIST, `NotRegistered` is ENOENT, `NotPollable` is EPERM and `NestedTooDeep` is ELOOP for every backend.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match self {
             Self::AlreadyRegistered { .. } => Some(EEXIST),
             Self::NotRegistered { .. } => Some(ENOENT),
             Self::NotPollable { .. } => Some(EPERM),
+            Self::NestedTooDeep { .. } => Some(ELOOP),
             Self::Interrupted => Some(EINTR),
             Self::TooManySources { .. } => Some(EINVAL),
             Self::Os { code, .. } => Some(*code),
@@ -153,6 +166,7 @@ fn advice(call: &str, code: i32) -> &'static str {
         (_, EBADF) => "; keep a source open for as long as it is registered",
         // A sandbox: the call itself has no such error.
         ("ppoll", ENOSYS | EOPNOTSUPP | EPERM) => "; allow ppoll(2), or wait without a signal mask",
+        ("epoll_ctl", EINVAL) => "; an epoll can't wait for itself, nor too many nested epolls for one file",
         ("epoll_ctl", ENOSPC) => "; raise the user's limit of watches (fs.epoll.max_user_watches)",
         _ => "",
     }
@@ -172,6 +186,7 @@ impl From<Error> for io::Error {
             }
             Error::OutOfMemory => io::ErrorKind::OutOfMemory,
             Error::NegativeFd { .. }
+            | Error::NestedTooDeep { .. }
             | Error::NoRoomForEvents
             | Error::NothingToWaitFor
             | Error::TooManySources { .. } => io::ErrorKind::InvalidInput,

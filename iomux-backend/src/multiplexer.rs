@@ -102,7 +102,8 @@ pub trait Multiplexer<'fd> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::AlreadyRegistered`]; [`Error::NegativeFd`]; [`Error::NotPollable`]; [`Error::UnsupportedMode`];
+    /// [`Error::AlreadyRegistered`]; [`Error::NegativeFd`]; [`Error::NotPollable`]; [`Error::NestedTooDeep`] for the fd of
+    /// an epoll, over epoll; [`Error::UnsupportedMode`];
     /// [`Error::Unsupported`] for an interest that the mechanism can't report; [`Error::OutOfMemory`];
     /// [`Error::Os`].
     fn register(
@@ -238,8 +239,9 @@ pub trait Multiplexer<'fd> {
     /// a loop that is always busy still sees SIGTERM. Neither starves the other: where fds are always ready and
     /// signals always pending, of two waits one reports and one is interrupted.
     ///
-    /// An infinite wait with nothing armed is no error here, since a signal may end it. With
-    /// [`SigSet::full`] none does, but for SIGKILL: that wait never returns.
+    /// An infinite wait with nothing armed is no error here, since a signal may end it. [`SigSet::full`] lets only
+    /// those through that can't be blocked: SIGKILL, SIGSTOP, and what libc keeps for itself. (By such a signal glibc's
+    /// setuid(2) interrupts each thread.)
     ///
     /// ```
     /// use iomux_backend::{Capabilities, Error, Events, Interest, Mode, Multiplexer, SigSet, Signal};
@@ -261,8 +263,8 @@ pub trait Multiplexer<'fd> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Interrupted`] when a handler has run: no event is reported then, and none is lost. (Over epoll also when
-    /// the process was stopped and goes on, signal(7).)
+    /// [`Error::Interrupted`] when a handler has run: no event is reported then, and none is lost. Over epoll also when
+    /// the process was stopped and continues (SIGSTOP, SIGCONT), or is traced, though no handler has run: signal(7).
     /// [`Error::Unsupported`] where the mechanism has no mask ([`Capabilities::MASK`]). Otherwise as
     /// [`wait`](Self::wait).
     fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {

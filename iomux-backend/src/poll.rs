@@ -16,7 +16,8 @@ const NAME: &str = "poll";
 ///
 /// Registering, modifying and deregistering make no system call and take constant time; a wait makes
 /// one, and costs the kernel some nanoseconds for each registered fd, so it is for hundreds or a few
-/// thousand. When a time of 10 ms or more expires that is not of whole ms, the wait makes two. A registered fd takes about 20 bytes, and each fd number below the highest takes 4.
+/// thousand. A wait whose time expires makes two, if that is 10 ms or more and not of whole ms. A registered fd
+/// takes about 20 bytes, and each fd number below the highest takes 4.
 ///
 /// A wait without room for all ready fds reports those that were not reported for longest.
 ///

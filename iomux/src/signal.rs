@@ -173,7 +173,8 @@ impl SigSet {
         Self(set)
     }
 
-    /// Creates a set of every signal. As a mask it blocks all except SIGKILL and SIGSTOP.
+    /// Creates a set of every signal, except those that libc keeps for itself. As a mask it blocks all of them except
+    /// SIGKILL and SIGSTOP.
     #[must_use]
     pub fn full() -> Self {
         let mut set = Self::empty();

@@ -469,7 +469,8 @@ where
     /// `iomux::ppoll(&mut [], Timeout::Nowait, Some(mask))` returns `Err(Interrupted)` if one has run.
     /// [`MaskTurns`](crate::MaskTurns) makes that check.
     ///
-    /// With [`SigSet::full`] only SIGKILL and SIGSTOP can end a call with an infinite timeout.
+    /// [`SigSet::full`] lets only those signals through that can't be blocked: SIGKILL, SIGSTOP, and what libc
+    /// keeps for itself. By such a signal setuid(2) of glibc interrupts the calls of all threads.
     ///
     /// # Errors
     /// - Returns the errors of [`poll`](Self::poll).

@@ -48,7 +48,7 @@ pub trait WaitCall {
 pub enum Outcome {
     /// The number of ready fds or events; 0 if the chunk has expired, or nothing that counts was found.
     Ready(usize),
-    /// A signal handler ran first (EINTR).
+    /// The call failed with EINTR: a signal handler ran first, or the process was stopped and continues.
     Interrupted,
 }
 

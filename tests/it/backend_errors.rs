@@ -34,7 +34,10 @@ fn each_error_says_what_was_wrong_and_what_to_do() {
             Error::NothingToWaitFor,
             "would wait for ever: nothing is armed, and the timeout is infinite; register a source or a waker first",
         ),
-        (Error::Interrupted, "a signal handler has run"),
+        (
+            Error::Interrupted,
+            "interrupted: a signal handler has run, or the process was stopped and continues",
+        ),
         (Error::OutOfMemory, "no memory for another registration"),
     ];
     for (error, text) in texts {
@@ -43,6 +46,7 @@ fn each_error_says_what_was_wrong_and_what_to_do() {
     let answers = [
         ("eventfd", libc::EMFILE, "; close some, or raise the limit (RLIMIT_NOFILE)"),
         ("epoll_ctl", libc::EBADF, "; keep a source open for as long as it is registered"),
+        ("ppoll", libc::EPERM, "; allow ppoll(2), or wait without a signal mask"),
         ("epoll_ctl", libc::ENOSPC, "; raise the user's limit of watches (fs.epoll.max_user_watches)"),
         ("kevent", libc::ENOSPC, ""),
     ];
@@ -63,6 +67,7 @@ fn an_io_error_keeps_kind_text_and_number() {
         (Error::NotRegistered { fd: 5 }, ErrorKind::NotFound, Some(libc::ENOENT)),
         (Error::NoSuchKey, ErrorKind::NotFound, None),
         (Error::NotPollable { fd: 5, backend: "epoll" }, ErrorKind::Unsupported, Some(libc::EPERM)),
+        (Error::NestedTooDeep { fd: 5 }, ErrorKind::InvalidInput, Some(libc::ELOOP)),
         (Error::OutOfMemory, ErrorKind::OutOfMemory, None),
         (Error::NoRoomForEvents, ErrorKind::InvalidInput, None),
     ];

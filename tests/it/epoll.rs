@@ -57,6 +57,27 @@ fn a_file_that_is_always_ready_is_not_pollable_and_registers_nothing() {
 }
 
 #[test]
+fn epolls_in_a_circle_or_nested_too_deep_are_an_error_that_says_so() {
+    let epolls: Vec<_> = (0..10).map(|_| Epoll::new().unwrap()).collect();
+    let fds: Vec<_> = epolls.iter().map(|epoll| epoll.share().unwrap()).collect();
+    let add = |outer: usize, inner: usize| {
+        let (fd, flags) = (fds[inner].as_fd(), EpollFlags::empty());
+        epolls[outer].register_with(fd, Token(inner), READABLE, Mode::Level, flags)
+    };
+    assert_eq!((add(0, 1), add(1, 2)), (Ok(()), Ok(())));
+    assert_eq!(add(2, 0), Err(Error::NestedTooDeep { fd: fds[0].as_raw_fd() }), "a circle");
+    let deeper = (2..9).find_map(|outer| add(outer, outer + 1).err().map(|error| (outer + 1, error)));
+    let (inner, error) = deeper.unwrap();
+    assert_eq!(error, Error::NestedTooDeep { fd: fds[inner].as_raw_fd() });
+    let text = "is an epoll that can't be registered here: \
+                epolls would wait for each other in a circle, or be nested more than five deep";
+    assert_eq!(error.to_string(), format!("fd {} {text}", fds[inner].as_raw_fd()));
+    let itself = add(9, 9).unwrap_err();
+    assert_eq!(itself, Error::Os { call: "epoll_ctl", code: libc::EINVAL });
+    assert!(itself.to_string().contains("an epoll can't wait for itself"), "{itself}");
+}
+
+#[test]
 fn exclusive_goes_with_reading_and_writing_alone_and_is_not_modified() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let (reader, _writer) = full_pipe();

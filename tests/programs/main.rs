@@ -9,6 +9,8 @@ mod dependencies;
 mod echo;
 mod example;
 mod executor;
+#[cfg(target_os = "linux")]
+mod interrupted;
 mod listener;
 mod nc;
 mod no_compile;
@@ -18,8 +20,6 @@ mod public_api;
 mod readme;
 mod server;
 mod sharded_echo;
-#[cfg(target_os = "linux")]
-mod stopped;
 mod supervise;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]

@@ -31,6 +31,7 @@ fn assert_rejected(result: Result<(), Error>, operation: i32, fd: i32, code: i32
         (EEXIST, _) => Error::AlreadyRegistered { fd },
         (ENOENT, _) => Error::NotRegistered { fd },
         (ENOMEM, _) => Error::OutOfMemory,
+        (ELOOP, _) => Error::NestedTooDeep { fd },
         (EPERM, EPOLL_CTL_ADD) => Error::NotPollable { fd, backend: "epoll" },
         (EINVAL, EPOLL_CTL_MOD) => {
             return assert!(matches!(result, Err(Error::Unsupported { backend: "epoll", .. })), "{result:?}");

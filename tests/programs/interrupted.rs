@@ -1,7 +1,7 @@
-//! What a stop of the process (SIGSTOP, then SIGCONT) does to its waits.
+//! Waits that are interrupted by what is no handler of the program: a stop (SIGSTOP, SIGCONT), the C library's signals.
 
 use crate::is_foreign;
-use crate::process::{Program, falls_asleep};
+use crate::process::{DEADLINE, Program, falls_asleep};
 use crate::support::skip;
 use iomux::{SigSet, Slots, Timeout};
 use iomux_backend::{Epoll, Events, Multiplexer, Poll};
@@ -10,8 +10,14 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
+
+/// Set in the process that a test starts to run it once more.
+const CHILD: &str = "IOMUX_INTERRUPTED";
 
 /// The time of each wait, and of the stop: one that is resumed with the time that was left takes twice as long.
 const TIME: Duration = Duration::from_micros(1_000_300);
@@ -52,7 +58,7 @@ impl Waiter {
     fn start(test: &str, wait: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", test, "--test-threads=1", "--nocapture"]);
-        let mut program = Program::start(command.env("IOMUX_STOPPED", wait).stdout(Stdio::piped()));
+        let mut program = Program::start(command.env(CHILD, wait).stdout(Stdio::piped()));
         let stdout = BufReader::new(program.child().stdout.take().unwrap());
         let mut waiter = Self(program, stdout);
         while waiter.line() != "waits" {}
@@ -77,8 +83,8 @@ impl Waiter {
 
 #[test]
 fn a_wait_ends_in_time_though_the_process_was_stopped_and_a_masked_one_of_epoll_is_interrupted() {
-    const NAME: &str = "stopped::a_wait_ends_in_time_though_the_process_was_stopped_and_a_masked_one_of_epoll_is_interrupted";
-    if let Ok(wait) = std::env::var("IOMUX_STOPPED") {
+    const NAME: &str = "interrupted::a_wait_ends_in_time_though_the_process_was_stopped_and_a_masked_one_of_epoll_is_interrupted";
+    if let Ok(wait) = std::env::var(CHILD) {
         return the_process(&wait);
     }
     if is_foreign() || cfg!(not(any(target_arch = "x86_64", target_arch = "x86"))) {
@@ -104,4 +110,35 @@ fn a_wait_ends_in_time_though_the_process_was_stopped_and_a_masked_one_of_epoll_
             "{wait} of {TIME:?}, stopped for {stop:?}, took {took:?}"
         );
     }
+}
+
+#[test]
+fn a_full_mask_lets_the_signals_through_that_glibc_keeps_for_itself() {
+    const NAME: &str = "interrupted::a_full_mask_lets_the_signals_through_that_glibc_keeps_for_itself";
+    if cfg!(not(target_env = "gnu")) || is_foreign() {
+        return skip("the signals of glibc", "another C library, or an emulator");
+    }
+    if std::env::var(CHILD).is_err() {
+        // In a process of its own: each of its threads is interrupted.
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", NAME, "--test-threads=1"]).env(CHILD, "");
+        let output = command.output().unwrap();
+        return assert!(output.status.success(), "{output:?}");
+    }
+    let (says, number) = channel();
+    let waiter = thread::spawn(move || {
+        says.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
+        iomux::ppoll(&mut [], DEADLINE, Some(&SigSet::full()))
+    });
+    let call = Path::new("/proc").join(number.recv().unwrap()).join("syscall");
+    let name = format!("{} 0x", libc::SYS_ppoll);
+    while !std::fs::read_to_string(&call).unwrap().starts_with(&name) {
+        assert!(!waiter.is_finished(), "it waits");
+        thread::yield_now();
+    }
+    // SAFETY: it takes nothing.
+    let user = unsafe { libc::getuid() };
+    // SAFETY: it takes a number.
+    assert_eq!(unsafe { libc::setuid(user) }, 0);
+    assert_eq!(waiter.join().unwrap(), Err(iomux::Error::Interrupted));
 }
