@@ -72,6 +72,10 @@ bitflags::bitflags! {
         #[doc(alias = "EPOLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
         /// There is normal data to read; the same as `READABLE` for most fds.
+        ///
+        /// # Platform notes
+        /// Linux never reports it of an eventfd(2), a timerfd(2) or a signalfd(2). The fd of an epoll that becomes
+        /// ready does not wake a wait for it, and an outer epoll never reports it then. Such fds need `READABLE`.
         #[doc(alias = "POLLRDNORM")]
         const READ_NORMAL = c::POLLRDNORM;
         /// There is data of a priority band to read.

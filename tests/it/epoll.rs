@@ -2,10 +2,10 @@
 
 mod shared;
 
-use crate::support::{Thread, full_pipe, skip};
+use crate::support::{Thread, empty_pipe, full_pipe, skip};
 use iomux_backend::{
     BusyPoll, Capabilities, Epoll, EpollFlags, Error, Events, Interest, Mode, Multiplexer, Poll, Reactor,
-    Readiness, SigSet, Signal, Timeout, Token,
+    Readiness, SigSet, Signal, Timeout, Token, WakerSource,
 };
 use std::io::{self, PipeReader, Read, Write};
 use std::net::TcpListener;
@@ -169,6 +169,37 @@ fn an_epoll_that_is_given_away_keeps_what_was_modified() {
     let mut outer = Poll::new();
     outer.register(fd.as_fd(), Token(7), READABLE, Mode::Level).unwrap();
     assert_eq!(outer.wait(&mut Events::with_capacity(1), Timeout::Nowait), Ok(1));
+}
+
+// Why READ_NORMAL has a note: what wakes with EPOLLIN alone needs READABLE.
+#[test]
+fn the_fd_of_an_epoll_is_reported_for_readable_and_never_for_read_normal_alone() {
+    let normal = Interest::READ_NORMAL;
+    for (interest, count) in [(READABLE, 1), (READABLE | normal, 1), (normal, 0)] {
+        let (reader, mut writer) = empty_pipe();
+        let mut inner = Epoll::new().unwrap();
+        inner.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+        let shared = inner.share().unwrap();
+        let mut outer = Epoll::new().unwrap();
+        outer.register(shared.as_fd(), Token(2), interest, Mode::Level).unwrap();
+        writer.write_all(b"!").unwrap();
+        assert_eq!(outer.wait(&mut Events::with_capacity(1), Timeout::Nowait), Ok(count), "{interest:?}");
+    }
+}
+
+// Asked for EPOLLIN behind the caller's back, epoll would report these without end, and poll(2) never.
+#[test]
+fn a_counter_is_reported_for_readable_and_never_for_read_normal_alone() {
+    let counter = WakerSource::new().unwrap();
+    counter.waker().wake();
+    let all: [Box<dyn Multiplexer>; 2] = [Box::new(Poll::new()), Box::new(Epoll::new().unwrap())];
+    for mut mux in all {
+        let mut events = Events::with_capacity(1);
+        mux.register(counter.as_fd(), Token(1), Interest::READ_NORMAL, Mode::Level).unwrap();
+        assert_eq!(mux.wait(&mut events, Timeout::Nowait), Ok(0), "{}", mux.name());
+        mux.modify(counter.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
+        assert_eq!(mux.wait(&mut events, Timeout::Nowait), Ok(1), "{}", mux.name());
+    }
 }
 
 #[test]
