@@ -14,7 +14,7 @@ use common::Buffer;
 use iomux_backend::{Any, Cause, Interest, Key, Mode, NAMES, Reactor, Timeout, TryRead, by_name};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use socket2::Socket;
-use std::io::{self, Write};
+use std::io;
 use std::net::Shutdown;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
@@ -104,7 +104,7 @@ impl Server {
         self.begin_last_call()?;
         // Until all but the source of the signals have gone, or it reports a second signal, or its deadline.
         while self.reactor.len() > 1 && self.turn()? {}
-        writeln!(io::stdout(), "served {} connections, {} bytes", self.served, self.bytes)
+        common::print(format_args!("served {} connections, {} bytes", self.served, self.bytes))
     }
 
     /// Waits once, and serves what is ready; returns `false` if a signal has arrived.

@@ -16,7 +16,7 @@ use iomux_backend::{Cause, Error, Interest, Key, Mode, Reactor, Readiness, Timeo
 use signal_hook::consts::{SIGINT, SIGTERM};
 use socket2::{Domain, Socket, Type};
 use std::fmt;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::mem;
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
@@ -148,7 +148,7 @@ impl Status {
         if self.next <= Instant::now() {
             self.next = Instant::now() + Duration::from_secs(1);
             let (begin, end) = if self.is_one_line { ("\r", "\x1b[K") } else { ("", "\n") };
-            let _ = write!(io::stderr(), "{begin}{open} open, {totals}{end}");
+            common::log(format_args!("{begin}{open} open, {totals}{end}"));
         }
     }
 }
@@ -180,7 +180,7 @@ impl Proxy {
         if self.status.is_some_and(|status| status.is_one_line) {
             say("");
         }
-        writeln!(io::stdout(), "{}", self.totals)
+        common::print(self.totals)
     }
 
     /// Waits once, and serves what is ready; returns `false` if a signal has arrived.
@@ -203,7 +203,7 @@ impl Proxy {
         }
         if let Some(status) = &mut self.status {
             // Next to the two ends of each connection there are the signals and the listener.
-            status.show(&self.totals, (self.reactor.len() - 2) / 2);
+            status.show(&self.totals, self.reactor.len().saturating_sub(2) / 2);
         }
         Ok(true)
     }

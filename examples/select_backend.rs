@@ -286,7 +286,7 @@ fn main() -> std::io::Result<()> {
     })?;
     for event in &events {
         let what = if event.token() == Token(2) { "the waker" } else { "the pipe" };
-        println!("{what}: {:?}", event.readiness());
+        writeln!(std::io::stdout(), "{what}: {:?}", event.readiness())?;
     }
     Ok(())
 }

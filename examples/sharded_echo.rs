@@ -14,7 +14,7 @@ use common::{Buffer, in_context};
 use iomux_backend::{Cause, Handle, Interest, Key, Mode, Reactor, Timeout, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use socket2::{Domain, Socket, Type};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -87,11 +87,11 @@ fn run(options: &Options) -> io::Result<()> {
     for (number, thread) in threads.into_iter().enumerate() {
         let Totals { connections, bytes } =
             thread.join().map_err(|_| io::Error::other(format!("thread {number} has panicked")))??;
-        writeln!(io::stdout(), "thread {number}: {connections} connections, {bytes} bytes")?;
+        common::print(format_args!("thread {number}: {connections} connections, {bytes} bytes"))?;
         all.connections += connections;
         all.bytes += bytes;
     }
-    writeln!(io::stdout(), "in all: {} connections, {} bytes", all.connections, all.bytes)
+    common::print(format_args!("in all: {} connections, {} bytes", all.connections, all.bytes))
 }
 
 /// Returns `count` listening sockets for the same address, and the same port if it is any.

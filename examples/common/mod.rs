@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each example uses a part of it")]
 
+pub(crate) mod output;
+
 use iomux_backend::{Interest, Key, Reactor, TrustedMultiplexer, TryRead, TryWrite};
 use socket2::{SockAddr, Socket};
 use std::fmt::Display;
@@ -34,7 +36,7 @@ pub(crate) fn run<O, T: Termination>(
         Ok(Some(options)) => main(options).map(Termination::report),
         Ok(None) => io::stdout().write_all(usage.as_bytes()).map(|()| ExitCode::SUCCESS),
         Err(message) => {
-            say(format_args!("{name}: {message}\n{}", usage.trim_end()));
+            let _ = writeln!(io::stderr(), "{name}: {message}\n{}", usage.trim_end());
             return ExitCode::from(2);
         }
     };
@@ -44,9 +46,23 @@ pub(crate) fn run<O, T: Termination>(
     })
 }
 
-/// Prints a line on stderr. A server does not end because its log can't be written, as `eprintln!` would have it.
+/// Prints a line on stderr, unless stderr is full. A server neither waits for its log, nor ends because its log can't be
+/// written, as it would with `eprintln!`.
 pub(crate) fn say(message: impl Display) {
-    let _ = writeln!(io::stderr(), "{message}");
+    log(format_args!("{message}\n"));
+}
+
+/// Writes to stderr what it takes now.
+pub(crate) fn log(text: impl Display) {
+    let _ = output::write_now(io::stderr(), text.to_string().as_bytes());
+}
+
+/// Prints a line on stdout, unless stdout is full: a program that handles SIGTERM could not be ended while it waits.
+pub(crate) fn print(line: impl Display) -> io::Result<()> {
+    match output::write_now(io::stdout(), format!("{line}\n").as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+        result => result,
+    }
 }
 
 /// Puts `what` the error happened to in front of its message.
@@ -74,7 +90,7 @@ pub(crate) fn listen(address: &str) -> io::Result<Socket> {
 /// Prints where a listener listens.
 pub(crate) fn announce(listener: &Socket) -> io::Result<()> {
     let address = listener.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
-    writeln!(io::stdout(), "listening on {address}")
+    print(format_args!("listening on {address}"))
 }
 
 /// Accepts one client; `None` if there is none. In level mode the listener is reported again for the next one.

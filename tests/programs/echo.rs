@@ -1,7 +1,7 @@
 //! The echo server and its client as processes: no byte lost, no fd leaked, and nobody hurt by another.
 
 use crate::example;
-use crate::server::{MORE_THAN_FITS, write_until_blocked};
+use crate::server::{MORE_THAN_FITS, ends_on_a_stopped_terminal, write_until_blocked};
 use crate::support::{is_sanitized, skip};
 use iomux_backend::ALL_NAMES as NAMES;
 use nix::sys::signal::{Signal, kill};
@@ -369,6 +369,11 @@ fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
     comes_back(&late, b"late");
     drop(late);
     server.end_by(Signal::SIGTERM);
+}
+
+#[test]
+fn a_stopped_terminal_does_not_keep_it_from_ending() {
+    ends_on_a_stopped_terminal("echo_server", &[]);
 }
 
 #[test]

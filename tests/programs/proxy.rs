@@ -1,7 +1,8 @@
 //! The proxy as a process between a client and a target, both played by the test.
 
 use crate::server::{
-    DEADLINE, MORE_THAN_FITS, Server, answer, expect, expect_end, noise, patient, reset, write_until_blocked,
+    DEADLINE, MORE_THAN_FITS, Server, answer, ends_on_a_stopped_terminal, expect, expect_end, full_pipe,
+    noise, patient, reset, write_until_blocked,
 };
 use crate::support::skip;
 use iomux::{Interest, PollFd};
@@ -68,6 +69,14 @@ fn goes_through(mut from: &TcpStream, to: &TcpStream, bytes: &[u8]) {
 fn expect_reset(mut source: &TcpStream) {
     let error = source.read_to_end(&mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+#[track_caller]
+fn expect_reset_or_end(mut source: &TcpStream) {
+    match source.read(&mut [0]) {
+        Ok(count) => assert_eq!(count, 0),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
 }
 
 #[test]
@@ -178,11 +187,7 @@ fn a_target_that_refuses_is_named_and_the_proxy_lives_on() {
     drop(target);
     let proxy = Server::start("proxy", &["127.0.0.1:0", &at.to_string()]);
     for _ in 0..2 {
-        let client = proxy.connect();
-        match (&client).read(&mut [0]) {
-            Ok(count) => assert_eq!(count, 0),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
-        }
+        expect_reset_or_end(&proxy.connect());
         let said = proxy.complains();
         assert!(said.starts_with(&format!("proxy: {at}: ")) && said.contains("refused"), "{said}");
     }
@@ -285,6 +290,30 @@ fn the_totals_are_exact_and_the_status_says_the_same() {
         assert!(begin.elapsed() < DEADLINE, "the status never says so");
     }
     assert_eq!(proxy.end_by(Signal::SIGINT), format!("{totals}\n"));
+}
+
+#[test]
+fn a_log_that_is_not_read_is_not_waited_for() {
+    let closed = listen();
+    let at = address(&closed);
+    drop(closed);
+    let (reader, writer) = full_pipe();
+    let mut command = Command::new(crate::example("proxy"));
+    command.args(["--status", "127.0.0.1:0", &at.to_string()]).stderr(writer.try_clone().unwrap());
+    let proxy = Server::started_by(&mut command);
+    drop((command, writer));
+    for _ in 0..3 {
+        expect_reset_or_end(&proxy.connect());
+    }
+    assert_eq!(proxy.end_by(Signal::SIGTERM), "3 connections, 0 bytes there, 0 bytes back\n");
+    let mut said = String::new();
+    { reader }.read_to_string(&mut said).unwrap();
+    assert_eq!(said.trim_matches('x'), "", "there was no room");
+}
+
+#[test]
+fn a_stopped_terminal_does_not_keep_it_from_ending() {
+    ends_on_a_stopped_terminal("proxy", &["127.0.0.1:0", "127.0.0.1:1"]);
 }
 
 #[test]

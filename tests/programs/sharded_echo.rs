@@ -1,7 +1,10 @@
 //! The echo server on several threads as a process: every connection is served, and counted once.
 
 use crate::example;
-use crate::server::{MORE_THAN_FITS, Server, answer, expect, expect_end, noise, reset, write_until_blocked};
+use crate::server::{
+    MORE_THAN_FITS, Server, answer, ends_on_a_stopped_terminal, expect, expect_end, noise, reset,
+    write_until_blocked,
+};
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -125,6 +128,11 @@ fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
         }
         assert_eq!(totals(&server.end_by(Signal::SIGTERM)).1, [40, 240]);
     }
+}
+
+#[test]
+fn a_stopped_terminal_does_not_keep_it_from_ending() {
+    ends_on_a_stopped_terminal("sharded_echo", &[]);
 }
 
 #[test]
