@@ -9,6 +9,7 @@
 
 mod common;
 
+use common::output::{PIPE_ROOM, reopen};
 use common::{Buffer, in_context, say};
 use iomux::{Error, Interest, Readiness, Slots, Timeout};
 use std::fs::File;
@@ -30,10 +31,6 @@ const STDOUT: usize = 1;
 const CONNECTION: usize = 2;
 
 const BUFFER_SIZE: usize = 64 * 1024;
-
-/// What can be written to a pipe that poll calls writable without blocking: the least `PIPE_BUF` that POSIX
-/// allows. (Linux has room for 4096.)
-const PIPE_ROOM: usize = 512;
 
 fn main() -> ExitCode {
     let words = common::arguments();
@@ -83,14 +80,14 @@ fn run(command: Command<'_>) -> io::Result<ExitCode> {
 /// Passes bytes both ways until both directions have ended.
 fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
     connection.set_nonblocking(true)?;
-    // Not so stdin and stdout: O_NONBLOCK would be shared with the shell and outlive us. And not through
-    // `io::Stdin`: its buffer would hold bytes that poll can't see.
+    // Not so stdin: O_NONBLOCK would be shared with the shell and outlive us. And not through `io::Stdin`: its
+    // buffer would hold bytes that poll can't see.
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let stdout = reopen(io::stdout())?;
 
     let (mut outbound, mut inbound) = (Buffer::new(BUFFER_SIZE), Buffer::new(BUFFER_SIZE));
     let mut failure = None;
-    let mut end_is_sent = false;
+    let (mut end_is_sent, mut has_hung_up) = (false, false);
     let mut slots = Slots::with_capacity(3);
     slots.set(STDIN, stdin.as_fd(), Interest::READABLE)?;
     slots.set(STDOUT, stdout.as_fd(), Interest::WRITABLE)?;
@@ -98,7 +95,15 @@ fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
     while !(outbound.is_done() && inbound.is_done()) {
         ask(&mut slots, STDIN, outbound.source_interest())?;
         ask(&mut slots, STDOUT, inbound.sink_interest())?;
-        ask(&mut slots, CONNECTION, inbound.source_interest() | outbound.sink_interest())?;
+        let mut interest = inbound.source_interest() | outbound.sink_interest();
+        if has_hung_up {
+            ask(&mut slots, CONNECTION, interest)?;
+        } else {
+            // Not paused, so that the kernel reports a reset also when there is nothing to do. Nothing urgent comes after
+            // the end of file, but FreeBSD's poll(2) does not report what happens during a wait for nothing.
+            interest.set(Interest::PRIORITY, inbound.source_has_ended);
+            slots.set_interest(CONNECTION, interest)?;
+        }
         slots.wait(Timeout::Infinite)?;
 
         for ready in slots.ready() {
@@ -111,6 +116,7 @@ fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
                     result => drop(result.map_err(in_context("stdout"))?),
                 },
                 _ => {
+                    has_hung_up |= has_ended(ready.readiness());
                     if let Err(error) = exchange(connection, ready.readiness(), &mut outbound, &mut inbound) {
                         outbound.stop(); // but what the peer has sent until then is still passed on
                         failure.get_or_insert(error);
@@ -137,7 +143,7 @@ fn ask(slots: &mut Slots<'_>, index: usize, interest: Interest) -> Result<(), Er
 }
 
 /// Writes to the peer and reads from it, as it is ready and the buffers allow: a hangup makes it ready
-/// for both, also for what was not asked.
+/// for both, also for what was not asked. What neither finds is the error of a connection that has nothing to do.
 fn exchange(
     connection: &TcpStream,
     readiness: Readiness,
@@ -150,5 +156,10 @@ fn exchange(
     if readiness.is_readable() {
         inbound.fill(connection)?;
     }
-    Ok(())
+    if has_ended(readiness) { connection.take_error()?.map_or(Ok(()), Err) } else { Ok(()) }
+}
+
+/// Returns `true` for what the kernel reports of a connection at every wait from then on, whatever the interest.
+fn has_ended(readiness: Readiness) -> bool {
+    readiness.intersects(Readiness::HANGUP | Readiness::ERROR)
 }

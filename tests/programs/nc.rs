@@ -6,7 +6,9 @@
 mod process;
 
 use crate::process::{DEADLINE, Task, read_to_end};
+use crate::server::{MORE_THAN_FITS, write_until_blocked as write_until_full};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::pty::openpty;
 use process::{
     LARGE, Nc, assert_same, content, expect, expect_at, expect_end_at, file_of, noise, reset, write_all,
     write_until_blocked,
@@ -236,6 +238,51 @@ fn a_peer_that_resets_is_named() {
     let (code, said) = nc.end();
     assert_eq!(code, Some(1));
     assert!(said.starts_with(&format!("nc: {address}: Connection reset by peer")), "{said}");
+}
+
+#[test]
+fn a_reset_ends_it_while_stdin_says_nothing() {
+    let (stdin, _input) = io::pipe().unwrap();
+    let (output, stdout) = io::pipe().unwrap();
+    let (nc, mut peer) = Nc::with_peer(stdin, stdout);
+    let address = peer.local_addr().unwrap();
+    peer.write_all(b"greeting").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    expect(&output, b"greeting");
+    nc.falls_asleep("when the peer has ended");
+    reset(peer);
+    let (code, said) = nc.end();
+    assert_eq!(code, Some(1));
+    assert!(said.starts_with(&format!("nc: {address}: ")), "{said}");
+}
+
+#[test]
+fn a_reset_is_no_busy_loop_while_stdout_is_full() {
+    let (stdin, _input) = io::pipe().unwrap();
+    let (output, stdout) = io::pipe().unwrap();
+    let (nc, mut peer) = Nc::with_peer(stdin, stdout);
+    // More than the pipe and the buffer hold, and less than the connection holds besides.
+    let last_words = noise(14, 160_000);
+    peer.write_all(&last_words).unwrap();
+    nc.falls_asleep("when its buffer is full");
+    reset(peer);
+    nc.falls_asleep("when there is nothing to do but to wait for stdout");
+    assert_same(&read_to_end(output).result("stdout ends"), &last_words);
+    assert_eq!(nc.end().0, Some(1));
+}
+
+#[test]
+fn stdin_is_sent_while_a_terminal_is_full() {
+    let (stdin, mut input) = io::pipe().unwrap();
+    let terminal = openpty(None, None).unwrap();
+    let (nc, mut peer) = Nc::with_peer(stdin, terminal.slave);
+    // So that the terminal has less room than for a whole write when poll says that it is writable.
+    peer.write_all(b"greeting").unwrap();
+    nc.falls_asleep("when the greeting was written");
+    write_until_full(&peer, MORE_THAN_FITS, || nc.falls_asleep("when the terminal is full"));
+    input.write_all(b"question").unwrap();
+    expect_at(&peer, b"question");
+    drop(terminal.master);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The proxy as a process between a client and a target, both played by the test.
 
 use crate::server::{
-    DEADLINE, MORE_THAN_FITS, Server, answer, ends_on_a_stopped_terminal, expect, expect_end, full_pipe,
-    noise, patient, reset, write_until_blocked,
+    DEADLINE, MORE_THAN_FITS, Server, answer, ends_on_a_stopped_terminal, expect, expect_end, noise, patient,
+    pipe_without_room, reset, write_until_blocked,
 };
 use crate::support::skip;
 use iomux::{Interest, PollFd};
@@ -297,7 +297,7 @@ fn a_log_that_is_not_read_is_not_waited_for() {
     let closed = listen();
     let at = address(&closed);
     drop(closed);
-    let (reader, writer) = full_pipe();
+    let (reader, writer) = pipe_without_room();
     let mut command = Command::new(crate::example("proxy"));
     command.args(["--status", "127.0.0.1:0", &at.to_string()]).stderr(writer.try_clone().unwrap());
     let proxy = Server::started_by(&mut command);

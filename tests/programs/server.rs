@@ -139,7 +139,7 @@ pub(crate) fn ends_on_a_stopped_terminal(name: &str, arguments: &[&str]) {
 }
 
 /// A pipe without any room, and its reader.
-pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
+pub(crate) fn pipe_without_room() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = io::pipe().unwrap();
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
     for size in [512, 1] {
