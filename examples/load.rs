@@ -115,10 +115,8 @@ impl Talk {
 
     /// Sends what it can, reads once, and answers; `true` once all has come back, and then the end.
     fn go_on(&mut self, server: &Socket, options: &Options) -> io::Result<bool> {
-        if self.sent == 0
-            && let Some(error) = server.take_error()?
-        {
-            return Err(error); // that it could not connect
+        if self.sent == 0 && !common::is_connected(server)? {
+            return Ok(false);
         }
         self.send(server)?;
         let mut buffer = [0; CHUNK];

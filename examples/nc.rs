@@ -12,6 +12,7 @@ mod common;
 use common::output::{PIPE_ROOM, reopen};
 use common::{Buffer, in_context, say};
 use iomux::{Error, Interest, Readiness, Slots, Timeout};
+use socket2::SockRef;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -65,6 +66,7 @@ fn run(command: Command<'_>) -> io::Result<ExitCode> {
         Command::Connect(host, port) => {
             let peer = format!("{host}:{port}");
             let connection = TcpStream::connect((host, port)).map_err(in_context(&peer))?;
+            common::is_connected(&SockRef::from(&connection)).map_err(in_context(&peer))?;
             relay(&connection, &peer)
         }
         Command::Listen(host, port) => {

@@ -134,10 +134,16 @@ pub(crate) fn connect(socket: &Socket, address: SocketAddr) -> io::Result<()> {
 }
 
 /// Returns `true` once a socket is connected, `false` while that is under way.
+///
+/// A client of a local port on which no process listens may be given that port as its own, and is connected to itself: that
+/// counts as refused.
 pub(crate) fn is_connected(socket: &Socket) -> io::Result<bool> {
-    match socket.take_error()?.map_or_else(|| socket.peer_addr().map(drop), Err) {
+    match socket.take_error()?.map_or_else(|| socket.peer_addr(), Err) {
+        Ok(peer) if peer.as_socket() == socket.local_addr()?.as_socket() => {
+            Err(io::Error::from_raw_os_error(libc::ECONNREFUSED))
+        }
         Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
-        result => result.map(|()| true),
+        result => result.map(|_| true),
     }
 }
 

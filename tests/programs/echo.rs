@@ -1,7 +1,9 @@
 //! The echo server and its client as processes: no byte lost, no fd leaked, and nobody hurt by another.
 
 use crate::example;
-use crate::server::{MORE_THAN_FITS, ends_on_a_stopped_terminal, write_until_blocked};
+use crate::server::{
+    MORE_THAN_FITS, ends_on_a_stopped_terminal, with_one_port_for_clients, write_until_blocked,
+};
 use crate::support::{is_sanitized, skip};
 use iomux_backend::ALL_NAMES as NAMES;
 use nix::sys::signal::{Signal, kill};
@@ -374,6 +376,14 @@ fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
 #[test]
 fn a_stopped_terminal_does_not_keep_it_from_ending() {
     ends_on_a_stopped_terminal("echo_server", &[]);
+}
+
+#[test]
+fn load_does_not_take_itself_for_a_server() {
+    let Some(mut command) = with_one_port_for_clients(40000, "load") else { return };
+    let output = command.args(["127.0.0.1:40000", "--connections", "1"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("refused"), "{said}");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 mod process;
 
 use crate::process::{DEADLINE, Task, read_to_end};
-use crate::server::{MORE_THAN_FITS, write_until_blocked as write_until_full};
+use crate::server::{MORE_THAN_FITS, with_one_port_for_clients, write_until_blocked as write_until_full};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::openpty;
 use process::{
@@ -319,6 +319,15 @@ fn a_refused_connection_is_named() {
     let (code, said) = Nc::connecting(address, Stdio::null(), Stdio::null()).end();
     assert_eq!(code, Some(1));
     assert_eq!(said, format!("nc: {address}: {}\n", io::Error::from_raw_os_error(libc::ECONNREFUSED)));
+}
+
+#[test]
+fn a_connection_to_itself_is_refused() {
+    let Some(mut command) = with_one_port_for_clients(40000, "nc") else { return };
+    let output = command.args(["127.0.0.1", "40000"]).stdin(Stdio::null()).output().unwrap();
+    let (code, said) = (output.status.code(), String::from_utf8(output.stderr).unwrap());
+    let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
+    assert_eq!((code, said), (Some(1), format!("nc: 127.0.0.1:40000: {refused}\n")));
 }
 
 #[test]

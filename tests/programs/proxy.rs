@@ -2,7 +2,7 @@
 
 use crate::server::{
     DEADLINE, MORE_THAN_FITS, Server, answer, ends_on_a_stopped_terminal, expect, expect_end, noise, patient,
-    pipe_without_room, reset, write_until_blocked,
+    pipe_without_room, reset, with_one_port_for_clients, write_until_blocked,
 };
 use crate::support::skip;
 use iomux::{Interest, PollFd};
@@ -11,10 +11,10 @@ use nix::sys::signal::Signal;
 use socket2::{SockRef, Socket, Type};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A proxy, and the target that it forwards to.
@@ -192,6 +192,19 @@ fn a_target_that_refuses_is_named_and_the_proxy_lives_on() {
         assert!(said.starts_with(&format!("proxy: {at}: ")) && said.contains("refused"), "{said}");
     }
     assert_eq!(proxy.end_by(Signal::SIGTERM), "2 connections, 0 bytes there, 0 bytes back\n");
+}
+
+#[test]
+fn a_connection_to_itself_is_refused() {
+    let Some(mut command) = with_one_port_for_clients(40000, "proxy") else { return };
+    let proxy =
+        Server::started_by(command.args(["127.0.0.1:8000", "127.0.0.1:40000"]).stderr(Stdio::piped()));
+    let mut client = Command::new("nsenter");
+    client.args(["--user", "--net", "--preserve-credentials", "--target", &proxy.id().to_string()]);
+    client.arg(crate::example("nc")).args(["127.0.0.1", "8000"]).stdin(Stdio::null());
+    assert_eq!(client.output().unwrap().status.code(), Some(1), "it was reset");
+    let refused = io::Error::from_raw_os_error(libc::ECONNREFUSED);
+    assert_eq!(proxy.complains(), format!("proxy: 127.0.0.1:40000: {refused}"));
 }
 
 #[test]

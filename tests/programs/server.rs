@@ -138,6 +138,27 @@ pub(crate) fn ends_on_a_stopped_terminal(name: &str, arguments: &[&str]) {
     assert_eq!(program.end(), 0);
 }
 
+/// What starts a program where `port` of 127.0.0.1 is the only one that a client is given, so that one that connects to it is
+/// connected to itself; `None` where the system has no such namespaces.
+pub(crate) fn with_one_port_for_clients(port: u16, name: &str) -> Option<Command> {
+    let script = format!(
+        "ip link set lo up && echo {port} {port} > /proc/sys/net/ipv4/ip_local_port_range && exec \"$@\""
+    );
+    let namespace = || {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--net", "sh", "-c", &script, "sh"]);
+        command
+    };
+    let trial = namespace().arg("true").stderr(Stdio::null()).status();
+    if !trial.is_ok_and(|status| status.success()) {
+        skip("a connection to itself", "no network namespace can be made");
+        return None;
+    }
+    let mut command = namespace();
+    command.arg(example(name));
+    Some(command)
+}
+
 /// A pipe without any room, and its reader.
 pub(crate) fn pipe_without_room() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = io::pipe().unwrap();
