@@ -1,9 +1,8 @@
 //! The echo server and its client as processes: no byte lost, no fd leaked, and nobody hurt by another.
 
 use crate::example;
-use crate::server::{
-    MORE_THAN_FITS, ends_on_a_stopped_terminal, with_one_port_for_clients, write_until_blocked,
-};
+use crate::process::{ends_on_a_stopped_terminal, with_one_port_for_clients};
+use crate::server::{MORE_THAN_FITS, write_until_blocked};
 use crate::support::{is_sanitized, skip};
 use iomux_backend::ALL_NAMES as NAMES;
 use nix::sys::signal::{Signal, kill};

@@ -5,8 +5,8 @@
 
 mod process;
 
-use crate::process::{DEADLINE, Task, read_to_end};
-use crate::server::{MORE_THAN_FITS, with_one_port_for_clients, write_until_blocked as write_until_full};
+use crate::process::{DEADLINE, Task, read_to_end, with_one_port_for_clients};
+use crate::server::{MORE_THAN_FITS, write_until_blocked as write_until_full};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::openpty;
 use process::{

@@ -1,10 +1,14 @@
 //! A running example, and how to wait for what it does no longer than the deadline.
 
 use crate::example;
+use crate::support::skip;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{FlowArg, tcflow};
 use nix::unistd::Pid;
-use std::fs;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -139,4 +143,57 @@ pub(crate) fn explains_itself(name: &str, wrong: &[(&[&str], &str)]) {
         assert!(code == 2 && stdout.is_empty(), "{arguments:?}: {code}, {stdout}");
         assert!(stderr.starts_with(&format!("{name}: {message}")) && stderr.contains(&usage), "{stderr}");
     }
+}
+
+/// On a terminal that was stopped by Ctrl-S, an example still ends by SIGTERM, though it has more to say.
+#[track_caller]
+pub(crate) fn ends_on_a_stopped_terminal(name: &str, arguments: &[&str]) {
+    let terminal = openpty(None, None).unwrap();
+    let mut command = Command::new(example(name));
+    command.args(arguments).stdin(Stdio::null());
+    command.stdout(terminal.slave.try_clone().unwrap()).stderr(terminal.slave.try_clone().unwrap());
+    let mut program = Program::start(&mut command);
+    let mut first = String::new();
+    while !first.contains("listening on ") {
+        first.clear();
+        // The status of a program may come first.
+        BufReader::with_capacity(1, File::from(terminal.master.try_clone().unwrap()))
+            .read_line(&mut first)
+            .unwrap();
+    }
+    tcflow(&terminal.slave, FlowArg::TCOOFF).unwrap();
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.end(), 0);
+}
+
+/// What starts a program where `port` of 127.0.0.1 is the only one that a client is given, so that one that connects to it is
+/// connected to itself; `None` where the system has no such namespaces.
+pub(crate) fn with_one_port_for_clients(port: u16, name: &str) -> Option<Command> {
+    let script = format!(
+        "ip link set lo up && echo {port} {port} > /proc/sys/net/ipv4/ip_local_port_range && exec \"$@\""
+    );
+    let namespace = || {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--net", "sh", "-c", &script, "sh"]);
+        command
+    };
+    let trial = namespace().arg("true").stderr(Stdio::null()).status();
+    if !trial.is_ok_and(|status| status.success()) {
+        skip("a connection to itself", "no network namespace can be made");
+        return None;
+    }
+    let mut command = namespace();
+    command.arg(example(name));
+    Some(command)
+}
+
+/// A pipe without any room, and its reader.
+pub(crate) fn pipe_without_room() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = io::pipe().unwrap();
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    for size in [512, 1] {
+        while writer.write(&[b'x'; 512][..size]).is_ok() {}
+    }
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+    (reader, writer)
 }

@@ -1,10 +1,8 @@
 //! The echo server on several threads as a process: every connection is served, and counted once.
 
 use crate::example;
-use crate::server::{
-    MORE_THAN_FITS, Server, answer, ends_on_a_stopped_terminal, expect, expect_end, noise, reset,
-    write_until_blocked,
-};
+use crate::process::ends_on_a_stopped_terminal;
+use crate::server::{MORE_THAN_FITS, Server, answer, expect, expect_end, noise, reset, write_until_blocked};
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
