@@ -3,9 +3,10 @@
 //! `cargo run --example chat -- 127.0.0.1:7777`, and `nc 127.0.0.1 7777` in as many terminals as you like.
 //!
 //! What to copy from it: one client's bytes go to many, and none of them may hold up the rest. So each client has a
-//! queue of bounded size, and the chat waits for `WRITABLE` only while bytes are queued. A client that does not read
-//! until its queue is full is shut out, and the others are told. A line may come in pieces, and one that does not
-//! end is cut, so that no client can fill the memory. The others are told who has left at the end of a turn, never in
+//! queue of bounded size, and the chat waits for `WRITABLE` only while bytes are queued. While a queue is half full, no
+//! client is read, so that a fast writer does not push a slower reader out. But who stays behind until its deadline
+//! is shut out, and the others are told. A line may come in pieces, and one that does not end is cut, so
+//! that no client can fill the memory. The others are told who has left at the end of a turn, never in
 //! the middle of telling something else.
 
 mod common;
@@ -15,16 +16,21 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use socket2::Socket;
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 const USAGE: &str = "\
 usage: chat [ADDRESS:PORT]
 Without ADDRESS:PORT, any free port of 127.0.0.1. SIGINT and SIGTERM end it.
 ";
 
-/// How many bytes a client may be behind, not counting those in its socket. A client that is further behind is shut out.
-const QUEUE_SIZE: usize = 256 * 1024;
+/// How many bytes may be queued for a client, not counting those in its socket. It is behind if more than half of it are.
+const QUEUE_SIZE: usize = 512 * 1024;
+/// How long a client may be behind.
+const PATIENCE: Duration = Duration::from_secs(5);
+const SHUT_OUT: &str = "has not read what was said, and is shut out";
 /// How much is read per turn: little enough for any queue, though an address is put in front of each line.
 const READ_SIZE: usize = 4096;
 /// A line that is longer is passed on in pieces.
@@ -59,9 +65,19 @@ struct Client {
     line: Vec<u8>,
     /// What the others have said and this client has not taken yet.
     queue: VecDeque<u8>,
+    /// It is counted as behind, and has a deadline.
+    was_behind: bool,
 }
 
 impl Client {
+    fn new(address: SocketAddr) -> Self {
+        Self { address, line: Vec::new(), queue: VecDeque::new(), was_behind: false }
+    }
+
+    fn is_behind(&self) -> bool {
+        self.queue.len() > QUEUE_SIZE / 2
+    }
+
     /// Takes in what was read; returns the lines that are whole now, as the others are to see them.
     fn hear(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut lines = Vec::new();
@@ -89,7 +105,7 @@ impl Client {
     /// Queues `text` for it; `false` if it is too far behind.
     fn tell(&mut self, to: &Socket, text: &[u8]) -> bool {
         // A client is behind if it does not read, and not if it has had no turn yet.
-        if self.queue.len() + text.len() > QUEUE_SIZE && self.send(to).is_err() {
+        if self.queue.len() + text.len() > QUEUE_SIZE / 2 && self.send(to).is_err() {
             return false;
         }
         self.queue.extend(text);
@@ -104,16 +120,16 @@ impl Client {
         }
         Ok(())
     }
-
-    fn interest(&self) -> Interest {
-        if self.queue.is_empty() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE }
-    }
 }
 
 struct Chat {
     reactor: Reactor<Socket, Role>,
     /// Which clients have left, for the others to be told at the end of the turn.
     news: Vec<String>,
+    /// How many clients are behind: while there are any, none is read.
+    behind: usize,
+    /// There are clients that are not read.
+    are_held: bool,
 }
 
 impl Chat {
@@ -123,7 +139,7 @@ impl Chat {
         let mut reactor = Reactor::new()?;
         reactor.insert(listener, Role::Listener, Interest::READABLE, Mode::Level)?;
         reactor.insert(signals.into(), Role::Signals, Interest::READABLE, Mode::Level)?;
-        Ok(Self { reactor, news: Vec::new() })
+        Ok(Self { reactor, news: Vec::new(), behind: 0, are_held: false })
     }
 
     /// Serves until a signal arrives.
@@ -135,12 +151,15 @@ impl Chat {
                     (Role::Signals, _) => return Ok(()),
                     (Role::Listener, Cause::Expired) => self.reactor.resume(key)?,
                     (Role::Listener, Cause::Ready(_)) => self.accept(key),
-                    (Role::Client(_), _) => self.serve(key),
+                    (Role::Client(_), Cause::Expired) => self.close(key, SHUT_OUT),
+                    (Role::Client(_), Cause::Ready(_)) => self.serve(key),
                 }
             }
+            self.let_go();
             // To tell of one may be too much for another, who then leaves as well.
             while let Some(text) = self.news.pop() {
                 self.tell_all_but(None, text.as_bytes());
+                self.let_go();
             }
         }
     }
@@ -149,7 +168,7 @@ impl Chat {
         for _ in 0..common::ACCEPTS {
             let Some((client, address)) = common::accept(&mut self.reactor, listener) else { return };
             let Some(address) = address.as_socket() else { return };
-            let role = Role::Client(Client { address, line: Vec::new(), queue: VecDeque::new() });
+            let role = Role::Client(Client::new(address));
             let Ok(key) = self.reactor.insert(client, role, Interest::READABLE, Mode::Level) else { return };
             self.tell_all_but(Some(key), format!("* {address} has come\n").as_bytes());
         }
@@ -159,7 +178,8 @@ impl Chat {
     fn serve(&mut self, key: Key) {
         let Some((socket, Role::Client(client))) = self.reactor.get(key) else { return };
         let mut buffer = [0; READ_SIZE];
-        match client.send(socket).and_then(|()| socket.try_read(&mut buffer)) {
+        let read = |()| if self.behind > 0 { Ok(None) } else { socket.try_read(&mut buffer) };
+        match client.send(socket).and_then(read) {
             Ok(None) => self.ask(key),
             Ok(Some(count @ 1..)) => {
                 let lines = client.hear(&buffer[..count]);
@@ -184,22 +204,54 @@ impl Chat {
             if client.tell(socket, text) {
                 self.ask(key);
             } else {
-                self.close(key, "has not read what was said, and is shut out");
+                self.close(key, SHUT_OUT);
             }
         }
     }
 
     /// Has the reactor wait for what the client can do next. Where that is the same as before, epoll makes no system call.
     fn ask(&mut self, key: Key) {
+        self.give_deadline(key);
         let Some((_, Role::Client(client))) = self.reactor.get(key) else { return };
-        let interest = client.interest();
-        if self.reactor.modify(key, interest, Mode::Level).is_err() {
+        let mut interest = Interest::empty();
+        interest.set(Interest::READABLE, self.behind == 0);
+        interest.set(Interest::WRITABLE, !client.queue.is_empty());
+        self.are_held |= self.behind > 0;
+        let asked = if interest.is_empty() {
+            self.reactor.pause(key) // which reports a hangup once, and not at every wait
+        } else {
+            self.reactor.modify(key, interest, Mode::Level)
+        };
+        if asked.is_err() {
             self.close(key, "is gone");
         }
     }
 
+    /// Counts the clients that are behind, and gives each a deadline.
+    fn give_deadline(&mut self, key: Key) {
+        let Some((_, Role::Client(client))) = self.reactor.get(key) else { return };
+        let is_behind = client.is_behind();
+        if mem::replace(&mut client.was_behind, is_behind) == is_behind {
+            return;
+        }
+        let deadline = if is_behind { Timeout::After(PATIENCE) } else { Timeout::Infinite };
+        self.behind = if is_behind { self.behind + 1 } else { self.behind - 1 };
+        if self.reactor.set_deadline(key, deadline).is_err() {
+            self.close(key, "is gone");
+        }
+    }
+
+    /// Has all clients read again, once none is behind.
+    fn let_go(&mut self) {
+        if self.behind == 0 && mem::take(&mut self.are_held) {
+            let clients: Vec<_> = self.reactor.keys().collect();
+            clients.into_iter().for_each(|key| self.ask(key));
+        }
+    }
+
     fn close(&mut self, key: Key, reason: &str) {
-        if let Some((_, Role::Client(Client { address, .. }))) = self.reactor.remove(key) {
+        if let Some((_, Role::Client(Client { address, was_behind, .. }))) = self.reactor.remove(key) {
+            self.behind -= usize::from(was_behind);
             self.news.push(format!("* {address} {reason}\n"));
         }
     }

@@ -1,6 +1,6 @@
 //! The chat as a process, with several clients in one test.
 
-use crate::server::{Server, answer, expect_end, patient, reset};
+use crate::server::{MORE_THAN_FITS, Server, answer, expect_end, patient, reset};
 use crate::support::{is_sanitized, skip};
 use nix::sys::signal::Signal;
 use std::fs;
@@ -167,6 +167,35 @@ fn who_does_not_read_is_shut_out_and_the_others_go_on() {
         Ok(count) => assert!(count < 50_000_000, "{count}"),
         Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
     }
+}
+
+#[test]
+fn who_writes_fast_waits_for_who_reads_slowly() {
+    let chat = Server::start("chat", &[]);
+    let mut reads = Client::new(&chat, &mut []);
+    let writes = Client::new(&chat, &mut [&mut reads]);
+    let line = "z".repeat(999) + "\n";
+    let (mut written, mut blocked) = (0, 0);
+    writes.stream.set_nonblocking(true).unwrap();
+    while blocked < 20 {
+        match (&writes.stream).write(&line.as_bytes()[written % line.len()..]) {
+            Ok(count) => (written, blocked) = (written + count, 0),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                chat.falls_asleep("when a client does not read");
+                blocked += 1;
+            }
+        }
+        assert!(written < MORE_THAN_FITS, "whatever is written is taken, though nobody reads it");
+    }
+    writes.stream.shutdown(Shutdown::Write).unwrap();
+    for _ in 0..written / line.len() {
+        reads.hears(&format!("{}: {}", writes.name, line.trim_end()));
+    }
+    if !written.is_multiple_of(line.len()) {
+        reads.hears(&format!("{}: {}", writes.name, &line[..written % line.len()]));
+    }
+    reads.hears(&format!("* {} has left", writes.name));
 }
 
 #[test]
