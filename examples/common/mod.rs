@@ -7,11 +7,14 @@ pub(crate) mod output;
 use iomux_backend::{Interest, Key, Reactor, TrustedMultiplexer, TryRead, TryWrite};
 use socket2::{SockAddr, Socket};
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::ops::Range;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, Termination};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// How many clients a server accepts per turn, so that a burst of them does not keep the others waiting.
@@ -54,12 +57,18 @@ pub(crate) fn say(message: impl Display) {
 
 /// Writes to stderr what it takes now.
 pub(crate) fn log(text: impl Display) {
-    let _ = output::write_now(io::stderr(), text.to_string().as_bytes());
+    static AGAIN: LazyLock<io::Result<File>> = LazyLock::new(|| output::reopen(io::stderr()));
+    let stderr = io::stderr();
+    let stderr = AGAIN.as_ref().map_or(stderr.as_fd(), File::as_fd);
+    let _ = output::write_now(stderr, text.to_string().as_bytes());
 }
 
 /// Prints a line on stdout, unless stdout is full: a program that handles SIGTERM could not be ended while it waits.
 pub(crate) fn print(line: impl Display) -> io::Result<()> {
-    match output::write_now(io::stdout(), format!("{line}\n").as_bytes()) {
+    static AGAIN: LazyLock<io::Result<File>> = LazyLock::new(|| output::reopen(io::stdout()));
+    let stdout = io::stdout();
+    let stdout = AGAIN.as_ref().map_or(stdout.as_fd(), File::as_fd);
+    match output::write_now(stdout, format!("{line}\n").as_bytes()) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
         result => result,
     }

@@ -17,14 +17,12 @@ pub(crate) fn reopen(output: impl AsFd) -> io::Result<File> {
 
 /// Writes what an output takes immediately. Returns `WouldBlock` if that is not all, and the rest is dropped.
 pub(crate) fn write_now(output: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
-    let again = open_again(output.as_fd());
-    let output = again.as_ref().map_or(output.as_fd(), File::as_fd);
     while !bytes.is_empty() {
-        let mut fds = [PollFd::new(output, Interest::WRITABLE)?];
+        let mut fds = [PollFd::new(output.as_fd(), Interest::WRITABLE)?];
         if iomux::poll(&mut fds, Timeout::Nowait)? == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let count = nix::unistd::write(output, &bytes[..bytes.len().min(PIPE_ROOM)])?;
+        let count = nix::unistd::write(&output, &bytes[..bytes.len().min(PIPE_ROOM)])?;
         bytes = &bytes[count..];
     }
     Ok(())
