@@ -5,7 +5,7 @@
 pub(crate) mod output;
 
 use iomux_backend::{Interest, Key, Reactor, TrustedMultiplexer, TryRead, TryWrite};
-use socket2::{SockAddr, Socket};
+use socket2::{SockAddr, Socket, TcpKeepalive};
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -22,6 +22,9 @@ pub(crate) const ACCEPTS: usize = 16;
 
 /// When to accept again after an error.
 const RETRY: Duration = Duration::from_millis(10);
+
+/// How long a peer may send nothing before the kernel asks it whether it is still there: one that has vanished never says so.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Returns the arguments of the program.
 pub(crate) fn arguments() -> Vec<String> {
@@ -110,7 +113,7 @@ pub(crate) fn accept<T, M: TrustedMultiplexer<'static>>(
     match reactor.source(listener)?.accept() {
         Ok((client, address)) => {
             // If that fails the client is gone already.
-            client.set_nonblocking(true).and(client.set_tcp_nodelay(true)).ok()?;
+            set_options(&client).ok()?;
             Some((client, address))
         }
         Err(error) => {
@@ -121,6 +124,12 @@ pub(crate) fn accept<T, M: TrustedMultiplexer<'static>>(
             None
         }
     }
+}
+
+fn set_options(connection: &Socket) -> io::Result<()> {
+    connection.set_nonblocking(true)?;
+    connection.set_tcp_nodelay(true)?;
+    connection.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
 }
 
 /// Pauses a listener, as a rule since no fd is left: the clients in its queue would keep the loop busy. The program resumes
@@ -134,8 +143,7 @@ pub(crate) fn accept_later<T, M: TrustedMultiplexer<'static>>(
 
 /// Begins to connect without waiting: `socket` becomes writable once it is connected, or has failed.
 pub(crate) fn connect(socket: &Socket, address: SocketAddr) -> io::Result<()> {
-    socket.set_nonblocking(true)?;
-    socket.set_tcp_nodelay(true)?;
+    set_options(socket)?;
     match socket.connect(&address.into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
         _ => Ok(()),

@@ -4,17 +4,18 @@ use crate::process::{ends_on_a_stopped_terminal, pipe_without_room, with_one_por
 use crate::server::{
     DEADLINE, MORE_THAN_FITS, Server, answer, expect, expect_end, noise, patient, reset, write_until_blocked,
 };
-use crate::support::skip;
+use crate::support::{is_emulated, skip};
 use iomux::{Interest, PollFd};
 use nix::pty::openpty;
 use nix::sys::signal::Signal;
 use socket2::{SockRef, Socket, Type};
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A proxy, and the target that it forwards to.
@@ -93,7 +94,7 @@ fn ten_megabytes_go_both_ways_at_once() {
     let forwarded = Forwarded::new();
     let (client, target) = forwarded.connect();
     let (question, answer) = (noise(1, 10 << 20), noise(2, 10 << 20));
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for (from, bytes) in [(&client, &question), (&target, &answer)] {
             scope.spawn(move || {
                 { from }.write_all(bytes).unwrap();
@@ -133,7 +134,7 @@ fn what_was_sent_before_the_end_comes_before_it() {
     let forwarded = Forwarded::new();
     let (client, target) = forwarded.connect();
     let sent = noise(3, 4 << 20);
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         scope.spawn(|| {
             (&client).write_all(&sent).unwrap();
             client.shutdown(Shutdown::Write).unwrap();
@@ -268,6 +269,39 @@ fn a_reset_reaches_the_other_side_also_while_nothing_is_asked_of_who_was_reset()
     write_until_blocked(&client, MORE_THAN_FITS, || {});
     reset(client);
     expect_reset(&target);
+}
+
+/// Returns `true` if the kernel's timer of a connection is that of keepalive, by `tr` of /proc/net/tcp.
+fn has_keepalive_timer(table: &str, local: SocketAddr, peer: SocketAddr) -> bool {
+    let hex = |address: SocketAddr| match address.ip() {
+        IpAddr::V4(ip) => format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port()),
+        IpAddr::V6(_) => unreachable!("all are of 127.0.0.1"),
+    };
+    let row = table.lines().find(|row| row.contains(&format!(" {} {} ", hex(local), hex(peer))));
+    row.and_then(|row| row.split_whitespace().nth(5)).is_some_and(|timer| timer.starts_with("02:"))
+}
+
+#[test]
+fn both_ends_are_asked_whether_they_are_still_there() {
+    let forwarded = Forwarded::new();
+    let (client, target) = forwarded.connect();
+    goes_through(&client, &target, b"hello");
+    let (client_end, target_end) = (forwarded.proxy.address, target.peer_addr().unwrap());
+    let begin = Instant::now();
+    loop {
+        let table = fs::read_to_string("/proc/net/tcp");
+        let Some(table) = table.ok().filter(|_| !is_emulated()) else {
+            return skip("the keepalive of the proxy", "no /proc/net/tcp of this architecture");
+        };
+        // While bytes are not acknowledged there is another timer.
+        if has_keepalive_timer(&table, client_end, client.local_addr().unwrap())
+            && has_keepalive_timer(&table, target_end, target.local_addr().unwrap())
+        {
+            return;
+        }
+        assert!(begin.elapsed() < DEADLINE, "no keepalive: {table}");
+        thread::yield_now();
+    }
 }
 
 #[test]
