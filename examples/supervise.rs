@@ -17,6 +17,7 @@
 mod common;
 
 use common::in_context;
+use common::output::{self, PIPE_ROOM};
 use iomux::{Error, Interest, MaskGuard, PollFd, SigSet, Slots, Timeout};
 use iomux_backend::{Signal, TryRead, TryWrite};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -45,9 +46,6 @@ const LONGEST_LINE: usize = 4096;
 
 /// More than a pipe holds, so that what is left in the background can't hold up the end by writing on.
 const LAST_READ: usize = 1 << 20;
-
-/// What can be written to a pipe that poll calls writable without blocking, as POSIX has it.
-const PIPE_ROOM: usize = 512;
 
 /// The streams of a command, each a slot: the command at `n` has its stdout at `2 * n`, its stderr after it.
 const STREAMS: usize = 2;
@@ -336,8 +334,7 @@ struct Output {
 
 impl Output {
     fn new(flags: Flags) -> io::Result<Self> {
-        let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-        let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+        let (stdout, stderr) = (output::reopen(io::stdout())?, output::reopen(io::stderr())?);
         let blocked = flags.block()?;
         Ok(Self { stdout, stderr, flags, mask: blocked.wait_mask(), _blocked: blocked })
     }

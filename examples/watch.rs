@@ -13,6 +13,7 @@
 mod common;
 
 use common::in_context;
+use common::output::{self, PIPE_ROOM};
 use iomux::{HAS_READ_CLOSED, Interest, PollFd, Readiness, Slots, Timeout};
 use iomux_backend::{TryRead, TryWrite};
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
@@ -42,9 +43,6 @@ const KEYS: usize = 2;
 /// How long a frame is shown at least.
 const FRAME: Duration = Duration::from_millis(50);
 
-/// What can be written to a pipe that poll calls writable without blocking, as POSIX has it.
-const PIPE_ROOM: usize = 512;
-
 fn main() -> ExitCode {
     let words = common::arguments();
     common::run("watch", USAGE, parse(&words), watch)
@@ -65,7 +63,7 @@ fn watch(paths: &[String]) -> io::Result<()> {
     // Opened before the terminal is changed, so that an error is shown as errors are.
     let inputs: io::Result<Vec<_>> = paths.iter().map(|path| open(path).map_err(in_context(path))).collect();
     let inputs = inputs?;
-    let (stdin, stdout) = (io::stdin(), File::from(io::stdout().as_fd().try_clone_to_owned()?));
+    let (stdin, stdout) = (io::stdin(), output::reopen(io::stdout())?);
     let signals = common::signals(&[SIGINT, SIGTERM, SIGHUP])?;
     let has_keys = stdin.is_terminal() && !paths.iter().any(|path| path == "-");
     let _settings = if has_keys { Some(Settings::without_line_editing(&stdin)?) } else { None };

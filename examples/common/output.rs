@@ -38,7 +38,9 @@ fn open_again(output: BorrowedFd<'_>) -> io::Result<File> {
     let path = nix::unistd::ttyname(output)
         .unwrap_or_else(|_| format!("/proc/self/fd/{}", output.as_raw_fd()).into());
     let file_type = path.metadata()?.file_type();
-    if !(file_type.is_fifo() || file_type.is_char_device()) {
+    // All pty masters have the name `/dev/ptmx`, and opening it makes another pty.
+    let is_master = path.ends_with("ptmx");
+    if is_master || !(file_type.is_fifo() || file_type.is_char_device()) {
         return Err(ErrorKind::Unsupported.into());
     }
     File::options().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)

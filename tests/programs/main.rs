@@ -24,6 +24,7 @@ mod supervise;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod support;
+mod terminal;
 mod traced;
 mod watch;
 

@@ -3,6 +3,7 @@
 use crate::example;
 use crate::process::{DEADLINE, Outcome, Program, Task, explains_itself, falls_asleep, outcome, read_to_end};
 use crate::support::skip;
+use crate::terminal::Terminal;
 use iomux::{Interest, PollFd};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
@@ -195,6 +196,30 @@ fn a_signal_is_forwarded_though_nobody_reads_what_it_says() {
     assert_eq!(caught.result("the signal is forwarded"), ["", "caught"]);
     drop(writer);
     read_to_end(reader).result("it ends");
+    assert_eq!(program.end(), 6);
+}
+
+#[test]
+fn a_signal_is_forwarded_though_the_terminal_that_it_writes_to_is_stuck() {
+    if !can_run() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, file) = fifo(folder.path());
+    let command = format!("trap 'echo caught > {path}; exit 6' TERM; {LIVE_ON} & echo > {path}; yes & wait");
+    let terminal = Terminal::new();
+    terminal.fill();
+    let mut supervise = Command::new(example("supervise"));
+    supervise.arg(command).stdin(Stdio::null());
+    supervise.stdout(terminal.slave.try_clone().unwrap()).stderr(Stdio::null());
+    let mut program = Program::start(&mut supervise);
+    drop(supervise);
+    terminal.is_full();
+    program.signal(Signal::SIGTERM);
+    let caught = Task::start(|| BufReader::new(file).lines().take(2).map(Result::unwrap).collect::<Vec<_>>());
+    assert_eq!(caught.result("the signal is forwarded"), ["", "caught"]);
+    assert!(!terminal.is_non_blocking(), "the terminal is others', too");
+    terminal.drain();
     assert_eq!(program.end(), 6);
 }
 

@@ -2,17 +2,15 @@
 
 use crate::example;
 use crate::process::{DEADLINE, Outcome, Program, explains_itself, falls_asleep, outcome};
+use crate::terminal::Terminal;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::pty::{OpenptyResult, openpty};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::sys::termios::{LocalFlags, SpecialCharacterIndices, Termios, tcgetattr};
-use nix::unistd::{mkfifo, setsid};
+use nix::unistd::mkfifo;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -87,35 +85,29 @@ fn piped(paths: &[&str]) -> (Program, Lines) {
 struct OnTerminal {
     program: Program,
     lines: Lines,
-    master: File,
-    slave: OwnedFd,
+    terminal: Terminal,
     before: Termios,
 }
 
 impl OnTerminal {
     #[track_caller]
     fn start(paths: &[&str]) -> Self {
-        let OpenptyResult { master, slave } = openpty(None, None).unwrap();
-        let before = tcgetattr(&slave).unwrap();
+        Self::start_on(Terminal::new(), paths)
+    }
+
+    #[track_caller]
+    fn start_on(terminal: Terminal, paths: &[&str]) -> Self {
+        let before = tcgetattr(&terminal.slave).unwrap();
         let mut command = Command::new(example("watch"));
-        command.args(paths).stdin(slave.try_clone().unwrap());
-        command.stdout(slave.try_clone().unwrap()).stderr(Stdio::null());
-        let take_terminal = || {
-            setsid()?;
-            // SAFETY: with this request ioctl(2) takes a number, and touches no memory of ours.
-            let answer = unsafe { libc::ioctl(0, libc::TIOCSCTTY as _, 0) };
-            if answer == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
-        };
-        // SAFETY: it makes two system calls and allocates nothing, as it must between fork and exec.
-        unsafe { command.pre_exec(take_terminal) };
+        terminal
+            .control(command.args(paths).stdout(terminal.slave.try_clone().unwrap()).stderr(Stdio::null()));
         let program = Program::start(&mut command);
-        let master = File::from(master);
-        let lines = Lines::of(master.try_clone().unwrap());
-        Self { program, lines, master, slave, before }
+        let lines = Lines::of(terminal.master.try_clone().unwrap());
+        Self { program, lines, terminal, before }
     }
 
     fn settings(&self) -> Termios {
-        tcgetattr(&self.slave).unwrap()
+        tcgetattr(&self.terminal.slave).unwrap()
     }
 
     /// That it has ended well, and the terminal is as it was.
@@ -226,7 +218,7 @@ fn lines_of_a_terminal_are_written_over() {
     drop(first_writer);
     watch.lines.find(&[&one, "HANGUP", "ended"]);
     falls_asleep(watch.program.id(), "when an input has hung up");
-    (&watch.master).write_all(b"q").unwrap();
+    watch.terminal.types(b"q");
     watch.has_left();
 }
 
@@ -240,8 +232,8 @@ fn a_key_is_seen_at_once_and_the_settings_come_back() {
         assert!(!changed.intersects(LocalFlags::ICANON | LocalFlags::ECHO), "{changed:?}");
         // Ctrl-C throws away what was reported: a read that waited for it would never end.
         assert_eq!(watch.settings().control_chars[SpecialCharacterIndices::VMIN as usize], 0);
-        (&watch.master).write_all(b"other keys").unwrap();
-        (&watch.master).write_all(key.as_bytes()).unwrap();
+        watch.terminal.types(b"other keys");
+        watch.terminal.types(key.as_bytes());
         watch.has_left();
     }
 }
@@ -277,6 +269,36 @@ fn a_signal_ends_it_though_nobody_reads_what_it_shows() {
     input.write_all(&[0; 300_000]).unwrap();
     falls_asleep(program.id(), "when nobody reads its stdout");
     program.signal(Signal::SIGTERM);
+    assert_eq!(program.end(), 0);
+}
+
+#[test]
+fn a_key_ends_it_though_its_terminal_is_stuck() {
+    let fifos = Fifos::new(&["one"]);
+    let terminal = Terminal::new();
+    terminal.fill();
+    let mut command = Command::new(example("watch"));
+    // A frame that does not fit.
+    let paths = vec![fifos.path("one"); 200];
+    terminal.control(command.args(paths).stdout(terminal.slave.try_clone().unwrap()));
+    let mut program = Program::start(&mut command);
+    drop(command);
+    terminal.is_full();
+    terminal.types(b"q");
+    assert_eq!(program.end(), 0);
+    assert!(!terminal.is_non_blocking(), "the terminal is others', too");
+}
+
+#[test]
+fn what_it_shows_on_a_pty_master_arrives_at_the_slave() {
+    let fifos = Fifos::new(&["one"]);
+    let Terminal { master, slave } = Terminal::new();
+    let mut command = Command::new(example("watch"));
+    let mut program = Program::start(command.arg(fifos.path("one")).stdin(Stdio::null()).stdout(master));
+    let lines = Lines::of(File::from(slave));
+    lines.find(&["  0 bytes"]);
+    drop(fifos.writer("one"));
+    lines.find(&["ended"]);
     assert_eq!(program.end(), 0);
 }
 

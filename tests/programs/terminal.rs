@@ -1,0 +1,87 @@
+//! A terminal of the test's own: a pty, whose master it reads and types into.
+
+use crate::process::DEADLINE;
+use iomux::{Interest, PollFd};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::pty::{OpenptyResult, openpty};
+use nix::unistd::setsid;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) struct Terminal {
+    pub(crate) master: File,
+    pub(crate) slave: OwnedFd,
+}
+
+impl Terminal {
+    #[track_caller]
+    pub(crate) fn new() -> Self {
+        let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+        Self { master: master.into(), slave }
+    }
+
+    /// Has the program begin a session of its own, which this terminal controls; its stdin is the terminal.
+    pub(crate) fn control(&self, command: &mut Command) {
+        command.stdin(self.slave.try_clone().unwrap());
+        let take_terminal = || {
+            setsid()?;
+            // SAFETY: with this request ioctl(2) takes a number, and touches no memory of ours.
+            let answer = unsafe { libc::ioctl(0, libc::TIOCSCTTY as _, 0) };
+            if answer == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        };
+        // SAFETY: it makes two system calls and allocates nothing, as it must between fork and exec.
+        unsafe { command.pre_exec(take_terminal) };
+    }
+
+    #[track_caller]
+    pub(crate) fn types(&self, keys: &[u8]) {
+        (&self.master).write_all(keys).unwrap();
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        let mut fds = [PollFd::new(self.slave.as_fd(), Interest::WRITABLE).unwrap()];
+        iomux::poll(&mut fds, Duration::from_millis(1)).unwrap() == 1
+    }
+
+    fn flags(&self) -> OFlag {
+        OFlag::from_bits_retain(fcntl(&self.slave, FcntlArg::F_GETFL).unwrap())
+    }
+
+    pub(crate) fn is_non_blocking(&self) -> bool {
+        self.flags().contains(OFlag::O_NONBLOCK)
+    }
+
+    /// Waits until it takes no more of what a program shows.
+    #[track_caller]
+    pub(crate) fn is_full(&self) {
+        let begin = Instant::now();
+        while self.is_writable() {
+            assert!(begin.elapsed() < DEADLINE, "the terminal is never full");
+        }
+    }
+
+    /// Leaves room for a few bytes: more than none, so it is writable.
+    #[track_caller]
+    pub(crate) fn fill(&self) {
+        let flags = self.flags();
+        fcntl(&self.slave, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
+        let mut slave = File::from(self.slave.try_clone().unwrap());
+        while slave.write(&[b'.'; 64]).is_ok() {}
+        fcntl(&self.slave, FcntlArg::F_SETFL(flags)).unwrap();
+        let mut master = &self.master;
+        while !self.is_writable() {
+            master.read_exact(&mut [0; 16]).unwrap();
+        }
+    }
+
+    /// Reads what is shown from now on, so that no program waits for that.
+    pub(crate) fn drain(&self) {
+        let mut master = self.master.try_clone().unwrap();
+        thread::spawn(move || io::copy(&mut master, &mut io::sink()));
+    }
+}
