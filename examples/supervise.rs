@@ -100,12 +100,15 @@ fn run(commands: &[(String, &str)]) -> io::Result<u8> {
 /// What the handlers of the signals set.
 struct Flags {
     child_has_ended: Arc<AtomicBool>,
-    to_forward: [(Signal, Arc<AtomicBool>); 3],
+    to_forward: Vec<(Signal, Arc<AtomicBool>)>,
 }
 
 impl Flags {
     fn install() -> io::Result<Self> {
-        let to_forward = [Signal::INT, Signal::TERM, Signal::HUP].map(|signal| (signal, Arc::default()));
+        // Those that the user had ignored stay ignored, for the commands as well.
+        let to_forward = [Signal::INT, Signal::TERM, Signal::HUP].into_iter();
+        let to_forward = to_forward.filter(|signal| !common::is_ignored(signal.as_raw()));
+        let to_forward = to_forward.map(|signal| (signal, Arc::default())).collect();
         let flags = Self { child_has_ended: Arc::default(), to_forward };
         for (signal, flag) in &flags.to_forward {
             signal_hook::flag::register(signal.as_raw(), Arc::clone(flag))?;

@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::ops::Range;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, Termination};
 use std::sync::LazyLock;
@@ -82,13 +82,25 @@ pub(crate) fn in_context(what: impl Display) -> impl FnOnce(io::Error) -> io::Er
     move |error| io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
-/// Returns a socket that is readable once one of `signals` has arrived: their handler writes to its other end.
+/// Returns a socket that is readable once one of `signals` has arrived: their handler writes to its other end. Those that
+/// the user had ignored stay ignored.
 pub(crate) fn signals(signals: &[i32]) -> io::Result<UnixStream> {
     let (reader, writer) = UnixStream::pair()?;
-    for &signal in signals {
+    for &signal in signals.iter().filter(|signal| !is_ignored(**signal)) {
         signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
     }
+    let _ = writer.into_raw_fd(); // left open: if all are ignored, the reader would be at its end
     Ok(reader)
+}
+
+/// Returns `true` if a signal is ignored. That is inherited: nohup(1) ignores SIGHUP, and a script that starts `x &` SIGINT
+/// and SIGQUIT. A handler would undo it.
+pub(crate) fn is_ignored(signal: i32) -> bool {
+    // SAFETY: a sigaction is integers, so all zeroes is one.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: no new action is set; the old one is written to `action`, which this function alone can reach.
+    let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    result == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
 /// Listens at `address`, with a queue for bursts: std's has 128 places, and drops who comes when it is full.

@@ -9,6 +9,7 @@ mod dependencies;
 mod echo;
 mod example;
 mod executor;
+mod ignored_signals;
 #[cfg(target_os = "linux")]
 mod interrupted;
 mod listener;

@@ -1,0 +1,100 @@
+//! Signals that the user had ignored, as nohup(1) and a shell's `x &` do: no example that handles them undoes that.
+
+use crate::example;
+use crate::process::Program;
+use crate::server::{Server, expect, patient};
+use crate::support::skip;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+const IGNORED: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+
+/// An example that begins with these signals ignored.
+fn ignoring(name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP INT QUIT TERM; exec \"$@\"", "sh"]).arg(example(name)).args(arguments);
+    command
+}
+
+fn send(pid: u32) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap());
+    IGNORED.iter().for_each(|signal| kill(pid, *signal).unwrap());
+}
+
+#[track_caller]
+fn says(output: &mut impl BufRead, expected: &str) {
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert!(line.contains(expected), "{expected}: {line}");
+}
+
+/// A server that was sent them all.
+#[track_caller]
+fn server(name: &str, arguments: &[&str]) -> Server {
+    let server = Server::started_by(&mut ignoring(name, arguments));
+    send(server.id());
+    server
+}
+
+#[test]
+fn servers_live_on() {
+    for name in ["echo_server", "sharded_echo"] {
+        let server = server(name, &[]);
+        let client = server.connect();
+        (&client).write_all(name.as_bytes()).unwrap();
+        expect(&client, name.as_bytes());
+    }
+
+    let target = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = server("proxy", &["127.0.0.1:0", &target.local_addr().unwrap().to_string()]);
+    let client = proxy.connect();
+    (&client).write_all(b"proxy").unwrap();
+    expect(&patient(target.accept().unwrap().0), b"proxy");
+
+    let chat = server("chat", &[]);
+    let mut first = BufReader::new(chat.connect());
+    let second = chat.connect();
+    says(&mut first, &format!("* {} has come", second.local_addr().unwrap()));
+}
+
+#[test]
+fn watch_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fifo");
+    mkfifo(&path, Mode::S_IRWXU).unwrap();
+    let mut command = ignoring("watch", &[path.to_str().unwrap()]);
+    let mut program = Program::start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
+    let mut lines = BufReader::new(program.child().stdout.take().unwrap());
+    says(&mut lines, "  0 bytes");
+    send(program.id());
+    let mut writer = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    writer.write_all(b"hello").unwrap();
+    says(&mut lines, "  5 bytes");
+    drop(writer);
+    says(&mut lines, "ended");
+    assert_eq!(program.end(), 0);
+}
+
+#[test]
+fn supervise_and_its_commands_go_on() {
+    if !iomux::has_ppoll() {
+        return skip("supervise", "this system has no ppoll(2)");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fifo");
+    mkfifo(&path, Mode::S_IRWXU).unwrap();
+    let command = format!("one=echo ready; read line < {}; exit 7", path.display());
+    let mut command = ignoring("supervise", &[&command]);
+    let mut program = Program::start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
+    let mut lines = BufReader::new(program.child().stdout.take().unwrap());
+    says(&mut lines, "one| ready");
+    send(program.id());
+    let mut writer = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    writer.write_all(b"\n").unwrap();
+    assert_eq!(program.end(), 7);
+}
