@@ -6,9 +6,10 @@
 //! on the screen. What is reported of a slot goes to its line, and the table needs no lookup. Each input is
 //! read once whenever it is ready, so that none starves the others; one that has ended, failed or hung up is
 //! cleared, since it would be ready indefinitely. What is shown is written only while stdout has room, and at
-//! most 20 times a second. A signal is one more slot: its handler writes to a socket.
+//! most 20 times a second. Signals are more slots: their handlers write to sockets.
 //!
-//! The terminal's settings are put back when the program ends, by SIGINT, SIGTERM and SIGHUP too.
+//! The terminal's settings are put back when the program ends, by SIGINT, SIGTERM, SIGHUP and SIGQUIT too, and while
+//! it is stopped by Ctrl-Z. In the background the program does not touch them, since they are the shell's then.
 
 mod common;
 
@@ -17,7 +18,8 @@ use common::output::{self, PIPE_ROOM};
 use iomux::{HAS_READ_CLOSED, Interest, PollFd, Readiness, Slots, Timeout};
 use iomux_backend::{TryRead, TryWrite};
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use nix::unistd::{getpgrp, tcgetpgrp};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
@@ -35,10 +37,12 @@ Ends when every input has ended, by Ctrl-C, or by 'q' if stdin is a terminal and
 terminal, each change is a line of its own.
 ";
 
-// The slots that are no line come after those that are.
+// The slots that are no line come after those that are. A signal that ends the program comes before one that continues it.
 const STDOUT: usize = 0;
-const SIGNALS: usize = 1;
-const KEYS: usize = 2;
+const END: usize = 1;
+const STOP: usize = 2;
+const CONTINUED: usize = 3;
+const KEYS: usize = 4;
 
 /// How long a frame is shown at least.
 const FRAME: Duration = Duration::from_millis(50);
@@ -63,49 +67,101 @@ fn watch(paths: &[String]) -> io::Result<()> {
     // Opened before the terminal is changed, so that an error is shown as errors are.
     let inputs: io::Result<Vec<_>> = paths.iter().map(|path| open(path).map_err(in_context(path))).collect();
     let inputs = inputs?;
-    let (stdin, stdout) = (io::stdin(), output::reopen(io::stdout())?);
-    let signals = common::signals(&[SIGINT, SIGTERM, SIGHUP])?;
+    let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?); // not through `Stdin`, which reads ahead
+    let stdout = output::reopen(io::stdout())?;
+    let end = common::signals(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
+    let (stop, continued) = (common::signals(&[SIGTSTP])?, common::signals(&[SIGCONT])?);
     let has_keys = stdin.is_terminal() && !paths.iter().any(|path| path == "-");
-    let _settings = if has_keys { Some(Settings::without_line_editing(&stdin)?) } else { None };
-    let keys = File::from(stdin.as_fd().try_clone_to_owned()?); // not through `Stdin`, which reads ahead
 
-    let mut slots = Slots::with_capacity(inputs.len() + 3);
+    let mut slots = Slots::with_capacity(inputs.len() + 5);
     let asked = if HAS_READ_CLOSED { Interest::READABLE | Interest::READ_CLOSED } else { Interest::READABLE };
     for (index, input) in inputs.iter().enumerate() {
         slots.set(index, input.as_fd(), asked)?;
     }
     slots.set(inputs.len() + STDOUT, stdout.as_fd(), Interest::WRITABLE)?;
-    slots.set(inputs.len() + SIGNALS, signals.as_fd(), Interest::READABLE)?;
+    slots.set(inputs.len() + END, end.as_fd(), Interest::READABLE)?;
+    slots.set(inputs.len() + STOP, stop.as_fd(), Interest::READABLE)?;
+    slots.set(inputs.len() + CONTINUED, continued.as_fd(), Interest::READABLE)?;
     if has_keys {
-        slots.set(inputs.len() + KEYS, keys.as_fd(), Interest::READABLE)?;
+        slots.set(inputs.len() + KEYS, stdin.as_fd(), Interest::READABLE)?;
     }
 
     let lines = paths.iter().zip(&inputs).map(|(path, input)| Line::new(path, input));
-    let mut screen = Screen::new(&stdout, lines.collect());
-    loop {
-        let timeout = screen.refresh();
-        if screen.is_blocked() {
-            slots.resume(inputs.len() + STDOUT)?;
-        } else if screen.is_complete() {
-            return Ok(());
-        } else {
-            slots.pause(inputs.len() + STDOUT)?; // a pipe without a reader is reported at every wait
-        }
-        slots.wait(timeout)?;
-        while let Some(ready) = slots.next_ready() {
-            if let Some(line) = screen.lines.get_mut(ready.index()) {
-                line.take(&inputs[ready.index()], ready.readiness());
-                if line.end.is_some() {
-                    slots.clear(ready.index())?;
+    let screen = Screen::new(&stdout, lines.collect());
+    let keys = if has_keys { Some(Keys::new(&stdin)?) } else { None };
+    Watch { inputs: &inputs, stop: &stop, continued: &continued, slots, screen, keys }.run()
+}
+
+struct Watch<'a> {
+    inputs: &'a [File],
+    stop: &'a UnixStream,
+    continued: &'a UnixStream,
+    slots: Slots<'a>,
+    screen: Screen<'a>,
+    /// `None` if stdin is no terminal, or an input.
+    keys: Option<Keys<'a>>,
+}
+
+impl Watch<'_> {
+    fn run(mut self) -> io::Result<()> {
+        loop {
+            let timeout = self.screen.refresh();
+            if self.screen.is_blocked() {
+                self.slots.resume(self.inputs.len() + STDOUT)?;
+            } else if self.screen.is_complete() {
+                return Ok(());
+            } else {
+                self.slots.pause(self.inputs.len() + STDOUT)?; // a pipe without a reader is reported at every wait
+            }
+            self.slots.wait(timeout)?;
+            while let Some(ready) = self.slots.next_ready() {
+                let (index, readiness) = (ready.index(), ready.readiness());
+                if let Some(line) = self.screen.lines.get_mut(index) {
+                    line.take(&self.inputs[index], readiness);
+                    if line.end.is_some() {
+                        self.slots.clear(index)?;
+                    }
+                    continue;
                 }
-                continue;
-            }
-            match ready.index() - inputs.len() {
-                STDOUT => screen.write()?,
-                KEYS if !is_to_quit(&keys, ready.readiness()) => {}
-                _ => return screen.leave(),
+                match (index - self.inputs.len(), &self.keys) {
+                    (STDOUT, _) => self.screen.write()?,
+                    // What else was reported may not be so any more, and is reported again.
+                    (STOP, _) => {
+                        self.suspend()?;
+                        break;
+                    }
+                    (CONTINUED, _) => {
+                        self.resume()?;
+                        break;
+                    }
+                    (KEYS, Some(keys)) if !keys.is_to_quit(readiness) => {}
+                    _ => return self.screen.leave(),
+                }
             }
         }
+    }
+
+    /// Ctrl-Z: has the shell find the terminal as it was.
+    fn suspend(&mut self) -> io::Result<()> {
+        self.stop.try_read(&mut [0; 64])?;
+        self.screen.leave()?;
+        let Some(keys) = &mut self.keys else { return common::stop() };
+        keys.give_back();
+        common::stop()?;
+        // If it was not stopped, no SIGCONT has come either.
+        if keys.is_in_background() { Ok(()) } else { keys.take() }
+    }
+
+    /// After `fg` and `bg`, also where it was stopped by SIGSTOP.
+    fn resume(&mut self) -> io::Result<()> {
+        self.continued.try_read(&mut [0; 64])?;
+        match &mut self.keys {
+            Some(keys) if keys.is_in_background() => return common::stop(), // until it is `fg`
+            Some(keys) => keys.take()?,
+            None => {}
+        }
+        self.screen.begin_anew();
+        Ok(())
     }
 }
 
@@ -123,39 +179,70 @@ fn open(path: &str) -> io::Result<File> {
     File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
-/// Returns `true` if `q` was pressed, or the terminal is gone.
-fn is_to_quit(keys: &File, readiness: Readiness) -> bool {
-    let mut pressed = [0; 64];
-    match keys.try_read(&mut pressed) {
-        Ok(Some(0)) => readiness.is_closed(), // or what was there is not any more
-        Ok(count) => pressed[..count.unwrap_or(0)].contains(&b'q'),
-        Err(_) => true,
+/// The keys of the terminal, which come one by one while this program has them.
+struct Keys<'a> {
+    terminal: &'a File,
+    /// The terminal's settings as they were, while they are changed.
+    before: Option<Termios>,
+}
+
+impl<'a> Keys<'a> {
+    fn new(terminal: &'a File) -> io::Result<Self> {
+        let mut keys = Self { terminal, before: None };
+        if keys.is_in_background() {
+            common::stop()?; // then `resume` takes them
+        } else {
+            keys.take()?;
+        }
+        Ok(keys)
     }
-}
 
-/// The terminal's settings as they were, which come back when this is dropped.
-struct Settings<'a> {
-    terminal: &'a io::Stdin,
-    before: Termios,
-}
+    /// Returns `true` if the terminal is the shell's. tcsetattr(3) would stop the program, though a signal has come to end it.
+    fn is_in_background(&self) -> bool {
+        // With an error it is not the terminal that controls the program.
+        tcgetpgrp(self.terminal).is_ok_and(|group| group != getpgrp())
+    }
 
-impl<'a> Settings<'a> {
     /// Has each key arrive at once and unseen. Ctrl-C stays a signal, and throws away the keys before it: so a read of
     /// what was reported must not wait (`VMIN` 0), though stdin itself stays blocking.
-    fn without_line_editing(terminal: &'a io::Stdin) -> io::Result<Self> {
-        let before = tcgetattr(terminal)?;
+    fn take(&mut self) -> io::Result<()> {
+        let before = match self.before.take() {
+            Some(before) => before,
+            None => tcgetattr(self.terminal)?,
+        };
         let mut settings = before.clone();
         settings.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
         settings.control_chars[SpecialCharacterIndices::VMIN as usize] = 0;
         settings.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
-        tcsetattr(terminal, SetArg::TCSANOW, &settings)?;
-        Ok(Self { terminal, before })
+        tcsetattr(self.terminal, SetArg::TCSANOW, &settings)?;
+        self.before = Some(before);
+        Ok(())
+    }
+
+    /// Restores the terminal, unless the shell has done so since the program was stopped.
+    fn give_back(&mut self) {
+        if self.is_in_background() {
+            return;
+        }
+        if let Some(before) = self.before.take() {
+            let _ = tcsetattr(self.terminal, SetArg::TCSANOW, &before); // or the terminal is gone
+        }
+    }
+
+    /// Returns `true` if `q` was pressed, or the terminal is gone.
+    fn is_to_quit(&self, readiness: Readiness) -> bool {
+        let mut pressed = [0; 64];
+        match self.terminal.try_read(&mut pressed) {
+            Ok(Some(0)) => readiness.is_closed(), // or what was there is not any more
+            Ok(count) => pressed[..count.unwrap_or(0)].contains(&b'q'),
+            Err(_) => true,
+        }
     }
 }
 
-impl Drop for Settings<'_> {
+impl Drop for Keys<'_> {
     fn drop(&mut self) {
-        let _ = tcsetattr(self.terminal, SetArg::TCSANOW, &self.before); // or the terminal is gone
+        self.give_back();
     }
 }
 
@@ -271,6 +358,14 @@ impl<'a> Screen<'a> {
         self.has_lines = true;
         self.pending = frame.into();
         Timeout::Infinite
+    }
+
+    /// Shows all lines again, below what others have shown meanwhile.
+    fn begin_anew(&mut self) {
+        if self.is_terminal {
+            self.has_lines = false;
+            self.lines.iter_mut().for_each(|line| line.has_changed = true);
+        }
     }
 
     /// Whether there is nothing more to come.

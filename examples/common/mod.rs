@@ -5,6 +5,7 @@
 pub(crate) mod output;
 
 use iomux_backend::{Interest, Key, Reactor, TrustedMultiplexer, TryRead, TryWrite};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 use socket2::{SockAddr, Socket, TcpKeepalive};
 use std::fmt::Display;
 use std::fs::File;
@@ -101,6 +102,18 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
     // SAFETY: no new action is set; the old one is written to `action`, which this function alone can reach.
     let result = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
     result == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
+/// Stops the program as SIGTSTP does without a handler; returns after SIGCONT. If there is no shell that could continue it,
+/// the kernel does not stop it.
+pub(crate) fn stop() -> io::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no function becomes a handler.
+    let ours = unsafe { sigaction(Signal::SIGTSTP, &default) }?;
+    raise(Signal::SIGTSTP)?;
+    // SAFETY: it was the action until now.
+    unsafe { sigaction(Signal::SIGTSTP, &ours) }?;
+    Ok(())
 }
 
 /// Listens at `address`, with a queue for bursts: std's has 128 places, and drops who comes when it is full.

@@ -92,18 +92,36 @@ struct OnTerminal {
 impl OnTerminal {
     #[track_caller]
     fn start(paths: &[&str]) -> Self {
-        Self::start_on(Terminal::new(), paths)
+        Self::run(Terminal::new(), Command::new(example("watch")).args(paths))
     }
 
     #[track_caller]
-    fn start_on(terminal: Terminal, paths: &[&str]) -> Self {
+    fn run(terminal: Terminal, command: &mut Command) -> Self {
         let before = tcgetattr(&terminal.slave).unwrap();
-        let mut command = Command::new(example("watch"));
-        terminal
-            .control(command.args(paths).stdout(terminal.slave.try_clone().unwrap()).stderr(Stdio::null()));
-        let program = Program::start(&mut command);
+        terminal.control(command.stdout(terminal.slave.try_clone().unwrap()).stderr(Stdio::null()));
+        let program = Program::start(command);
         let lines = Lines::of(terminal.master.try_clone().unwrap());
         Self { program, lines, terminal, before }
+    }
+
+    /// One that a shell with job control runs by this script: "$@" is its command.
+    #[track_caller]
+    fn in_shell(script: &str, path: &str) -> Self {
+        let terminal = Terminal::new();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("set -m; {script}"), "sh"]).arg(example("watch")).arg(path);
+        Self::run(terminal, &mut shell)
+    }
+
+    #[track_caller]
+    fn hears_keys(&self) {
+        let flags = self.settings().local_flags;
+        assert!(!flags.intersects(LocalFlags::ICANON | LocalFlags::ECHO), "{flags:?}");
+    }
+
+    #[track_caller]
+    fn is_as_before(&self) {
+        assert!(self.settings() == self.before, "{:?} is not {:?}", self.settings(), self.before);
     }
 
     fn settings(&self) -> Termios {
@@ -114,7 +132,7 @@ impl OnTerminal {
     #[track_caller]
     fn has_left(mut self) {
         assert_eq!(self.program.end(), 0);
-        assert!(self.settings() == self.before, "{:?} is not {:?}", self.settings(), self.before);
+        self.is_as_before();
     }
 }
 
@@ -225,11 +243,10 @@ fn lines_of_a_terminal_are_written_over() {
 #[test]
 fn a_key_is_seen_at_once_and_the_settings_come_back() {
     let fifos = Fifos::new(&["one"]);
-    for key in ["q", "\x03"] {
+    for key in ["q", "\x03", "\x1c"] {
         let watch = OnTerminal::start(&[&fifos.path("one")]);
         watch.lines.find(&["  0 bytes"]);
-        let changed = watch.settings().local_flags;
-        assert!(!changed.intersects(LocalFlags::ICANON | LocalFlags::ECHO), "{changed:?}");
+        watch.hears_keys();
         // Ctrl-C throws away what was reported: a read that waited for it would never end.
         assert_eq!(watch.settings().control_chars[SpecialCharacterIndices::VMIN as usize], 0);
         watch.terminal.types(b"other keys");
@@ -241,7 +258,7 @@ fn a_key_is_seen_at_once_and_the_settings_come_back() {
 #[test]
 fn the_settings_come_back_whatever_ends_it() {
     let fifos = Fifos::new(&["one"]);
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
         let watch = OnTerminal::start(&[&fifos.path("one")]);
         watch.lines.find(&["  0 bytes"]);
         watch.program.signal(signal);
@@ -251,6 +268,53 @@ fn the_settings_come_back_whatever_ends_it() {
     watch.lines.find(&["  0 bytes"]);
     drop(fifos.writer("one"));
     watch.lines.find(&["ended"]);
+    watch.has_left();
+}
+
+#[test]
+fn the_settings_come_back_while_it_is_stopped() {
+    let fifos = Fifos::new(&["one"]);
+    let script = "\"$@\"; echo stopped with $?; read line; fg; echo ended with $?";
+    let watch = OnTerminal::in_shell(script, &fifos.path("one"));
+    watch.lines.find(&["  0 bytes"]);
+    watch.hears_keys();
+    watch.terminal.types(b"\x1a"); // Ctrl-Z
+    let stopped = format!("stopped with {}", 128 + libc::SIGTSTP);
+    watch.lines.find(&[&stopped]);
+    watch.is_as_before();
+    watch.terminal.types(b"\n");
+    let shown = watch.lines.find(&["  0 bytes"]);
+    assert!(!shown.contains("\x1b[1A"), "it would write over what the shell has shown: {shown:?}");
+    watch.hears_keys();
+    watch.terminal.types(b"q");
+    watch.lines.find(&["ended with 0"]);
+    watch.has_left();
+}
+
+#[test]
+fn in_the_background_it_leaves_the_terminal_alone() {
+    let fifos = Fifos::new(&["one"]);
+    let script = "\"$@\"; bg; wait %1; echo stopped with $?; kill -TERM %1; bg; wait %1; echo ended with $?";
+    let watch = OnTerminal::in_shell(script, &fifos.path("one"));
+    watch.lines.find(&["  0 bytes"]);
+    watch.terminal.types(b"\x1a");
+    watch.lines.find(&[&format!("stopped with {}", 128 + libc::SIGTSTP)]);
+    watch.is_as_before();
+    watch.lines.find(&["ended with 0"]);
+    watch.has_left();
+}
+
+#[test]
+fn without_a_shell_it_is_not_stopped() {
+    let fifos = Fifos::new(&["one"]);
+    let watch = OnTerminal::start(&[&fifos.path("one")]);
+    watch.lines.find(&["  0 bytes"]);
+    watch.terminal.types(b"\x1a");
+    let mut writer = fifos.writer("one");
+    writer.write_all(b"!").unwrap();
+    watch.lines.find(&["  1 bytes"]);
+    watch.hears_keys();
+    watch.terminal.types(b"q");
     watch.has_left();
 }
 
