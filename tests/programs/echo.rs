@@ -296,18 +296,6 @@ fn only_silent_clients_are_closed(server: &Server, idle: Duration) {
     }
 }
 
-const IDLE: Duration = Duration::from_secs(4);
-
-/// At once, since most of the time all of them are stopped.
-fn with_each_backend_at_once(test: impl Fn(&Server) + Sync) {
-    std::thread::scope(|scope| {
-        for backend in iomux_backend::NAMES {
-            let test = &test;
-            scope.spawn(move || test(&Server::start(&["--backend", backend, "--idle", "4"])));
-        }
-    });
-}
-
 #[test]
 fn stopped_inside_the_wait_it_closes_silent_clients_only() {
     if is_sanitized() {
@@ -316,7 +304,10 @@ fn stopped_inside_the_wait_it_closes_silent_clients_only() {
             "a sanitizer is slower than the idle limit",
         );
     }
-    with_each_backend_at_once(|server| only_silent_clients_are_closed(server, IDLE));
+    for backend in iomux_backend::NAMES {
+        let server = Server::start(&["--backend", backend, "--idle", "4"]);
+        only_silent_clients_are_closed(&server, Duration::from_secs(4));
+    }
 }
 
 #[test]
@@ -327,16 +318,17 @@ fn stopped_before_the_wait_it_closes_silent_clients_only() {
             "a sanitizer is slower than the idle limit",
         );
     }
-    with_each_backend_at_once(|server| {
+    for backend in iomux_backend::NAMES {
+        let server = Server::start(&["--backend", backend, "--idle", "4"]);
         let busy = server.connect();
         std::thread::scope(|scope| {
             // It is hardly ever inside the wait: there is always something to read, and room to write.
             scope.spawn(|| while (&busy).write_all(&[7; 60_000]).is_ok() {});
             scope.spawn(|| while (&busy).read(&mut [0; 60_000]).is_ok_and(|count| count > 0) {});
-            only_silent_clients_are_closed(server, IDLE);
-            server.signal(Signal::SIGKILL);
+            only_silent_clients_are_closed(&server, Duration::from_secs(4));
+            server.end_by(Signal::SIGTERM);
         });
-    });
+    }
 }
 
 #[test]
