@@ -8,8 +8,10 @@
 //! started before the signals are blocked, since a child inherits the mask. A stream is a slot of the table,
 //! by its index, and is cleared when it ends.
 //!
-//! Each command has a process group of its own, and no stdin. SIGINT, SIGTERM and SIGHUP go to the groups of
-//! all that still run. When a command has exited, what its pipes hold is shown, then how it ended; it may
+//! Each command has a process group of its own, and no stdin. So the keys of the terminal reach this program
+//! alone: SIGINT, SIGQUIT, SIGTERM, SIGHUP and SIGTSTP (Ctrl-Z) go to the groups of all that still run. A command
+//! that reads the terminal is stopped by the kernel. That is shown, and SIGCONT follows each signal, since a
+//! stopped command does not act upon others. When a command has exited, what its pipes hold is shown, then how it ended; it may
 //! close its output and live on. It has ended when its own process has: what that has left in the
 //! background is shown for as long as another command runs, and not waited for. A slow reader of the output
 //! slows the commands down; signals are forwarded meanwhile.
@@ -27,7 +29,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,7 +38,7 @@ usage: supervise [NAME=]COMMAND...   run each COMMAND by `sh -c`, all at once
        supervise --help              print this
 A line of a command's stdout is shown as 'NAME| line' on stdout, one of its stderr as 'NAME! line' on stderr.
 A NAME is letters, digits, '.', '_' and '-'; without one, a command's name is its place: 1, 2, ... A command
-that begins with an assignment needs a NAME before it.
+that begins with an assignment needs a NAME before it. One that reads the terminal is stopped by SIGTTIN.
 Ends when all have exited, with the status of the first in this order that was not 0, 128 + N for signal N;
 2 if the arguments are wrong, 1 if it could not go on: what still runs is sent SIGTERM then.
 ";
@@ -99,21 +101,21 @@ fn run(commands: &[(String, &str)]) -> io::Result<u8> {
 
 /// What the handlers of the signals set.
 struct Flags {
-    child_has_ended: Arc<AtomicBool>,
+    child_has_changed: Arc<AtomicBool>,
     to_forward: Vec<(Signal, Arc<AtomicBool>)>,
 }
 
 impl Flags {
     fn install() -> io::Result<Self> {
         // Those that the user had ignored stay ignored, for the commands as well.
-        let to_forward = [Signal::INT, Signal::TERM, Signal::HUP].into_iter();
+        let to_forward = [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP, Signal::TSTP].into_iter();
         let to_forward = to_forward.filter(|signal| !common::is_ignored(signal.as_raw()));
         let to_forward = to_forward.map(|signal| (signal, Arc::default())).collect();
-        let flags = Self { child_has_ended: Arc::default(), to_forward };
+        let flags = Self { child_has_changed: Arc::default(), to_forward };
         for (signal, flag) in &flags.to_forward {
             signal_hook::flag::register(signal.as_raw(), Arc::clone(flag))?;
         }
-        signal_hook::flag::register(Signal::CHLD.as_raw(), Arc::clone(&flags.child_has_ended))?;
+        signal_hook::flag::register(Signal::CHLD.as_raw(), Arc::clone(&flags.child_has_changed))?;
         Ok(flags)
     }
 
@@ -124,17 +126,23 @@ impl Flags {
     }
 
     /// Passes on what has come, to the commands that still run.
-    fn forward(&self, jobs: &[Job]) {
+    fn forward(&self, jobs: &[Job]) -> io::Result<()> {
         for (signal, _) in self.to_forward.iter().filter(|(_, flag)| flag.swap(false, Ordering::AcqRel)) {
             jobs.iter().for_each(|job| job.send(*signal));
+            if *signal == Signal::TSTP {
+                common::stop()?;
+            }
+            jobs.iter().for_each(|job| job.send(Signal::CONT));
         }
+        Ok(())
     }
 }
 
 /// A command that was started.
 struct Job {
     name: String,
-    child: Child,
+    group: Pid,
+    /// How it has ended.
     status: Option<ExitStatus>,
 }
 
@@ -146,7 +154,8 @@ impl Job {
         // A group of its own: a signal that is forwarded reaches what the shell has started, too.
         let mut child = shell.process_group(0).spawn()?;
         let streams = (child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from));
-        let job = Self { name: name.to_owned(), child, status: None };
+        let group = Pid::from_raw(child.id().cast_signed());
+        let job = Self { name: name.to_owned(), group, status: None };
         for pipe in [streams.0, streams.1].into_iter().flatten() {
             // Of this end of the pipe alone: the command's end stays as it is.
             fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
@@ -155,11 +164,23 @@ impl Job {
         Ok(job)
     }
 
+    /// Returns what has become of its process: exited, killed or stopped. `Child::try_wait` tells of no stop.
+    fn change(&self) -> io::Result<Option<ExitStatus>> {
+        let mut status = 0;
+        // SAFETY: waitpid(2) writes to `status` before it returns, and nothing else has it.
+        match unsafe { libc::waitpid(self.group.as_raw(), &raw mut status, libc::WNOHANG | libc::WUNTRACED) }
+        {
+            -1 => Err(io::Error::last_os_error()),
+            0 => Ok(None),
+            _ => Ok(Some(ExitStatus::from_raw(status))),
+        }
+    }
+
     fn send(&self, signal: Signal) {
         // Once it was waited for, its number may be another's.
-        if let (None, Ok(group)) = (self.status, i32::try_from(self.child.id())) {
+        if self.status.is_none() {
             let signal = nix::sys::signal::Signal::try_from(signal.as_raw());
-            let _ = signal.and_then(|signal| killpg(Pid::from_raw(group), signal)); // gone already
+            let _ = signal.and_then(|signal| killpg(self.group, signal)); // gone already
         }
     }
 }
@@ -167,6 +188,7 @@ impl Job {
 impl Drop for Job {
     fn drop(&mut self) {
         self.send(Signal::TERM);
+        self.send(Signal::CONT);
     }
 }
 
@@ -183,9 +205,9 @@ impl Supervisor<'_> {
         loop {
             // The one below lets no signal through for as long as it finds something ready immediately.
             unless_interrupted(iomux::ppoll(&mut [], Timeout::Nowait, Some(&self.output.mask)))?;
-            self.output.flags.forward(&self.jobs);
-            if self.output.flags.child_has_ended.swap(false, Ordering::AcqRel) {
-                self.report_exits()?;
+            self.output.flags.forward(&self.jobs)?;
+            if self.output.flags.child_has_changed.swap(false, Ordering::AcqRel) {
+                self.report_changes()?;
                 if self.jobs.iter().all(|job| job.status.is_some()) {
                     break;
                 }
@@ -202,16 +224,16 @@ impl Supervisor<'_> {
         Ok(codes.into_iter().find(|&code| code != 0).unwrap_or(0))
     }
 
-    fn report_exits(&mut self) -> io::Result<()> {
+    fn report_changes(&mut self) -> io::Result<()> {
         for index in 0..self.jobs.len() {
             let job = &mut self.jobs[index];
             if job.status.is_some() {
                 continue;
             }
-            job.status = job.child.try_wait().map_err(in_context(&job.name))?;
-            if let Some(status) = job.status {
+            if let Some(change) = job.change().map_err(in_context(&job.name))? {
+                job.status = Some(change).filter(|change| change.stopped_signal().is_none());
                 self.show_rest(index)?;
-                let report = format!("{}: {}\n", self.jobs[index].name, description(status));
+                let report = format!("{}: {}\n", self.jobs[index].name, description(change));
                 self.output.write(Sink::Stderr, report.as_bytes(), &self.jobs)?;
             }
         }
@@ -310,13 +332,15 @@ fn exit_code(status: ExitStatus) -> u8 {
 }
 
 fn description(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with {code}"),
-        (None, Some(signal)) => match nix::sys::signal::Signal::try_from(signal) {
-            Ok(signal) => format!("killed by {signal}"),
-            Err(_) => format!("killed by signal {signal}"),
-        },
-        (None, None) => status.to_string(),
+    let name = |signal| match nix::sys::signal::Signal::try_from(signal) {
+        Ok(signal) => signal.to_string(),
+        Err(_) => format!("signal {signal}"),
+    };
+    match (status.code(), status.signal(), status.stopped_signal()) {
+        (Some(code), ..) => format!("exited with {code}"),
+        (_, Some(signal), _) => format!("killed by {}", name(signal)),
+        (.., Some(signal)) => format!("stopped by {}", name(signal)),
+        _ => status.to_string(),
     }
 }
 
@@ -352,7 +376,7 @@ impl Output {
             // A write that blocks would hold the signals back for as long.
             let mut fds = [PollFd::new(file.as_fd(), Interest::WRITABLE)?];
             let answer = iomux::ppoll(&mut fds, Timeout::Infinite, Some(&self.mask));
-            self.flags.forward(jobs);
+            self.flags.forward(jobs)?;
             if answer == Err(Error::Interrupted) {
                 continue;
             }

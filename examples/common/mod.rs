@@ -104,9 +104,10 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
     result == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
-/// Stops the program as SIGTSTP does without a handler; returns after SIGCONT. If there is no shell that could continue it,
-/// the kernel does not stop it.
+/// Stops the program as SIGTSTP does without a handler, and if it is not blocked; returns after SIGCONT. If there is no shell
+/// that could continue it, the kernel does not stop it.
 pub(crate) fn stop() -> io::Result<()> {
+    let _let_through = iomux::SigSet::from(iomux::Signal::TSTP).unblock()?;
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
     // SAFETY: no function becomes a handler.
     let ours = unsafe { sigaction(Signal::SIGTSTP, &default) }?;

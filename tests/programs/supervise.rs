@@ -8,11 +8,12 @@ use iomux::{Interest, PollFd};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, PipeReader, Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// What a shell waits for that is to live on: a child of its own that says nothing.
@@ -43,9 +44,32 @@ fn started(commands: &[&str]) -> (Program, BufReader<PipeReader>) {
 
 #[track_caller]
 fn says(output: &mut BufReader<PipeReader>, expected: &str) {
+    assert_eq!(next_line(output), format!("{expected}\n"));
+}
+
+#[track_caller]
+fn next_line(output: &mut BufReader<PipeReader>) -> String {
+    if output.buffer().is_empty() {
+        let mut fds = [PollFd::new(output.get_ref().as_fd(), Interest::READABLE).unwrap()];
+        assert_eq!(iomux::wait(&mut fds, DEADLINE), Ok(1), "it says no more");
+    }
     let mut line = String::new();
     output.read_line(&mut line).unwrap();
-    assert_eq!(line, format!("{expected}\n"));
+    line
+}
+
+/// Waits until the system says that a process is stopped, where there is Linux's /proc.
+#[track_caller]
+fn is_stopped(pid: &str) {
+    let stat = format!("/proc/{pid}/stat");
+    if !Path::new(&stat).exists() {
+        return skip("whether a command is stopped", "no /proc/PID/stat");
+    }
+    let begin = Instant::now();
+    while !fs::read_to_string(&stat).unwrap().contains(") T ") {
+        assert!(begin.elapsed() < DEADLINE, "it runs on");
+        thread::yield_now();
+    }
 }
 
 /// A FIFO that a command can read from: it waits there until something is written, or until it's dropped.
@@ -133,18 +157,81 @@ fn signals_reach_each_command_and_what_it_has_started() {
 }
 
 #[test]
-fn an_interrupt_reaches_a_command() {
+fn what_the_keys_of_a_terminal_send_reaches_a_command() {
     if !can_run() {
         return;
     }
     // No shell: one that forks at that moment takes the interrupt for its child's, and its child for its own.
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"ready\n").unwrap();
-    let (mut program, mut output) = started(&[&format!("one=exec tail -f {}", file.path().display())]);
-    says(&mut output, "one| ready");
-    program.signal(Signal::SIGINT);
+    let command = format!("one=ulimit -c 0; exec tail -f {}", file.path().display());
+    for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
+        let (mut program, mut output) = started(&[&command]);
+        says(&mut output, "one| ready");
+        program.signal(signal);
+        says(&mut output, &format!("one: killed by {signal}"));
+        assert_eq!(program.end(), 128 + signal as i32);
+    }
+}
+
+#[test]
+fn a_command_that_is_stopped_is_told_and_ends_by_a_signal() {
+    if !can_run() {
+        return;
+    }
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let (mut program, mut output) = started(&["one=echo ready; kill -STOP $$; echo unreachable"]);
+        says(&mut output, "one| ready");
+        says(&mut output, "one: stopped by SIGSTOP");
+        program.signal(signal);
+        says(&mut output, &format!("one: killed by {signal}"));
+        assert_eq!(program.end(), 128 + signal as i32);
+    }
+}
+
+#[test]
+fn a_command_that_reads_the_terminal_is_told_and_ends_by_a_key() {
+    if !can_run() {
+        return;
+    }
+    let terminal = Terminal::new();
+    let (reader, writer) = io::pipe().unwrap();
+    let mut command = Command::new(example("supervise"));
+    terminal
+        .control(command.arg("one=printf prompt; read line < /dev/tty").stdout(writer.try_clone().unwrap()));
+    let mut program = Program::start(command.stderr(writer));
+    let mut output = BufReader::new(reader);
+    says(&mut output, "one| prompt");
+    says(&mut output, "one: stopped by SIGTTIN");
+    terminal.types(b"\x03"); // Ctrl-C
     says(&mut output, "one: killed by SIGINT");
     assert_eq!(program.end(), 130);
+}
+
+#[test]
+fn the_commands_are_stopped_and_continued_with_it() {
+    if !can_run() {
+        return;
+    }
+    let terminal = Terminal::new();
+    let (reader, writer) = io::pipe().unwrap();
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "set -m; \"$@\"; echo stopped; read line; fg > /dev/null", "sh"])
+        .arg(example("supervise"));
+    shell.arg(format!("one=trap 'echo continued; kill $!; exit 5' CONT; {LIVE_ON} & echo $$; wait"));
+    terminal.control(shell.stdout(writer).stderr(Stdio::null()));
+    let mut program = Program::start(&mut shell);
+    drop(shell);
+    let mut output = BufReader::new(reader);
+    let said = next_line(&mut output);
+    let pid = said.trim().strip_prefix("one| ").expect(&said);
+    terminal.types(b"\x1a"); // Ctrl-Z
+    says(&mut output, "stopped");
+    is_stopped(pid);
+    terminal.types(b"\n");
+    says(&mut output, "one| continued");
+    assert_eq!(program.end(), 5);
 }
 
 #[test]
