@@ -295,13 +295,12 @@ fn a_signal_is_forwarded_though_the_terminal_that_it_writes_to_is_stuck() {
     let (path, file) = fifo(folder.path());
     let command = format!("trap 'echo caught > {path}; exit 6' TERM; {LIVE_ON} & echo > {path}; yes & wait");
     let terminal = Terminal::new();
-    terminal.fill();
     let mut supervise = Command::new(example("supervise"));
     supervise.arg(command).stdin(Stdio::null());
     supervise.stdout(terminal.slave.try_clone().unwrap()).stderr(Stdio::null());
     let mut program = Program::start(&mut supervise);
     drop(supervise);
-    terminal.is_full();
+    terminal.is_filled_by(&program);
     program.signal(Signal::SIGTERM);
     let caught = Task::start(|| BufReader::new(file).lines().take(2).map(Result::unwrap).collect::<Vec<_>>());
     assert_eq!(caught.result("the signal is forwarded"), ["", "caught"]);

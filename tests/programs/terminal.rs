@@ -1,8 +1,8 @@
 //! A terminal of the test's own: a pty, whose master it reads and types into.
 
-use crate::process::DEADLINE;
+use crate::process::{DEADLINE, Program, is_asleep};
 use iomux::{Interest, PollFd};
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::pty::{OpenptyResult, openpty};
 use nix::unistd::setsid;
 use std::fs::File;
@@ -22,6 +22,10 @@ impl Terminal {
     #[track_caller]
     pub(crate) fn new() -> Self {
         let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+        // No program that another test starts is to keep it open.
+        for fd in [&master, &slave] {
+            fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+        }
         Self { master: master.into(), slave }
     }
 
@@ -43,39 +47,26 @@ impl Terminal {
         (&self.master).write_all(keys).unwrap();
     }
 
-    pub(crate) fn is_writable(&self) -> bool {
-        let mut fds = [PollFd::new(self.slave.as_fd(), Interest::WRITABLE).unwrap()];
+    fn has(fd: impl AsFd, interest: Interest) -> bool {
+        let mut fds = [PollFd::new(fd.as_fd(), interest).unwrap()];
         iomux::poll(&mut fds, Duration::from_millis(1)).unwrap() == 1
     }
 
-    fn flags(&self) -> OFlag {
-        OFlag::from_bits_retain(fcntl(&self.slave, FcntlArg::F_GETFL).unwrap())
-    }
-
     pub(crate) fn is_non_blocking(&self) -> bool {
-        self.flags().contains(OFlag::O_NONBLOCK)
+        let flags = fcntl(&self.slave, FcntlArg::F_GETFL).unwrap();
+        OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK)
     }
 
     /// Waits until it takes no more of what a program shows.
     #[track_caller]
-    pub(crate) fn is_full(&self) {
+    pub(crate) fn is_filled_by(&self, program: &Program) {
         let begin = Instant::now();
-        while self.is_writable() {
+        while !is_asleep(program.id()) || Self::has(&self.slave, Interest::WRITABLE) {
             assert!(begin.elapsed() < DEADLINE, "the terminal is never full");
-        }
-    }
-
-    /// Leaves room for a few bytes: more than none, so it is writable.
-    #[track_caller]
-    pub(crate) fn fill(&self) {
-        let flags = self.flags();
-        fcntl(&self.slave, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).unwrap();
-        let mut slave = File::from(self.slave.try_clone().unwrap());
-        while slave.write(&[b'.'; 64]).is_ok() {}
-        fcntl(&self.slave, FcntlArg::F_SETFL(flags)).unwrap();
-        let mut master = &self.master;
-        while !self.is_writable() {
-            master.read_exact(&mut [0; 16]).unwrap();
+            // Linux makes room in the background without a word to a writer that sleeps; a read wakes it.
+            if is_asleep(program.id()) && Self::has(&self.master, Interest::READABLE) {
+                let _count = (&self.master).read(&mut [0; 4096]).unwrap();
+            }
         }
     }
 

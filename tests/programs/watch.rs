@@ -340,14 +340,14 @@ fn a_signal_ends_it_though_nobody_reads_what_it_shows() {
 fn a_key_ends_it_though_its_terminal_is_stuck() {
     let fifos = Fifos::new(&["one"]);
     let terminal = Terminal::new();
-    terminal.fill();
     let mut command = Command::new(example("watch"));
-    // A frame that does not fit.
-    let paths = vec![fifos.path("one"); 200];
-    terminal.control(command.args(paths).stdout(terminal.slave.try_clone().unwrap()));
+    // A frame of 240 kB, by far more than a terminal takes.
+    let path = fifos.path(&format!("{}one", "./".repeat(200)));
+    command.args(vec![path; 600]).stdout(terminal.slave.try_clone().unwrap());
+    terminal.control(&mut command);
     let mut program = Program::start(&mut command);
     drop(command);
-    terminal.is_full();
+    terminal.is_filled_by(&program);
     terminal.types(b"q");
     assert_eq!(program.end(), 0);
     assert!(!terminal.is_non_blocking(), "the terminal is others', too");
