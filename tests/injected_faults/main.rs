@@ -141,7 +141,9 @@ fn is_caught(fault: Fault, properties: &[&str]) {
         *lock(&FAULTS[index]) = Fault::None;
         run::<Faulty>(property);
         *lock(&FAULTS[index]) = fault;
-        assert!(fails::<Faulty>(property), "{property} does not catch {fault:?}");
+        // Again, since a property overlooks some faults if its thread is held up.
+        let is_caught = (0..5).any(|_| fails::<Faulty>(property));
+        assert!(is_caught, "{property} does not catch {fault:?}");
     }
 }
 
