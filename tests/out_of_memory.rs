@@ -43,13 +43,19 @@ unsafe impl GlobalAlloc for Limited {
 
 /// Runs `call` with a limit that grows until it succeeds, and returns how often it failed.
 #[track_caller]
-fn failures<R>(mut call: impl FnMut() -> Result<R, Error>) -> usize {
-    for limit in 0..10_000 {
+fn failures<R>(call: impl FnMut() -> Result<R, Error>) -> usize {
+    failures_from(0, call)
+}
+
+/// The same, with a limit that begins at `least` bytes.
+#[track_caller]
+fn failures_from<R>(least: usize, mut call: impl FnMut() -> Result<R, Error>) -> usize {
+    for limit in least..10_000 {
         LEFT.set(limit);
         let result = catch_unwind(AssertUnwindSafe(&mut call));
         LEFT.set(usize::MAX);
         match result.unwrap_or_else(|panic| resume_unwind(panic)) {
-            Ok(_) => return limit,
+            Ok(_) => return limit - least,
             Err(error) => assert_eq!(error, Error::OutOfMemory, "with {limit} bytes"),
         }
     }
@@ -115,4 +121,21 @@ fn a_task_without_memory_is_handed_back() {
     assert!(failures(submit) > 0);
     assert!(reactor.run_submitted());
     assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn a_task_with_a_result_and_without_memory_is_handed_back() {
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let handle = reactor.handle().unwrap();
+    let large = [7_u8; 4000];
+    let submit = || {
+        let task = move |_: &mut Reactor<PipeReader>| large.len();
+        handle.submit_with_result(task).map_err(|failed| {
+            assert!(failed.is_out_of_memory());
+            Error::OutOfMemory
+        })
+    };
+    // The channel is std's, and takes what is left out here.
+    assert!(failures_from(2000, submit) > 0);
+    assert!(reactor.run_submitted());
 }

@@ -186,7 +186,7 @@ fn who_writes_fast_waits_for_who_reads_slowly() {
                 blocked += 1;
             }
         }
-        assert!(written < MORE_THAN_FITS, "whatever is written is taken, though nobody reads it");
+        assert!(written < MORE_THAN_FITS, "whatever is written is taken, though it is not read");
     }
     writes.stream.shutdown(Shutdown::Write).unwrap();
     for _ in 0..written / line.len() {

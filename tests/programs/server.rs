@@ -165,7 +165,7 @@ pub(crate) fn write_until_blocked(mut sender: &TcpStream, most: usize, mut meanw
             }
         }
     }
-    assert!(written < MORE_THAN_FITS, "whatever is sent is taken, though nobody reads it");
+    assert!(written < MORE_THAN_FITS, "whatever is sent is taken, though it is not read");
     sender.set_nonblocking(false).unwrap();
     written
 }

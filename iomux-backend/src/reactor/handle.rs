@@ -131,7 +131,7 @@ impl<S, T, M> Handle<S, T, M> {
     where
         F: FnOnce(&mut Reactor<S, T, M>) + Send + 'static,
     {
-        self.push(task, |task| Box::new(task))
+        self.push(task, |task| task)
     }
 
     /// Submits `task` as [`submit`](Self::submit), and returns where its result will arrive.
@@ -168,23 +168,26 @@ impl<S, T, M> Handle<S, T, M> {
     {
         let (sender, receiver) = mpsc::channel();
         self.push(task, |task| {
-            Box::new(move |reactor| {
+            move |reactor: &mut Reactor<S, T, M>| {
                 // The receiver may be gone.
                 let _ = sender.send(task(reactor));
-            })
+            }
         })?;
         Ok(receiver)
     }
 
-    /// Puts a task into the queue as `boxed` makes one of it, and wakes the reactor.
-    fn push<F>(&self, task: F, boxed: impl FnOnce(F) -> Task<S, T, M>) -> Result<(), SubmitError<F>> {
+    /// Puts what `wrap` makes of a task into the queue, and wakes the reactor.
+    fn push<F, W>(&self, task: F, wrap: impl FnOnce(F) -> W) -> Result<(), SubmitError<F>>
+    where
+        W: FnOnce(&mut Reactor<S, T, M>) + Send + 'static,
+    {
         match &mut *self.0.lock() {
             Some(queue) => {
                 // The task last: what is checked for must not be taken by the queue.
-                if queue.tasks.try_reserve(1).is_err() || check_room_for::<F>().is_err() {
+                if queue.tasks.try_reserve(1).is_err() || check_room_for::<W>().is_err() {
                     return Err(SubmitError { task, is_out_of_memory: true });
                 }
-                queue.tasks.push_back(boxed(task));
+                queue.tasks.push_back(Box::new(wrap(task)));
                 queue.reports = MOST_REPORTS;
             }
             None => return Err(SubmitError { task, is_out_of_memory: false }),
