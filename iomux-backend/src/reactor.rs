@@ -21,10 +21,10 @@ use crate::{Native, native};
 use deadlines::Deadlines;
 use handle::Inbox;
 use iomux::{Chunk, Interest, Interrupt, Outcome, SigSet, Timeout, WaitCall, wait_with};
-use sources::Sources;
+use sources::{Entry, Sources};
 use std::fmt;
 use std::os::fd::AsFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many events a wait of [`Reactor::new`] can report.
 const EVENTS: usize = 1024;
@@ -387,7 +387,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         }
         let (key, waker) = match self.unused_waker.take() {
             Some(waker) => waker,
-            None => self.sources.waker()?,
+            None => self.sources.inbox()?,
         };
         if let Err(error) = Inbox::<S, T, M>::check_room() {
             self.unused_waker = Some((key, waker));
@@ -420,6 +420,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     ///
     /// # Errors
     /// As [`Multiplexer::wait`](crate::Multiplexer::wait).
+    #[inline]
     pub fn wait(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
         self.wait_for(timeout.into(), None)
     }
@@ -475,30 +476,53 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// # std::io::Result::Ok(())
     /// ```
     #[expect(clippy::should_implement_trait, reason = "an iterator could not lend the source")]
+    // Inlined, as is all that it needs for a ready source: a program has one such loop.
+    #[inline]
     pub fn next(&mut self) -> Option<(Key, Cause, &S, &mut T)> {
-        loop {
-            let Ready { key, cause } = self.next_ready()?;
-            if self.contains(key) {
+        if !self.sources.has_rejected() {
+            if let Some(Ready { key, cause }) = self.take_ready(Entry::is_source) {
                 return self.sources.get(key).map(|(source, state)| (key, cause, source, state));
             }
+            if !self.deadlines.has_more() {
+                return None;
+            }
         }
+        let Ready { key, cause } = self.next_rejected_or_expired()?;
+        self.sources.get(key).map(|(source, state)| (key, cause, source, state))
     }
 
     /// Takes the next key that the last wait found ready or expired, wakers included; `None` if that was all.
     ///
     /// It is [`next`](Self::next) for a program that tells its wakers apart, or needs more than one source at a time.
     #[must_use]
+    #[inline]
     pub fn next_ready(&mut self) -> Option<Ready> {
-        if let Some(ready) = self.sources.next_rejected() {
-            return Some(ready);
+        if !self.sources.has_rejected() {
+            if let Some(ready) = self.take_ready(|_| true) {
+                return Some(ready);
+            }
         }
+        self.next_rejected_or_expired()
+    }
+
+    /// Takes the next source or waker of the last wait's events that is wanted.
+    #[inline(always)]
+    fn take_ready(&mut self, is_wanted: impl Fn(&Entry<S, T>) -> bool) -> Option<Ready> {
         while let Some(event) = self.events.get(self.next) {
             self.next += 1;
-            let ready = self.sources.owner(event, self.wait_began);
-            let ready = ready.filter(|ready| Some(ready.key) != self.inbox.key());
+            let ready = self.sources.owner(event, self.wait_began, &is_wanted);
             if ready.is_some() {
                 return ready;
             }
+        }
+        None
+    }
+
+    /// Takes the next source whose change was rejected, or else the next that has expired.
+    #[inline(never)]
+    fn next_rejected_or_expired(&mut self) -> Option<Ready> {
+        if let Some(ready) = self.sources.next_rejected() {
+            return Some(ready);
         }
         let key = self.sources.key_at(self.deadlines.next_expired()?)?;
         Some(Ready { key, cause: Cause::Expired })
@@ -642,23 +666,36 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.sources.capabilities()
     }
 
+    #[inline(always)]
     fn wait_for(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
         // First of all: a task sees no event of the wait before.
         self.forget_events();
-        if !self.inbox.is_open() && self.deadlines.is_empty() {
-            return self.wait_once(timeout, mask);
+        if self.inbox.is_open() || !self.deadlines.is_empty() {
+            return self.wait_with_tasks(timeout, mask);
         }
+        self.wait_once(timeout, mask)
+    }
+
+    /// Waits, and meanwhile runs what is submitted and watches the deadlines.
+    #[inline(never)]
+    fn wait_with_tasks(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
         let timeout = self.run_before(timeout);
+        // Of a wait inside a task.
+        self.forget_events();
         wait_with(&mut ReactorCall { reactor: self, mask }, timeout, Interrupt::Resume, true)
     }
 
+    #[inline(always)]
     fn wait_once(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
-        // A task may have waited itself.
-        self.forget_events();
         self.wait_began = self.sources.generation();
         self.sources.wait(&mut self.events, timeout, mask).inspect_err(|_| self.forget_events())
     }
 
+    fn wait_step(&mut self, timeout: Option<Duration>, mask: Option<&SigSet>) -> Result<usize, Error> {
+        self.wait_once(timeout.into(), mask)
+    }
+
+    #[inline]
     fn forget_events(&mut self) {
         self.sources.forget_rejected();
         self.deadlines.forget_expired();
@@ -713,14 +750,14 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> WaitCall for ReactorCall<'_, S,
     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
         let reactor = &mut *self.reactor;
         if reactor.deadlines.is_empty() {
-            let count = reactor.wait_once(chunk.duration().into(), self.mask)?;
+            let count = reactor.wait_step(chunk.duration(), self.mask)?;
             return Ok(reactor.after(count, 0));
         }
         // Only what has passed by now may expire: what passes while the process is stopped in the wait was not looked at.
         let now = Instant::now();
         let full_waits = reactor.sources.registered() / reactor.events.capacity().max(1) + 2;
         if reactor.deadlines.begin_wait(now, full_waits) {
-            let count = reactor.wait_once(Timeout::Nowait, self.mask)?;
+            let count = reactor.wait_step(Some(Duration::ZERO), self.mask)?;
             let is_full = reactor.events.len() == reactor.events.capacity();
             let ready = reactor.events.iter().map(|event| event.token().0);
             let expired = reactor.deadlines.end_wait(is_full, ready);
@@ -729,7 +766,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> WaitCall for ReactorCall<'_, S,
         let left = reactor.deadlines.next().map(|next| next.saturating_duration_since(now));
         let is_cut = left.is_some_and(|left| chunk.duration().is_none_or(|chunk| left <= chunk));
         let time = if is_cut { left } else { chunk.duration() };
-        let count = reactor.wait_once(time.into(), self.mask)?;
+        let count = reactor.wait_step(time, self.mask)?;
         match reactor.after(count, 0) {
             // The deadline has ended the sleep: look again.
             Outcome::Ready(0) if is_cut => Ok(Outcome::Interrupted),

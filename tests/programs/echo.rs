@@ -304,10 +304,7 @@ fn stopped_inside_the_wait_it_closes_silent_clients_only() {
             "a sanitizer is slower than the idle limit",
         );
     }
-    for backend in iomux_backend::NAMES {
-        let server = Server::start(&["--backend", backend, "--idle", "4"]);
-        only_silent_clients_are_closed(&server, Duration::from_secs(4));
-    }
+    with_each_backend(|server| only_silent_clients_are_closed(&server, IDLE));
 }
 
 #[test]
@@ -318,17 +315,28 @@ fn stopped_before_the_wait_it_closes_silent_clients_only() {
             "a sanitizer is slower than the idle limit",
         );
     }
-    for backend in iomux_backend::NAMES {
-        let server = Server::start(&["--backend", backend, "--idle", "4"]);
+    with_each_backend(|server| {
         let busy = server.connect();
         std::thread::scope(|scope| {
             // It is hardly ever inside the wait: there is always something to read, and room to write.
             scope.spawn(|| while (&busy).write_all(&[7; 60_000]).is_ok() {});
             scope.spawn(|| while (&busy).read(&mut [0; 60_000]).is_ok_and(|count| count > 0) {});
-            only_silent_clients_are_closed(&server, Duration::from_secs(4));
+            only_silent_clients_are_closed(&server, IDLE);
             server.end_by(Signal::SIGTERM);
         });
-    }
+    });
+}
+
+/// The idle limit of the servers that are stopped.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// Runs `test` with a server over each backend, all at the same time, since each waits for its idle limit.
+fn with_each_backend(test: impl Fn(Server) + Sync) {
+    std::thread::scope(|scope| {
+        for backend in iomux_backend::NAMES {
+            scope.spawn(|| test(Server::start(&["--backend", backend, "--idle", "4"])));
+        }
+    });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The works of the backends: waits, modifies, registers, wakes.
 
-use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
+use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Poll, Reactor, Timeout, Token};
 use std::hint::black_box;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
@@ -22,6 +22,10 @@ pub(crate) fn run(work: &str, rounds: u64) -> io::Result<()> {
         "poll-wake" => wake(Poll::new(), 1, rounds, Timeout::Infinite),
         "poll-wake-100" => wake(Poll::new(), 100, rounds, Timeout::Infinite),
         "wake-pending" => wake_pending(rounds),
+        "reactor-wait" => reactor_wait(1, rounds),
+        "reactor-wait-64" => reactor_wait(64, rounds),
+        "reactor-insert" => reactor_insert(rounds),
+        "reactor-modify" => reactor_modify(rounds),
         "bare-loop" => {
             bare_loop(rounds);
             Ok(())
@@ -69,6 +73,51 @@ fn wait(mut mux: impl Multiplexer<'static>, ready: usize, rounds: u64, timeout: 
     for _ in 0..rounds {
         let count = mux.wait(black_box(&mut events), timeout)?;
         assert_eq!(count, ready);
+    }
+    Ok(())
+}
+
+/// Waits for as many sources as `ready`, which always are, and takes each.
+fn reactor_wait(ready: usize, rounds: u64) -> io::Result<()> {
+    let (reader, mut writer) = io::pipe()?;
+    writer.write_all(b"!")?;
+    let mut reactor = Reactor::new()?;
+    for number in 0..ready {
+        reactor.insert(reader.try_clone()?, number, Interest::READABLE, Mode::Level)?;
+    }
+    for _ in 0..rounds {
+        let reactor = black_box(&mut reactor);
+        assert_eq!(reactor.wait(Timeout::Infinite)?, ready);
+        while let Some(event) = reactor.next() {
+            black_box(event);
+        }
+    }
+    Ok(())
+}
+
+/// Inserts a source and removes it.
+fn reactor_insert(rounds: u64) -> io::Result<()> {
+    let (mut reader, _writer) = io::pipe()?;
+    let mut reactor = Reactor::new()?;
+    for _ in 0..rounds {
+        let reactor = black_box(&mut reactor);
+        let key = reactor.insert(reader, (), Interest::READABLE, Mode::Level)?;
+        (reader, ()) = reactor.remove(key).ok_or_else(|| io::Error::other("it was inserted"))?;
+    }
+    Ok(())
+}
+
+/// Modifies a source, in turns, and waits, which submits it.
+fn reactor_modify(rounds: u64) -> io::Result<()> {
+    let (reader, _writer) = io::pipe()?;
+    let mut reactor = Reactor::new()?;
+    let (key, mut interest) =
+        (reactor.insert(reader, (), Interest::READABLE, Mode::Level)?, Interest::READABLE);
+    for _ in 0..rounds {
+        interest ^= Interest::READABLE;
+        let reactor = black_box(&mut reactor);
+        reactor.modify(key, interest, Mode::Level)?;
+        reactor.wait(Timeout::Nowait)?;
     }
     Ok(())
 }

@@ -139,8 +139,13 @@ impl Deadlines {
         self.next = self.passed.len();
     }
 
-    /// Takes the next source that has expired: its deadline is removed.
+    /// Returns `true` if [`next_expired`](Self::next_expired) may find one.
     #[inline]
+    pub(super) fn has_more(&self) -> bool {
+        self.next < self.passed.len()
+    }
+
+    /// Takes the next source that has expired: its deadline is removed.
     pub(super) fn next_expired(&mut self) -> Option<usize> {
         while let Some(passed) = self.passed.get(self.next) {
             let index = self.next;

@@ -34,6 +34,7 @@ enum Place<V> {
 }
 
 impl<V> Place<V> {
+    #[inline]
     fn value_of(&mut self, key: Key) -> Option<&mut V> {
         match self {
             Self::Occupied { generation, value } if *generation == key.generation => Some(value),
@@ -52,24 +53,32 @@ impl<V> Slab<V> {
     }
 
     /// Above that of every value in here, and at most that of every one to come.
+    #[inline]
     pub(super) fn generation(&self) -> u64 {
         self.generations.start
     }
 
     /// Makes room for one more, so that [`insert`](Self::insert) does not allocate.
+    #[inline]
     pub(super) fn reserve(&mut self) -> Result<(), Error> {
         if self.vacant.is_some() {
             return Ok(());
+        }
+        // The next place and the number of places fit into 32 bits, which users of a slab rely on.
+        if self.places.len() >= u32::MAX as usize - 1 {
+            return Err(Error::OutOfMemory);
         }
         let reserved = self.places.try_reserve(1).and_then(|()| self.occupied.try_reserve(1));
         reserved.map_err(|_| Error::OutOfMemory)
     }
 
     /// Returns the key of the next value that is inserted.
+    #[inline]
     pub(super) fn next_key(&mut self) -> Key {
         Key { place: self.vacant.unwrap_or(self.places.len()), generation: self.next_generation() }
     }
 
+    #[inline]
     pub(super) fn insert(&mut self, value: V) -> Key {
         let Key { place, generation } = self.next_key();
         self.generations.start += 1;
@@ -90,6 +99,7 @@ impl<V> Slab<V> {
         Key { place, generation }
     }
 
+    #[inline]
     fn next_generation(&mut self) -> u64 {
         if self.generations.is_empty() {
             let block = BLOCKS.fetch_add(1, Ordering::Relaxed) as u64;
@@ -98,9 +108,10 @@ impl<V> Slab<V> {
         self.generations.start
     }
 
+    #[inline]
     pub(super) fn remove(&mut self, key: Key) -> Option<V> {
-        self.get(key)?;
         let place = self.places.get_mut(key.place)?;
+        place.value_of(key)?;
         let Place::Occupied { value, .. } = mem::replace(place, Place::Vacant { next: self.vacant }) else {
             return None;
         };
@@ -110,10 +121,12 @@ impl<V> Slab<V> {
         Some(value)
     }
 
+    #[inline]
     pub(super) fn get(&self, key: Key) -> Option<&V> {
         self.at(key.place).filter(|(found, _)| *found == key).map(|(_, value)| value)
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut V> {
         self.places.get_mut(key.place)?.value_of(key)
     }
@@ -128,6 +141,7 @@ impl<V> Slab<V> {
     }
 
     /// Who is in a place now.
+    #[inline]
     pub(super) fn at(&self, place: usize) -> Option<(Key, &V)> {
         match self.places.get(place)? {
             Place::Occupied { generation, value } => Some((Key { place, generation: *generation }, value)),
@@ -136,6 +150,7 @@ impl<V> Slab<V> {
     }
 
     /// The same, to be changed.
+    #[inline]
     pub(super) fn at_mut(&mut self, place: usize) -> Option<&mut V> {
         match self.places.get_mut(place)? {
             Place::Occupied { value, .. } => Some(value),

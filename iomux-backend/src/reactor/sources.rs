@@ -19,6 +19,7 @@ use crate::mode::Mode;
 use crate::multiplexer::TrustedMultiplexer;
 use crate::waker::Waker;
 use iomux::{Interest, Readiness, SigSet, Timeout};
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 pub(super) struct Sources<S, T, M> {
@@ -26,10 +27,10 @@ pub(super) struct Sources<S, T, M> {
     multiplexer: M,
     slab: Slab<Entry<S, T>>,
     wakers: usize,
-    /// How many waits have begun.
-    waits: u64,
+    /// How many waits have begun, from 1 on.
+    waits: NonZeroU32,
     /// The places of sources whose last change the multiplexer does not have yet: the next wait submits them.
-    deferred: Vec<usize>,
+    deferred: Vec<u32>,
     /// How many of `deferred`, from the first, the multiplexer has rejected: they are to be handed out.
     rejected: usize,
     /// Whether changes may be deferred at all.
@@ -37,16 +38,18 @@ pub(super) struct Sources<S, T, M> {
 }
 
 /// What has a place, and with it a token.
-enum Entry<S, T> {
+pub(super) enum Entry<S, T> {
     Source(Source<S, T>),
-    /// Of the multiplexer, which keeps it.
+    /// A waker, which the multiplexer keeps.
     Waker,
+    /// The waker of the handles: its events are not handed out.
+    Inbox,
 }
 
 /// Two sources, each with its state.
 type Pair<'a, S, T> = ((&'a S, &'a mut T), (&'a S, &'a mut T));
 
-struct Source<S, T> {
+pub(super) struct Source<S, T> {
     source: S,
     state: T,
     /// The fd of `source` when it was inserted.
@@ -54,28 +57,39 @@ struct Source<S, T> {
     /// What the program wants while the source is not paused.
     wanted: (Interest, Mode),
     /// How many waits had begun when it was paused.
-    paused: Option<u64>,
+    paused: Option<NonZeroU32>,
     /// What the multiplexer has; `None` if the source is not registered, since it can't be paused otherwise.
     registered: Option<(Interest, Mode)>,
-    /// Its index in `Sources::deferred`.
-    deferred: Option<usize>,
+    /// Its index in `Sources::deferred`, plus 1.
+    deferred: Option<NonZeroU32>,
 }
+
+// With its generation, a source with no state takes 32 bytes in the slab: memory per source counts where there are many.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Entry<std::net::TcpStream, ()>>() == 24);
 
 /// What a paused source is registered for: a hangup, once.
 const PAUSED: (Interest, Mode) = (Interest::empty(), Mode::OneShot);
 
 impl<S, T> Entry<S, T> {
+    #[inline]
+    pub(super) fn is_source(&self) -> bool {
+        matches!(self, Self::Source(_))
+    }
+
+    #[inline]
     fn source(&self) -> Option<&Source<S, T>> {
         match self {
             Self::Source(source) => Some(source),
-            Self::Waker => None,
+            Self::Waker | Self::Inbox => None,
         }
     }
 
+    #[inline]
     fn source_mut(&mut self) -> Option<&mut Source<S, T>> {
         match self {
             Self::Source(source) => Some(source),
-            Self::Waker => None,
+            Self::Waker | Self::Inbox => None,
         }
     }
 }
@@ -87,20 +101,38 @@ impl<S, T> Source<S, T> {
         unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 
+    #[inline]
     fn parts(&mut self) -> (&S, &mut T) {
         (&self.source, &mut self.state)
     }
 
     /// Returns what it is to be registered for.
+    #[inline]
     fn target(&self) -> (Interest, Mode) {
         if self.paused.is_some() { PAUSED } else { self.wanted }
     }
 
+    /// Returns its index in `Sources::deferred`.
+    fn deferred(&self) -> Option<usize> {
+        self.deferred.map(|index| index.get() as usize - 1)
+    }
+
+    fn set_deferred(&mut self, index: usize) {
+        self.deferred = NonZeroU32::new(narrow(index) + 1);
+    }
+
     /// Returns `true` if the multiplexer has what is wanted. Only in level mode a modify then changes nothing.
+    #[inline]
     fn is_up_to_date(&self) -> bool {
         let target = self.target();
         target.1 == Mode::Level && self.registered == Some(target)
     }
+}
+
+/// Returns a place, or an index by source, as it is stored: [`Slab::reserve`] keeps both below 2^32.
+#[allow(clippy::cast_possible_truncation, reason = "the slab has fewer places")]
+fn narrow(place: usize) -> u32 {
+    place as u32
 }
 
 impl<S, T, M> Sources<S, T, M> {
@@ -124,6 +156,7 @@ impl<S, T, M> Sources<S, T, M> {
         self.slab.get(key)?.source().map(|source| &source.source)
     }
 
+    #[inline]
     pub(super) fn get(&mut self, key: Key) -> Option<(&S, &mut T)> {
         self.slab.get_mut(key)?.source_mut().map(Source::parts)
     }
@@ -168,27 +201,50 @@ impl<S, T, M> Sources<S, T, M> {
         self.slab.generation()
     }
 
-    /// Returns the source or waker that an event belongs to, if it is still registered and older than the wait.
-    pub(super) fn owner(&self, event: Event, wait_began: u64) -> Option<Ready> {
+    /// Returns the source or waker that an event belongs to, if it is still registered, older than the wait and wanted.
+    #[inline(always)]
+    pub(super) fn owner(
+        &self,
+        event: Event,
+        wait_began: u64,
+        is_wanted: impl Fn(&Entry<S, T>) -> bool,
+    ) -> Option<Ready> {
         let (key, entry) = self.slab.at(event.token().0)?;
-        let is_registered = entry.source().is_none_or(|source| match source.paused {
-            // An event of before the pause: a hangup comes again with a later wait, the rest once it is resumed.
-            Some(waits) => waits < self.waits && source.registered.is_some(),
-            None => true,
-        });
-        let ready = Ready { key, cause: Cause::Ready(event.readiness()) };
-        (key.generation < wait_began && is_registered).then_some(ready)
+        if !is_wanted(entry) {
+            return None;
+        }
+        let is_owner = match entry {
+            Entry::Source(source) => match source.paused {
+                None => true,
+                // An event of before the pause: a hangup comes again with a later wait, the rest once it is resumed.
+                Some(waits) => waits != self.waits && source.registered.is_some(),
+            },
+            Entry::Waker => true,
+            Entry::Inbox => false,
+        };
+        if !is_owner || key.generation >= wait_began {
+            return None;
+        }
+        Some(Ready { key, cause: Cause::Ready(event.readiness()) })
+    }
+
+    /// Returns `true` if the multiplexer has rejected a deferred change of a source that was not handed out yet.
+    #[inline]
+    pub(super) fn has_rejected(&self) -> bool {
+        self.rejected > 0
     }
 
     /// Returns the next source whose deferred change the multiplexer has rejected: its fd is not open any more.
+    #[cold]
     pub(super) fn next_rejected(&mut self) -> Option<Ready> {
         let place = *self.deferred[..self.rejected].last()?;
-        let (key, _) = self.slab.at(place)?;
+        let (key, _) = self.slab.at(place as usize)?;
         self.drop_deferred(key);
         Some(Ready { key, cause: Cause::Ready(Readiness::INVALID) })
     }
 
     /// Leaves the rejected changes to the next wait, which submits them again.
+    #[inline]
     pub(super) fn forget_rejected(&mut self) {
         self.rejected = 0;
     }
@@ -196,7 +252,9 @@ impl<S, T, M> Sources<S, T, M> {
     /// Takes a source from the list of deferred changes.
     fn drop_deferred(&mut self, key: Key) {
         let source = self.slab.get_mut(key).and_then(Entry::source_mut);
-        let Some(mut hole) = source.and_then(|source| source.deferred.take()) else { return };
+        let Some(source) = source else { return };
+        let Some(mut hole) = source.deferred() else { return };
+        source.deferred = None;
         if hole < self.rejected {
             // The rejected ones come first: the last of them fills the hole, and leaves it to the others.
             self.rejected -= 1;
@@ -213,8 +271,8 @@ impl<S, T, M> Sources<S, T, M> {
         }
         let place = self.deferred[from];
         self.deferred[to] = place;
-        if let Some(source) = self.slab.at_mut(place).and_then(Entry::source_mut) {
-            source.deferred = Some(to);
+        if let Some(source) = self.slab.at_mut(place as usize).and_then(Entry::source_mut) {
+            source.set_deferred(to);
         }
     }
 }
@@ -223,7 +281,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     pub(super) fn new(multiplexer: M) -> Self {
         let defers = multiplexer.capabilities().contains(Capabilities::DEFERRABLE);
         let (slab, deferred) = (Slab::new(), Vec::new());
-        Self { multiplexer, slab, wakers: 0, waits: 0, deferred, rejected: 0, defers }
+        Self { multiplexer, slab, wakers: 0, waits: NonZeroU32::MIN, deferred, rejected: 0, defers }
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -234,6 +292,18 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         self.multiplexer.capabilities()
     }
 
+    /// Makes room for one more source, and for a change of each, so that no modify allocates.
+    #[inline]
+    fn reserve(&mut self) -> Result<(), Error> {
+        let changes = self.slab.len() + 1;
+        if self.deferred.capacity() < changes {
+            let more = changes - self.deferred.len();
+            self.deferred.try_reserve(more).map_err(|_| Error::OutOfMemory)?;
+        }
+        self.slab.reserve()
+    }
+
+    #[inline]
     pub(super) fn insert(
         &mut self,
         source: S,
@@ -241,10 +311,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         mode: Mode,
         state: impl FnOnce(Key) -> T,
     ) -> Result<Key, InsertError<S, T>> {
-        // Room for a change of each source, so that no modify allocates.
-        let changes = (self.slab.len() + 1).saturating_sub(self.deferred.len());
-        let reserved = self.deferred.try_reserve(changes).map_err(|_| Error::OutOfMemory);
-        let reserved = self.slab.reserve().and(reserved);
+        let reserved = self.reserve();
         let state = state(self.slab.next_key());
         if let Err(error) = reserved {
             return Err(InsertError { error, source, state });
@@ -266,21 +333,24 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         }
     }
 
+    #[inline]
     pub(super) fn remove(&mut self, key: Key) -> Option<(S, T)> {
-        if self.slab.get(key)?.source()?.deferred.is_some() {
+        let mut source = self.slab.get(key)?.source()?;
+        if source.deferred.is_some() {
             self.drop_deferred(key);
+            source = self.slab.get(key)?.source()?;
         }
-        let source = self.slab.get(key)?.source()?;
         if source.registered.is_some() {
             // It is forgotten whatever this returns.
             let _ = self.multiplexer.deregister(source.fd());
         }
         match self.slab.remove(key)? {
             Entry::Source(Source { source, state, .. }) => Some((source, state)),
-            Entry::Waker => None,
+            Entry::Waker | Entry::Inbox => None,
         }
     }
 
+    #[inline]
     pub(super) fn modify(&mut self, key: Key, interest: Interest, mode: Mode) -> Result<(), Error> {
         let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
         let is_deferrable = mode == Mode::Level && Interest::all().contains(interest);
@@ -288,8 +358,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         {
             source.wanted = (interest, mode);
             source.paused = None;
-            let is_deferred = source.deferred.is_some_and(|index| index >= self.rejected);
-            if !is_deferred && !source.is_up_to_date() {
+            if !source.is_up_to_date() {
                 self.defer(key);
             }
             return Ok(());
@@ -326,10 +395,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         }
         if self.defers && source.registered.is_some_and(|(_, mode)| mode != Mode::Exclusive) {
             source.paused = Some(self.waits);
-            let is_deferred = source.deferred.is_some_and(|index| index >= self.rejected);
-            if !is_deferred {
-                self.defer(key);
-            }
+            self.defer(key);
             return Ok(());
         }
         let (interest, mode) = PAUSED;
@@ -347,23 +413,31 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     }
 
     /// Leaves a change to the next wait.
-    #[inline(never)]
+    #[inline]
     fn defer(&mut self, key: Key) {
-        // What the last wait has rejected is of no interest any more.
-        self.drop_deferred(key);
-        if let Some(source) = self.slab.get_mut(key).and_then(Entry::source_mut) {
-            source.deferred = Some(self.deferred.len());
-            self.deferred.push(key.place);
+        let Some(source) = self.slab.get_mut(key).and_then(Entry::source_mut) else { return };
+        match source.deferred() {
+            None => {
+                source.set_deferred(self.deferred.len());
+                self.deferred.push(narrow(key.place));
+            }
+            // What the last wait has rejected is of no interest any more.
+            Some(index) if index < self.rejected => {
+                self.drop_deferred(key);
+                self.defer(key);
+            }
+            Some(_) => {}
         }
     }
 
     /// Submits the deferred changes. The rejected ones stay, to be handed out by [`next_rejected`](Self::next_rejected).
-    #[cold]
+    #[inline(never)]
     fn submit(&mut self) {
         self.rejected = 0;
         // The list is whole before each call, which may unwind.
         while let Some(&place) = self.deferred[self.rejected..].last() {
-            let Some(source) = self.slab.at_mut(place).and_then(Entry::source_mut) else {
+            let token = Token(place as usize);
+            let Some(source) = self.slab.at_mut(token.0).and_then(Entry::source_mut) else {
                 self.deferred.pop();
                 continue;
             };
@@ -371,13 +445,13 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             // If the call unwinds or fails, the multiplexer is asked again, whatever the source is modified to.
             source.registered = Some(PAUSED);
             let fd = source.fd();
-            if is_up_to_date || self.multiplexer.modify(fd, Token(place), target.0, target.1).is_ok() {
+            if is_up_to_date || self.multiplexer.modify(fd, token, target.0, target.1).is_ok() {
                 source.registered = Some(target);
                 source.deferred = None;
                 self.deferred.pop();
                 continue;
             }
-            source.deferred = Some(self.rejected);
+            source.set_deferred(self.rejected);
             self.move_deferred(self.rejected, self.deferred.len() - 1);
             self.deferred[self.rejected] = place;
             self.rejected += 1;
@@ -393,9 +467,19 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         &mut self.multiplexer
     }
 
+    /// Creates a waker of the program's.
     pub(super) fn waker(&mut self) -> Result<(Key, Waker), Error> {
+        self.add_waker(Entry::Waker)
+    }
+
+    /// Creates the waker of the handles.
+    pub(super) fn inbox(&mut self) -> Result<(Key, Waker), Error> {
+        self.add_waker(Entry::Inbox)
+    }
+
+    fn add_waker(&mut self, entry: Entry<S, T>) -> Result<(Key, Waker), Error> {
         self.slab.reserve()?;
-        let key = self.slab.insert(Entry::Waker);
+        let key = self.slab.insert(entry);
         self.wakers += 1;
         match self.multiplexer.waker(Token(key.place)) {
             Ok(waker) => Ok((key, waker)),
@@ -408,13 +492,17 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     }
 
     /// Submits what was deferred, and waits. Returns the number of events and of rejected changes.
+    #[inline]
     pub(super) fn wait(
         &mut self,
         events: &mut Events,
         timeout: Timeout,
         mask: Option<&SigSet>,
     ) -> Result<usize, Error> {
-        self.waits += 1;
+        match self.waits.checked_add(1) {
+            Some(waits) => self.waits = waits,
+            None => self.restart_waits(),
+        }
         if !self.deferred.is_empty() {
             self.submit();
         }
@@ -424,5 +512,38 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             Some(mask) => self.multiplexer.wait_masked(events, timeout, mask),
         }?;
         Ok(count + self.rejected)
+    }
+
+    /// Counts the waits from 2 again, after 2^32: every pause is then of the first.
+    #[cold]
+    fn restart_waits(&mut self) {
+        const FIRST: NonZeroU32 = NonZeroU32::MIN;
+        let sources = self.slab.iter_mut().filter_map(|(_, entry)| entry.source_mut());
+        sources.for_each(|source| source.paused = source.paused.and(Some(FIRST)));
+        self.waits = FIRST.saturating_add(1);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::Poll;
+
+    #[test]
+    fn a_pause_outlasts_the_count_of_waits() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut sources = Sources::new(Poll::new());
+        let mut events = Events::with_capacity(1);
+        let key = sources.insert(reader, Interest::READABLE, Mode::Level, |_| ()).ok().unwrap();
+        sources.waits = NonZeroU32::MAX;
+        sources.pause(key).unwrap();
+        drop(writer);
+        assert_eq!(sources.wait(&mut events, Timeout::Nowait, None), Ok(1));
+        let hangup = events.get(0).unwrap();
+        for waits in [sources.waits, NonZeroU32::MAX] {
+            sources.waits = waits;
+            let found = sources.owner(hangup, sources.generation(), |_| true).map(|ready| ready.key);
+            assert_eq!(found, Some(key), "{waits}");
+        }
     }
 }
