@@ -84,7 +84,7 @@ pub fn wait_with<C: WaitCall>(
     can_end: bool,
 ) -> Result<usize, C::Error> {
     match timeout {
-        Timeout::Nowait => match call.call(Chunk::NONE)? {
+        Timeout::Nowait | Timeout::After(Duration::ZERO) => match call.call(Chunk::NONE)? {
             Outcome::Ready(ready) => Ok(ready),
             Outcome::Interrupted => check_again(call, interrupt),
         },
@@ -133,7 +133,7 @@ fn resume<C: WaitCall>(call: &mut C, interrupt: Interrupt, first: Outcome) -> Re
 fn timed<C: WaitCall>(call: &mut C, timeout: Timeout, interrupt: Interrupt) -> Result<usize, C::Error> {
     // A deadline past what `Instant` can hold never comes.
     let (mut left, deadline) = match timeout {
-        Timeout::Nowait | Timeout::After(Duration::ZERO) => (Duration::ZERO, None),
+        Timeout::Nowait => (Duration::ZERO, None),
         Timeout::Infinite => (Duration::MAX, None),
         Timeout::After(time) => (time, Instant::now().checked_add(time)),
         Timeout::Until(end) => (end.saturating_duration_since(Instant::now()), Some(end)),

@@ -4,11 +4,13 @@ use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Poll, Reactor, T
 use std::hint::black_box;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 pub(crate) fn run(work: &str, rounds: u64) -> io::Result<()> {
     match work {
         "bare-epoll" => bare_epoll(rounds),
         "epoll-wait" => wait(Epoll::new()?, 1, rounds, Timeout::Nowait),
+        "epoll-wait-zero" => wait(Epoll::new()?, 1, rounds, black_box(Timeout::After(Duration::ZERO))),
         "epoll-wait-infinite" => wait(Epoll::new()?, 1, rounds, Timeout::Infinite),
         "epoll-wait-64" => wait(Epoll::new()?, 64, rounds, Timeout::Nowait),
         "poll-wait" => wait(Poll::new(), 1, rounds, Timeout::Nowait),
