@@ -152,8 +152,10 @@ pub(crate) fn accept<T, M: TrustedMultiplexer<'static>>(
     }
 }
 
-fn set_options(connection: &Socket) -> io::Result<()> {
+pub(crate) fn set_options(connection: &Socket) -> io::Result<()> {
     connection.set_nonblocking(true)?;
+    // A read would skip an urgent byte, so that it does not arrive where all others do.
+    connection.set_out_of_band_inline(true)?;
     connection.set_tcp_nodelay(true)?;
     connection.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
 }

@@ -120,8 +120,10 @@ async fn serve(executor: Executor, listener: Async<Socket>) {
 
 async fn accept(executor: &Executor, listener: &Async<Socket>) -> io::Result<Async<Socket>> {
     loop {
-        if let Some((client, _)) = try_io(|| listener.accept())? {
-            client.set_nonblocking(true)?;
+        // Where the options can't be set the client is gone already.
+        if let Some((client, _)) = try_io(|| listener.accept())?
+            && common::set_options(&client).is_ok()
+        {
             return Async::new(executor, client);
         }
         listener.readable().await?;

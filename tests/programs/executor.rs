@@ -2,6 +2,7 @@
 
 use crate::example;
 use crate::process::{DEADLINE, Outcome, Program, explains_itself, falls_asleep, is_asleep, outcome};
+use crate::server::{expect, send_urgent};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{ChildStdin, Command, Stdio};
@@ -113,6 +114,16 @@ fn what_was_sent_before_the_end_of_the_stream_comes_back() {
         (&client).read_to_end(&mut back).unwrap();
         assert!(back == sent, "{} bytes of {}", back.len(), sent.len());
     });
+    server.ends_well();
+}
+
+#[test]
+fn an_urgent_byte_comes_back_in_its_place() {
+    let server = Server::start();
+    let client = server.connect();
+    send_urgent(&client);
+    expect(&client, b"abc");
+    server.falls_asleep("after an urgent byte");
     server.ends_well();
 }
 

@@ -27,6 +27,7 @@ mod supervise;
 mod support;
 mod terminal;
 mod traced;
+mod urgent;
 mod watch;
 
 pub(crate) use example::example;

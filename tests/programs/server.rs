@@ -3,11 +3,13 @@
 use crate::example;
 use crate::support::skip;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -137,6 +139,14 @@ pub(crate) fn expect(mut source: &TcpStream, bytes: &[u8]) {
 #[track_caller]
 pub(crate) fn expect_end(mut source: &TcpStream) {
     assert_eq!(source.read(&mut [0]).unwrap(), 0, "nothing but the end of the stream");
+}
+
+/// Sends "a", "b" and "c", of which "b" is urgent.
+#[track_caller]
+pub(crate) fn send_urgent(to: &TcpStream) {
+    for (bytes, flags) in [(b"a", MsgFlags::empty()), (b"b", MsgFlags::MSG_OOB), (b"c", MsgFlags::empty())] {
+        assert_eq!(send(to.as_raw_fd(), bytes, flags), Ok(1));
+    }
 }
 
 /// Closes the connection in the way that the other end knows as "reset by peer".
