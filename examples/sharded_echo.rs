@@ -6,7 +6,8 @@
 //! the kernel deals out the connections: Linux and DragonFly do. Where the option is missing, or all connections
 //! go to one of the sockets, `--hand-over` has the first thread accept them and hand them round, by
 //! `Handle::submit`. The main thread makes the reactors and keeps their handles. It waits for SIGINT or
-//! SIGTERM, and ends each thread by way of its handle, after all that was handed over before.
+//! SIGTERM, and ends each thread by way of its handle, after all that was handed over before. What is on its way back to a
+//! client then is lost; `echo_server` waits for it.
 
 mod common;
 

@@ -160,6 +160,11 @@ pub(crate) fn set_options(connection: &Socket) -> io::Result<()> {
     connection.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
 }
 
+/// Has the peer learn from a reset that what it has got is not all: closed as usual, it would look like the end of the stream.
+pub(crate) fn reset_on_close(connection: &Socket) {
+    let _ = connection.set_linger(Some(Duration::ZERO)); // or it is gone already
+}
+
 /// Pauses a listener, as a rule since no fd is left: the clients in its queue would keep the loop busy. The program resumes
 /// the listener when it is handed out as expired.
 pub(crate) fn accept_later<T, M: TrustedMultiplexer<'static>>(

@@ -73,6 +73,23 @@ impl Server {
         self.child.id()
     }
 
+    #[track_caller]
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    /// Stops it, and waits until it has stopped.
+    #[track_caller]
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+        let stopped = WaitStatus::Stopped(self.pid(), Signal::SIGSTOP);
+        assert_eq!(waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)), Ok(stopped));
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.id()).unwrap())
+    }
+
     /// The next line that it says on stderr.
     #[track_caller]
     pub(crate) fn complains(&self) -> String {
@@ -101,7 +118,7 @@ impl Server {
     /// Ends it by a signal; what it has said on stdout since its first line.
     #[track_caller]
     pub(crate) fn end_by(mut self, signal: Signal) -> String {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+        self.signal(signal);
         let deadline = Instant::now() + DEADLINE;
         let mut said = String::new();
         while let Ok(line) = self.stdout.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
