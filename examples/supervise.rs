@@ -302,7 +302,7 @@ impl Stream {
 
     fn add(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            if byte == b'\n' || self.line.len() == LONGEST_LINE {
+            if byte == b'\n' || common::is_full(&self.line, byte, LONGEST_LINE) {
                 self.show_line();
             }
             if byte != b'\n' {

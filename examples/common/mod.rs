@@ -83,6 +83,12 @@ pub(crate) fn in_context(what: impl Display) -> impl FnOnce(io::Error) -> io::Er
     move |error| io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
+/// Returns `true` if a line has no room for `byte`, and is to be cut before it. A character of UTF-8 is not cut.
+pub(crate) fn is_full(line: &[u8], byte: u8, longest: usize) -> bool {
+    let continues_character = byte & 0b1100_0000 == 0b1000_0000;
+    line.len() >= longest + if continues_character { 3 } else { 0 }
+}
+
 /// Returns a socket that is readable once one of `signals` has arrived: their handler writes to its other end. Those that
 /// the user had ignored stay ignored.
 pub(crate) fn signals(signals: &[i32]) -> io::Result<UnixStream> {
