@@ -4,6 +4,7 @@
 
 pub(crate) mod output;
 
+use iomux::{PollFd, Timeout};
 use iomux_backend::{Interest, Key, Reactor, TrustedMultiplexer, TryRead, TryWrite};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 use socket2::{SockAddr, Socket, TcpKeepalive};
@@ -78,6 +79,17 @@ pub(crate) fn print(line: impl Display) -> io::Result<()> {
     }
 }
 
+/// Waits until stdin ends. Another program may have made it non-blocking, and a read alone would fail then.
+pub(crate) fn until_stdin_ends() -> io::Result<()> {
+    let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?); // not through `Stdin`, which reads ahead
+    loop {
+        iomux::wait(&mut [PollFd::new(stdin.as_fd(), Interest::READABLE)?], Timeout::Infinite)?;
+        if stdin.try_read(&mut [0; 4096]).map_err(in_context("stdin"))? == Some(0) {
+            return Ok(());
+        }
+    }
+}
+
 /// Puts `what` the error happened to in front of its message.
 pub(crate) fn in_context(what: impl Display) -> impl FnOnce(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{what}: {error}"))
@@ -90,11 +102,14 @@ pub(crate) fn is_full(line: &[u8], byte: u8, longest: usize) -> bool {
 }
 
 /// Returns a socket that is readable once one of `signals` has arrived: their handler writes to its other end. Those that
-/// the user had ignored stay ignored.
+/// the user had ignored stay ignored. Those that the parent had blocked are let through: a mask is inherited too, as a rule
+/// by mistake, and SIGTERM could not end the program.
 pub(crate) fn signals(signals: &[i32]) -> io::Result<UnixStream> {
     let (reader, writer) = UnixStream::pair()?;
     for &signal in signals.iter().filter(|signal| !is_ignored(**signal)) {
         signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+        let number = nix::sys::signal::Signal::try_from(signal)?;
+        SigSet::from(number).thread_unblock()?;
     }
     let _ = writer.into_raw_fd(); // left open: if all are ignored, the reader would be at its end
     Ok(reader)

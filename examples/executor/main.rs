@@ -81,7 +81,7 @@ async fn run_tasks(executor: &Executor, options: Options) -> io::Result<()> {
     let address = listener.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
     drop(executor.spawn(serve(executor.clone(), listener))); // it never ends
     if is_alone {
-        return in_thread(|| io::copy(&mut io::stdin(), &mut io::sink()))?.await.map(drop);
+        return in_thread(common::until_stdin_ends)?.await;
     }
 
     let first = Instant::now();

@@ -10,6 +10,7 @@ mod echo;
 mod example;
 mod executor;
 mod ignored_signals;
+mod inherited;
 #[cfg(target_os = "linux")]
 mod interrupted;
 mod listener;
