@@ -20,6 +20,7 @@ use iomux_backend::{TryRead, TryWrite};
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{getpgrp, tcgetpgrp};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
@@ -172,8 +173,9 @@ fn open(path: &str) -> io::Result<File> {
         return io::stdin().as_fd().try_clone_to_owned().map(File::from);
     }
     if fs::metadata(path)?.file_type().is_socket() {
-        let socket = UnixStream::connect(path)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
+        socket.connect(&SockAddr::unix(path)?)?; // or an error if the listener's queue is full
         return Ok(OwnedFd::from(socket).into());
     }
     File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
