@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
 usage: watch PATH...   show when each is readable, and how much has come: FIFOs, terminals, serial ports,
-                       sockets (connected to), files; '-' is stdin
+                       sockets (connected to), files; '-' is stdin. On a terminal, as many as it has lines
        watch --help    print this
 Ends when every input has ended, by Ctrl-C, or by 'q' if stdin is a terminal and no input. Where stdout is no
 terminal, each change is a line of its own.
@@ -390,7 +390,7 @@ impl<'a> Screen<'a> {
     /// Writes what is left of a frame, if the terminal takes it now.
     fn leave(&mut self) -> io::Result<()> {
         let mut stdout = [PollFd::new(self.stdout.as_fd(), Interest::WRITABLE)?];
-        while self.is_blocked() && iomux::poll(&mut stdout, Timeout::Nowait)? == 1 {
+        while self.is_blocked() && iomux::wait(&mut stdout, Timeout::Nowait)? == 1 {
             self.write()?;
         }
         Ok(())

@@ -28,7 +28,7 @@ const RETRY: Duration = Duration::from_millis(10);
 /// How long a peer may send nothing before the kernel asks it whether it is still there: one that has vanished never says so.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// Returns the arguments of the program.
+/// Returns the arguments of the program. [`run`] rejects what is not UTF-8.
 pub(crate) fn arguments() -> Vec<String> {
     std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
@@ -40,6 +40,11 @@ pub(crate) fn run<O, T: Termination>(
     options: Result<Option<O>, String>,
     main: impl FnOnce(O) -> io::Result<T>,
 ) -> ExitCode {
+    let options = match std::env::args_os().skip(1).find(|word| word.to_str().is_none()) {
+        // Another path or command than the one that was given would be worse.
+        Some(word) => Err(format!("the argument {word:?} is not UTF-8")),
+        None => options,
+    };
     let result = match options {
         Ok(Some(options)) => main(options).map(Termination::report),
         Ok(None) => io::stdout().write_all(usage.as_bytes()).map(|()| ExitCode::SUCCESS),

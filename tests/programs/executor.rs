@@ -206,9 +206,10 @@ fn where_it_cannot_listen_is_named() {
 
 #[test]
 fn it_explains_itself() {
-    let wrong: [(&[&str], &str); 4] = [
+    let wrong: [(&[&str], &str); 5] = [
         (&["--clients"], "--clients needs a value"),
         (&["--clients", "many"], "--clients: 'many': invalid digit"),
+        (&["--clients", "65536"], "--clients: '65536': at most 65535"),
         (&["--pause", "-1"], "--pause: '-1': invalid digit"),
         (&["--fast"], "unknown argument '--fast'"),
     ];

@@ -3,6 +3,7 @@
 //! Apart from the tests in `tests/it`, because a process that is started holds a copy of every fd from its fork
 //! until its exec: a pipe that a test of another thread closes at that moment does not hang up yet.
 
+mod arguments;
 mod c_headers;
 mod chat;
 mod dependencies;
