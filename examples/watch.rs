@@ -10,6 +10,9 @@
 //!
 //! The terminal's settings are put back when the program ends, by SIGINT, SIGTERM, SIGHUP and SIGQUIT too, and while
 //! it is stopped by Ctrl-Z. In the background the program does not touch them, since they are the shell's then.
+//!
+//! What it does not do: after a signal of another kind, as SIGKILL, the terminal needs `stty sane`. More inputs than the
+//! terminal has lines are shown on top of each other.
 
 mod common;
 
