@@ -105,6 +105,15 @@ pub unsafe fn poll(fds: *mut pollfd, nfds: nfds_t, timeout: c_int) -> c_int {
 pub type PpollFn =
     unsafe fn(fds: *mut pollfd, nfds: nfds_t, timeout: *const timespec, mask: *const sigset_t) -> c_int;
 
+/// Whether a ppoll(2) that does not sleep fails with EINTR if a pending signal gets through its mask.
+///
+/// Linux checks for signals before it returns 0 (`do_poll` in fs/select.c), illumos and Solaris before they poll
+/// (`pollsys` in syscall/poll.c). FreeBSD (`seltdwait` in kern/sys_generic.c), NetBSD (`sel_do_scan` in
+/// kern/sys_select.c), OpenBSD (`doppoll`) and DragonFly check in the sleep alone: without one they return 0 or
+/// the count, and run the handler on the way back. The rest is not known, and no program may rely on it there.
+pub const NOWAIT_SEES_SIGNALS: bool =
+    cfg!(any(target_os = "android", target_os = "illumos", target_os = "linux", target_os = "solaris",));
+
 // Every system has this header, so a target that is unknown is unknown here first.
 #[cfg(not(any(
     target_os = "aix",
