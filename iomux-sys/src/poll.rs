@@ -114,6 +114,23 @@ pub type PpollFn =
 pub const NOWAIT_SEES_SIGNALS: bool =
     cfg!(any(target_os = "android", target_os = "illumos", target_os = "linux", target_os = "solaris",));
 
+/// What to ask poll(2) for so that a hangup alone ends it: `Some(0)` if nothing need be asked, `None` if nothing
+/// helps.
+///
+/// FreeBSD wakes a socket's waiter only if something was asked of a direction (`sopoll_generic` in
+/// kern/uipc_socket.c). `POLLPRI` is the least that can be asked: only urgent data reports it. The kernel ignores
+/// `POLLHUP` here, which tells this from an interest in urgent data.
+///
+/// Apple (`poll_nocancel` in kern/sys_generic.c) and DragonFly (`poll_copyin` in kern/sys_generic.c) watch an fd only for
+/// what was asked. NetBSD (`sodopoll` in kern/uipc_socket.c) reports no hangup of a socket.
+pub const HANGUP_ALONE: Option<c_short> = if cfg!(target_os = "freebsd") {
+    Some(POLLPRI | POLLHUP)
+} else if cfg!(any(target_vendor = "apple", target_os = "dragonfly", target_os = "netbsd")) {
+    None
+} else {
+    Some(0)
+};
+
 // Every system has this header, so a target that is unknown is unknown here first.
 #[cfg(not(any(
     target_os = "aix",

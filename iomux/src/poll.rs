@@ -1,7 +1,7 @@
 //! poll(2) and ppoll(2) over a slice of [`PollFd`]s.
 
 use crate::error::{Error, errno};
-use crate::pollfd::{PollFd, clear_readiness};
+use crate::pollfd::{COUNT_IS_FINAL, PollFd, clear_readiness, hide_unasked};
 use crate::signal::SigSet;
 use crate::timeout::{Chunk, Timeout, Timespec};
 use crate::wait::{Interrupt, Outcome, WaitCall, wait_with};
@@ -178,7 +178,7 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
             clear_readiness(self.fds);
             return Err(Error::Unsupported { what: "a signal mask" });
         }
-        let one_call = |chunk: &Chunk| self.mask.is_some() || chunk.long_ms().is_none();
+        let one_call = |chunk: &Chunk| COUNT_IS_FINAL && (self.mask.is_some() || chunk.long_ms().is_none());
         let Some(chunk) = timeout.one_chunk().filter(one_call) else {
             return wait_with(&mut self, timeout, Interrupt::End, true);
         };
@@ -239,7 +239,7 @@ impl WaitCall for PollCall<'_, '_> {
             self.fine_or_masked(chunk)
         };
         match result {
-            Ok(ready) => Ok(Outcome::Ready(ready)),
+            Ok(ready) => Ok(Outcome::Ready(hide_unasked(self.fds, ready))),
             Err(code) => self.failed(call, code),
         }
     }

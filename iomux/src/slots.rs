@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::interest::{Interest, Readiness};
 use crate::poll::{PollCall, sys_poll};
-use crate::pollfd::{PollFd, clear_readiness, rebind, strace};
+use crate::pollfd::{COUNT_IS_FINAL, PollFd, clear_readiness, rebind, strace};
 use crate::ready::{Iter, Ready, ReadySlots, next_ready};
 use crate::signal::SigSet;
 use crate::timeout::Timeout;
@@ -422,7 +422,7 @@ where
     #[inline(always)]
     pub fn poll(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
         let timeout = timeout.into();
-        let Some(ms) = timeout.exact_ms() else {
+        let Some(ms) = timeout.exact_ms().filter(|_| COUNT_IS_FINAL) else {
             return self.ppoll(timeout, None);
         };
         let slots = self.in_use();
