@@ -278,7 +278,7 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        if self.fault == Fault::RefusesWhatItSaysIsThere && interest.contains(Interest::READ_CLOSED) {
+        if self.fault == Fault::RefusesWhatItSaysIsThere && interest.contains(Interest::PRIORITY) {
             return Err(Error::Unsupported { what: "an interest", backend: "broken" });
         }
         let asked = if self.fault == Fault::NeverDisarms { Mode::Level } else { mode };
