@@ -22,7 +22,7 @@ const NAME: &str = "poll";
 ///
 /// A wait without room for all ready fds reports those that were not reported for longest.
 ///
-/// A hangup of an fd with an empty interest is reported if the kernel does so: not on Apple, DragonFly and NetBSD, where
+/// A hangup of an fd with an empty interest is reported if the kernel does so: not on Apple and NetBSD, where
 /// [`Capabilities::HANGUP`] is missing. On FreeBSD urgent data that arrives meanwhile ends that until the next
 /// [`modify`](Multiplexer::modify).
 ///

@@ -40,9 +40,9 @@ bitflags::bitflags! {
     /// them.
     ///
     /// # Platform notes
-    /// poll(2) of macOS and DragonFly reports no hangup of an fd with an empty interest, and NetBSD's none of a
-    /// socket. FreeBSD's wakes up for a socket's hangup only if something is asked of a direction. iomux asks for
-    /// urgent data then, and hides it. Once it has arrived, a hangup is not heard until the interest is set again.
+    /// poll(2) of macOS reports no hangup of an fd with an empty interest, and NetBSD's none of a socket. FreeBSD's
+    /// wakes up for a socket's hangup only if something is asked of a direction. iomux asks for urgent data then,
+    /// and hides it. Once it has arrived, a hangup is not heard until the interest is set again.
     ///
     /// Bits that have no name here can be set with [`from_bits_retain`](Self::from_bits_retain). They reach
     /// the kernel unchanged.

@@ -149,6 +149,10 @@ fn by_ppoll(mask: &SigSet) -> Result<(), Error> {
     ppoll(&mut [], Timeout::Nowait, Some(mask)).map(|_| ())
 }
 
+/// A time for which every kernel sleeps. DragonFly waits for less than 100 µs without a sleep
+/// (`nanosleep_hard_us` in kern/kern_time.c).
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
+
 /// The check where only a ppoll(2) that sleeps fails with EINTR.
 ///
 /// That call alone would not do. A signal that arrives when its time has just expired has its handler run, and the call
@@ -158,7 +162,7 @@ fn by_sigpending(mask: &SigSet) -> Result<(), Error> {
     if !SigSet::pending()?.exceeds(mask) {
         return Ok(());
     }
-    ppoll(&mut [], Duration::from_nanos(1), Some(mask))?;
+    ppoll(&mut [], SHORTEST_SLEEP, Some(mask))?;
     Err(Error::Interrupted)
 }
 

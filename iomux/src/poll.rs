@@ -91,7 +91,8 @@ pub fn poll(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize
 /// stopped (SIGSTOP) meanwhile.
 ///
 /// FreeBSD, NetBSD, OpenBSD and DragonFly look for signals only when the call sleeps. A call that does not sleep, since
-/// an fd is ready or there is no time, may run the handler of a pending signal and still return 0 or the count.
+/// an fd is ready or there is no time, returns 0 or the count though a signal is pending. All but DragonFly run its
+/// handler then.
 #[doc(alias = "ppoll_or_poll")]
 #[doc(alias = "pollts")]
 #[inline]

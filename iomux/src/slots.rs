@@ -468,7 +468,7 @@ where
     /// handler. So a loop that is always busy would never see SIGTERM. [`MaskTurns`](crate::MaskTurns) runs the
     /// handler before the wait, by a check that can't find an fd. On Linux and illumos,
     /// `iomux::ppoll(&mut [], Timeout::Nowait, Some(mask))` is such a check, which returns `Err(Interrupted)`
-    /// if a handler has run. On the BSDs that call returns `Ok(0)` whether or not one has run.
+    /// if a handler has run. On the BSDs that call returns `Ok(0)`, whether or not one has run.
     ///
     /// [`SigSet::full`] lets only those signals through that can't be blocked: SIGKILL, SIGSTOP, and what libc
     /// keeps for itself. By such a signal setuid(2) of glibc interrupts the calls of all threads.
