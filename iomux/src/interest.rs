@@ -72,7 +72,8 @@ bitflags::bitflags! {
         /// # Platform notes
         /// poll(2) reports it on Linux, Android, FreeBSD and illumos
         /// ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)); elsewhere, a slot with this interest is
-        /// [`Error::Unsupported`](crate::Error::Unsupported), and the bit never reaches the kernel.
+        /// [`Error::Unsupported`](crate::Error::Unsupported), and the bit never reaches the kernel. FreeBSD 13.0 and
+        /// earlier take the bit and never report it.
         #[doc(alias = "POLLRDHUP")]
         #[doc(alias = "EPOLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
