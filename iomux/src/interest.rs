@@ -135,7 +135,7 @@ bitflags::bitflags! {
         #[doc(alias = "EPOLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
         /// There is an error, which the next read or write returns. On a pipe's writing end, no reader is
-        /// left.
+        /// left; FreeBSD reports [`HANGUP`](Self::HANGUP) for that.
         #[doc(alias = "POLLERR")]
         const ERROR = c::POLLERR;
         /// The peer has hung up. What it sent before can still be read.

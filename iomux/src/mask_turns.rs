@@ -156,19 +156,20 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 /// The check where only a ppoll(2) that sleeps fails with EINTR.
 fn by_sigpending(mask: &SigSet) -> Result<(), Error> {
     let is_pending = SigSet::pending()?.exceeds(mask);
-    sleep_if_pending(is_pending, || ppoll(&mut [], SHORTEST_SLEEP, Some(mask)))
+    end_if_pending(is_pending, || ppoll(&mut [], SHORTEST_SLEEP, Some(mask)))
 }
 
-/// Sleeps for the handler of a pending signal, and returns [`Error::Interrupted`] whether or not the sleep was.
+/// Lets `run`, a ppoll(2) that sleeps, run the handler of a pending signal. Returns [`Error::Interrupted`] whether or not
+/// `run` does.
 ///
 /// The sleep alone would not do. If a signal arrives when its time has just expired, the handler runs, and the call
 /// returns 0: the signal would be lost. If another thread takes the signal first, the wait ends without need and without
 /// harm.
-fn sleep_if_pending(is_pending: bool, sleep: impl FnOnce() -> Result<usize, Error>) -> Result<(), Error> {
+fn end_if_pending(is_pending: bool, run: impl FnOnce() -> Result<usize, Error>) -> Result<(), Error> {
     if !is_pending {
         return Ok(());
     }
-    sleep()?;
+    run()?;
     Err(Error::Interrupted)
 }
 
@@ -300,15 +301,15 @@ mod tests {
     #[test]
     fn a_pending_signal_ends_the_wait_whatever_the_sleep_returns() {
         let not_slept = || unreachable!("no signal is pending");
-        assert_eq!(sleep_if_pending(false, not_slept), Ok(()));
-        assert_eq!(sleep_if_pending(true, || Err(Error::Interrupted)), Err(Error::Interrupted));
+        assert_eq!(end_if_pending(false, not_slept), Ok(()));
+        assert_eq!(end_if_pending(true, || Err(Error::Interrupted)), Err(Error::Interrupted));
         assert_eq!(
-            sleep_if_pending(true, || Ok(0)),
+            end_if_pending(true, || Ok(0)),
             Err(Error::Interrupted),
             "its handler ran late, or elsewhere"
         );
         let rejected = Error::Os { call: "ppoll", code: 1 };
-        assert_eq!(sleep_if_pending(true, || Err(rejected)), Err(rejected));
+        assert_eq!(end_if_pending(true, || Err(rejected)), Err(rejected));
     }
 
     #[test]
