@@ -4,7 +4,7 @@ use crate::machine::{self, Machine};
 use crate::report::{self, Report};
 use crate::runner::Runner;
 use crate::works::{
-    addrm, build, call, chain, churn, echo, memory, returns, scale, scan, slot, timeout, timers, wake,
+    addrm, build, call, chain, churn, echo, memory, returns, scale, scan, slot, spin, timeout, timers, wake,
 };
 use crate::{page, peers};
 use clap::{Parser, Subcommand};
@@ -60,6 +60,8 @@ enum Command {
     Memory(memory::Options),
     /// A TCP echo server: requests a second, CPU, latencies
     Echo(echo::Options),
+    /// A spin before the sleep: round trips and wakes, and the CPU that they take
+    Spin(spin::Options),
     /// What a return costs after a system call
     Returns,
     /// How long a clean build takes, and how many crates it has
@@ -89,6 +91,7 @@ fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
         Command::Scale(options) => scale::run(runner, options),
         Command::Memory(options) => memory::run(runner, options),
         Command::Echo(options) => echo::run(runner, options),
+        Command::Spin(options) => spin::run(runner, options),
         Command::Build => build::run(runner),
         Command::All => measure_all(runner),
         Command::Page { .. } | Command::Report { .. } | Command::Hold { .. } => Ok(()),
@@ -97,9 +100,9 @@ fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
 
 /// As if each had been asked for, without any options of its own.
 fn measure_all(runner: &mut Runner) -> io::Result<()> {
-    const WORKS: [&str; 13] = [
+    const WORKS: [&str; 14] = [
         "call", "scan", "slot", "churn", "addrm", "wake", "timeout", "timers", "chain", "scale", "memory",
-        "echo", "returns",
+        "echo", "spin", "returns",
     ];
     WORKS.iter().try_for_each(|work| measure(&Options::parse_from(["iomux-bench", work]).command, runner))
 }

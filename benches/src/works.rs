@@ -12,6 +12,7 @@ pub(crate) mod returns;
 pub(crate) mod scale;
 pub(crate) mod scan;
 pub(crate) mod slot;
+pub(crate) mod spin;
 pub(crate) mod timeout;
 pub(crate) mod timers;
 pub(crate) mod wake;
