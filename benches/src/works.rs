@@ -11,6 +11,7 @@ pub(crate) mod memory;
 pub(crate) mod returns;
 pub(crate) mod scale;
 pub(crate) mod scan;
+pub(crate) mod share;
 pub(crate) mod slot;
 pub(crate) mod spin;
 pub(crate) mod timeout;
