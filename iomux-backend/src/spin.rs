@@ -1,5 +1,7 @@
 //! A multiplexer that checks for a while before it sleeps.
 
+mod wakers;
+
 use crate::capabilities::Capabilities;
 use crate::error::Error;
 use crate::event::{Events, Token};
@@ -9,6 +11,7 @@ use crate::waker::Waker;
 use iomux::{Interest, SigSet, Timeout};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
+use wakers::Wakers;
 
 /// How long a spin lasts at most, unless the caller sets another limit.
 const LIMIT: Duration = Duration::from_micros(50);
@@ -41,6 +44,9 @@ const LIMIT: Duration = Duration::from_micros(50);
 /// sleeps immediately. If the next spin finds nothing either, twice as many waits sleep, up to 256 in a row. A spin
 /// that ends with an event makes every wait spin again.
 ///
+/// A [wake](Waker::wake) that meets a spin raises a flag, which the spin sees; neither makes a system call. Any other wake is
+/// as without it.
+///
 /// All else is as without it: events, errors, deadlines, signals under a mask. [`Timeout::Nowait`] checks once.
 ///
 /// # When not to use it
@@ -56,6 +62,7 @@ pub struct Spin<M> {
     multiplexer: M,
     limit: Duration,
     pace: Pace,
+    wakers: Wakers,
 }
 
 /// Which waits spin.
@@ -103,7 +110,7 @@ impl<M> Spin<M> {
     /// A longer limit finds later events without a sleep, and a spin that finds nothing costs more.
     #[must_use]
     pub fn with_limit(multiplexer: M, limit: Duration) -> Self {
-        Self { multiplexer, limit, pace: Pace::new() }
+        Self { multiplexer, limit, pace: Pace::new(), wakers: Wakers::default() }
     }
 
     /// Returns the multiplexer inside.
@@ -122,14 +129,15 @@ impl<M> Spin<M> {
     #[inline(always)]
     fn spin(
         &mut self,
+        events: &mut Events,
         timeout: Timeout,
-        mut wait: impl FnMut(&mut M, Timeout) -> Result<usize, Error>,
+        wait: impl Fn(&mut M, &mut Events, Timeout) -> Result<usize, Error>,
     ) -> Result<usize, Error> {
         if matches!(timeout, Timeout::Nowait | Timeout::After(Duration::ZERO)) || !self.pace.begin() {
-            return wait(&mut self.multiplexer, timeout);
+            return wait(&mut self.multiplexer, events, timeout);
         }
         // What was ready before the wait says nothing about a spin, and costs no clock.
-        let mut found = wait(&mut self.multiplexer, Timeout::Nowait);
+        let mut found = wait(&mut self.multiplexer, events, Timeout::Nowait);
         if found != Ok(0) {
             return found;
         }
@@ -143,16 +151,21 @@ impl<M> Spin<M> {
             Timeout::Until(end) => Some(limit.map_or(end, |limit| limit.min(end))),
             _ => limit,
         };
+        let spinning = self.wakers.spin();
         while end.is_none_or(|end| now < end) {
-            found = wait(&mut self.multiplexer, Timeout::Nowait);
+            found = match spinning.take(events) {
+                0 => wait(&mut self.multiplexer, events, Timeout::Nowait),
+                wakes => Ok(wakes),
+            };
             if found != Ok(0) {
                 self.pace = Pace::new();
                 return found;
             }
             now = Instant::now();
         }
+        drop(spinning);
         self.pace.fail();
-        wait(&mut self.multiplexer, timeout)
+        wait(&mut self.multiplexer, events, timeout)
     }
 }
 
@@ -190,15 +203,19 @@ impl<'fd, M: Multiplexer<'fd>> Multiplexer<'fd> for Spin<M> {
     }
 
     fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
-        self.spin(timeout, |multiplexer, timeout| multiplexer.wait(events, timeout))
+        self.spin(events, timeout, |multiplexer, events, timeout| multiplexer.wait(events, timeout))
     }
 
     fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
-        self.spin(timeout, |multiplexer, timeout| multiplexer.wait_masked(events, timeout, mask))
+        self.spin(events, timeout, |multiplexer, events, timeout| {
+            multiplexer.wait_masked(events, timeout, mask)
+        })
     }
 
     fn waker(&mut self, token: Token) -> Result<Waker, Error> {
-        self.multiplexer.waker(token)
+        self.wakers.make_room()?;
+        let inner = self.multiplexer.waker(token)?;
+        self.wakers.add(token, inner)
     }
 }
 

@@ -5,8 +5,10 @@ use iomux_backend::{
     Capabilities, Error, Events, Interest, Mode, Multiplexer, Poll, SigSet, Signal, Spin, Timeout, Token,
     Waker,
 };
-use std::io::Write;
+use std::cell::Cell;
+use std::io::{PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,16 +22,23 @@ struct Counted<'a> {
     poll: Poll<'a>,
     waits: Vec<Timeout>,
     count: &'a AtomicUsize,
+    /// What happens in the second wait, before it checks.
+    meanwhile: Rc<Cell<Option<(Waker, PipeWriter)>>>,
 }
 
 impl<'a> Counted<'a> {
     fn new(count: &'a AtomicUsize) -> Self {
-        Self { poll: Poll::new(), waits: Vec::new(), count }
+        Self { poll: Poll::new(), waits: Vec::new(), count, meanwhile: Rc::default() }
     }
 
     fn note(&mut self, timeout: Timeout) {
         self.waits.push(timeout);
         self.count.fetch_add(1, Ordering::AcqRel);
+        let meanwhile = if self.waits.len() == 2 { self.meanwhile.take() } else { None };
+        if let Some((waker, mut writer)) = meanwhile {
+            waker.wake();
+            writer.write_all(b"!").unwrap();
+        }
     }
 }
 
@@ -210,4 +219,53 @@ fn a_spin_that_finds_something_is_followed_by_others() {
     });
     spin.deregister(reader.as_fd()).unwrap();
     assert_eq!([0; 3].map(|_| spins(&mut spin, &mut events)), [true, true, false]);
+}
+
+#[test]
+fn each_of_the_wakes_that_meet_a_spin_is_reported_once() {
+    let count = AtomicUsize::new(0);
+    let (mut spin, mut events) = (Spin::with_limit(Counted::new(&count), LONG), Events::with_capacity(1));
+    let wakers = [1, 2, 3].map(|token| spin.waker(Token(token)).unwrap());
+    for _ in 0..300 {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                begun(&count);
+                wakers.iter().for_each(Waker::wake);
+            });
+            let mut tokens = [0; 3].map(|_| {
+                assert_eq!(spin.wait(&mut events, Timeout::Infinite), Ok(1));
+                events.get(0).unwrap().token().0
+            });
+            tokens.sort_unstable();
+            assert_eq!(tokens, [1, 2, 3]);
+        });
+        assert_eq!(spin.wait(&mut events, Timeout::Nowait), Ok(0));
+    }
+}
+
+#[test]
+fn a_wake_that_comes_while_a_spin_finds_a_source_is_the_next_events() {
+    let ((reader, writer), count) = (empty_pipe(), AtomicUsize::new(0));
+    let counted = Counted::new(&count);
+    let meanwhile = Rc::clone(&counted.meanwhile);
+    let (mut spin, mut events) = (Spin::with_limit(counted, LONG), Events::with_capacity(4));
+    spin.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::OneShot).unwrap();
+    meanwhile.set(Some((spin.waker(Token(2)).unwrap(), writer)));
+    for token in [1, 2] {
+        assert_eq!(spin.wait(&mut events, LONG.into()), Ok(1));
+        assert_eq!(events.get(0).unwrap().token(), Token(token));
+    }
+    assert_eq!(spin.wait(&mut events, Timeout::Nowait), Ok(0));
+}
+
+#[test]
+fn wakers_that_are_dropped_give_their_fds_back() {
+    let mut spin = Spin::new(Poll::new());
+    let numbers: std::collections::BTreeSet<_> = (0..20)
+        .map(|token| {
+            drop(spin.waker(Token(token)).unwrap());
+            format!("{:?}", spin.get_ref())
+        })
+        .collect();
+    assert!(numbers.iter().all(|poll| poll.matches("WakerSource").count() == 1), "{numbers:?}");
 }
