@@ -56,7 +56,21 @@ const LIMIT: Duration = Duration::from_micros(50);
 /// - Events come some tens of microseconds after the wait begins. Each of these spins pays, and takes CPU time for as long
 ///   as it lasts.
 ///
-/// FIGURES
+/// # What it gains and costs
+/// A server and a client exchange 64 bytes over TCP, and the client pauses before the next request. The figures are ratios
+/// to the same over `Epoll` alone, medians of nine turns, on two cores that other programs used too (`iomux-bench spin`):
+///
+/// | pause | round trip | CPU of both ends | CPU of the server |
+/// |---|---|---|---|
+/// | none | 0.28 | 0.42 | 0.44 |
+/// | 10 µs | 0.38 | 0.59 | 0.74 |
+/// | 30 µs | 0.66 | 0.88 | 1.25 |
+/// | 100 µs | 0.86 | 0.93 | 0.80 |
+/// | 300 µs | 0.96 | 0.95 | 0.84 |
+/// | 1,000 µs | 1.24 | 1.06 | 1.03 |
+/// | none, both on the same core | 1.13 | 1.13 | 1.13 |
+///
+/// A wake to another core and the answer take 1.0 µs, where two epolls that sleep take 216 µs.
 #[derive(Debug)]
 pub struct Spin<M> {
     multiplexer: M,

@@ -206,13 +206,11 @@ impl Worker {
                 }
                 match self.reactor.get(key) {
                     Some((_, Role::Listener)) => self.accept(key)?,
-                    Some((client, Role::Client)) => {
-                        if answer(client)? {
-                            self.reactor.remove(key);
-                            self.served += 1;
-                        }
+                    Some((client, Role::Client)) if answer(client)? => {
+                        self.reactor.remove(key);
+                        self.served += 1;
                     }
-                    None => {}
+                    Some((_, Role::Client)) | None => {}
                 }
             }
         }
