@@ -22,3 +22,4 @@ mod time;
 mod traced;
 mod turns;
 mod waker;
+mod words;
