@@ -82,23 +82,24 @@ impl Client {
     fn hear(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut lines = Vec::new();
         for &byte in bytes {
-            // To a terminal the others would be commands.
-            if !byte.is_ascii_control() || byte == b'\t' {
-                self.line.push(byte);
-            }
-            if byte == b'\n' || self.line.len() == LONGEST_LINE {
+            if byte == b'\n' || common::is_full(&self.line, byte, LONGEST_LINE) {
                 self.end_line(&mut lines);
+            }
+            if byte != b'\n' {
+                self.line.push(byte);
             }
         }
         lines
     }
 
-    /// An empty line says nothing, and is left out.
+    /// Control characters are left out, since a terminal would act upon them, and so is a line that is empty then. Some of
+    /// them have two bytes in UTF-8.
     fn end_line(&mut self, lines: &mut Vec<u8>) {
-        if !self.line.is_empty() {
-            lines.extend(format!("{}: ", self.address).bytes());
-            lines.append(&mut self.line);
-            lines.push(b'\n');
+        let line = String::from_utf8_lossy(&self.line);
+        let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+        self.line.clear();
+        if !line.is_empty() {
+            lines.extend(format!("{}: {line}\n", self.address).bytes());
         }
     }
 

@@ -6,7 +6,7 @@
 //! size; the server reads while there is room and waits for `WRITABLE` only while bytes are pending, so a client
 //! that does not read stops its own sending and no other client's. Idle clients are closed by a deadline, which moves with
 //! every byte. When fds run out the listener is paused, and its deadline resumes it. SIGINT and SIGTERM end the server
-//! once what is pending was sent.
+//! once what is pending was sent. A client that does not take it in time is reset, so that it knows that this was not all.
 
 mod common;
 
@@ -104,6 +104,11 @@ impl Server {
         self.begin_last_call()?;
         // Until all but the source of the signals have gone, or it reports a second signal, or its deadline.
         while self.reactor.len() > 1 && self.turn()? {}
+        for (_, client, role) in self.reactor.iter_mut() {
+            if matches!(role, Role::Client(buffer) if buffer.has_bytes()) {
+                common::reset_on_close(client);
+            }
+        }
         common::print(format_args!("served {} connections, {} bytes", self.served, self.bytes))
     }
 

@@ -235,7 +235,7 @@ fn run(backend: Any<'static>, options: &Options) -> io::Result<String> {
 /// Keeps all connections open until stdin ends, so that they can be looked at from outside.
 fn until_stdin_ends(talks: &mut Talks) -> io::Result<()> {
     writeln!(io::stdout(), "{} connections are open, and have had everything back", talks.len())?;
-    io::copy(&mut io::stdin(), &mut io::sink())?;
+    common::until_stdin_ends()?;
     for (_, server, talk) in talks.iter_mut() {
         talk.is_held = false;
         server.shutdown(Shutdown::Write).map_err(|error| talk.broken(&error))?;

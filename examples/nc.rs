@@ -82,6 +82,7 @@ fn run(command: Command<'_>) -> io::Result<ExitCode> {
 /// Passes bytes both ways until both directions have ended.
 fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
     connection.set_nonblocking(true)?;
+    let _ = common::set_options(&SockRef::from(connection)); // or the peer is gone, and has sent something all the same
     // Not so stdin: O_NONBLOCK would be shared with the shell and outlive us. And not through `io::Stdin`: its
     // buffer would hold bytes that poll can't see.
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);

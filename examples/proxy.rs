@@ -5,9 +5,13 @@
 //! What to copy from it: two sources that belong together, each with the other's key in its state, and
 //! `Reactor::get_pair` to have both at hand. Each direction has one buffer of fixed size: the proxy waits for the source
 //! only while there is room, and for the sink only while bytes are pending, so the slower end sets the pace. The end of
-//! one side's stream is passed on to the other once all before it was sent, and so is a reset. The proxy does not
+//! one side's stream is passed on to the other once all before it was sent, and so is a reset. A signal resets what
+//! is open, since neither side has said that this was all. The proxy does not
 //! wait for a connection to the target, which has a deadline. An end with nothing to wait for is paused, so that a
 //! hangup does not cause a busy loop; and so is the listener while there are no fds.
+//!
+//! What it does not do: a connection may be idle indefinitely. If the target answers and is reset, only what the client's
+//! socket takes immediately is passed on.
 
 mod common;
 
@@ -25,7 +29,7 @@ use std::time::{Duration, Instant};
 const USAGE: &str = "\
 usage: proxy [--status] LISTEN TARGET
 Both are ADDRESS:PORT; port 0 to listen at is any free one. TARGET is looked up once, at the start, and the first
-address that it has is taken. Each second there is a line on how much was passed on, if stderr is a terminal;
+address that it has is taken; it must not lead back to LISTEN. Each second there is a line on how much was passed on, if stderr is a terminal;
 --status: whatever stderr is. SIGINT and SIGTERM end it.
 ";
 
@@ -91,6 +95,19 @@ impl End {
             to.shutdown(Shutdown::Write)?;
         }
         Ok(sent as u64)
+    }
+
+    /// Passes on what this end had sent before it was reset, as far as the other takes it now: it may be the answer that
+    /// explains the reset. Returns how many bytes were taken.
+    fn pass_rest(&mut self, from: &Socket, to: &Socket) -> u64 {
+        let mut all = 0;
+        loop {
+            let _ = self.buffer.fill(from); // its error was seen before
+            match self.buffer.drain(to, BUFFER_SIZE) {
+                Ok(count @ 1..) => all += count as u64,
+                _ => return all,
+            }
+        }
     }
 
     /// Returns what to wait for at this end, when `other` is the one that sends to it.
@@ -174,9 +191,14 @@ impl Proxy {
         Ok(Self { reactor, target, status, totals: Totals::default() })
     }
 
-    /// Forwards until a signal arrives, and prints what was done.
+    /// Forwards until a signal arrives, resets what is still open, and prints what was done.
     fn run(mut self) -> io::Result<()> {
         while self.turn()? {}
+        for (_, socket, role) in self.reactor.iter_mut() {
+            if matches!(role, Role::End(_)) {
+                common::reset_on_close(socket);
+            }
+        }
         if self.status.is_some_and(|status| status.is_one_line) {
             say("");
         }
@@ -222,9 +244,11 @@ impl Proxy {
         }
     }
 
-    /// Begins to connect to the target, and takes both ends. If that fails the client is let go.
+    /// Begins to connect to the target, and takes both ends. If that fails the client is reset.
     fn connect(&mut self, client: Socket, target: Socket) -> io::Result<()> {
-        common::connect(&target, self.target).map_err(in_context(self.target))?;
+        common::connect(&target, self.target)
+            .inspect_err(|_| common::reset_on_close(&client))
+            .map_err(in_context(self.target))?;
         let client = self.insert(client, End::new(None))?;
         let target = self.insert(target, End::new(Some(client))).inspect_err(|_| {
             self.reactor.remove(client);
@@ -288,14 +312,16 @@ impl Proxy {
         }
     }
 
-    /// Closes both ends in the way that their peers know as "reset by peer": what they have got is not all.
-    fn abort(&mut self, ends: [Key; 2]) {
-        for key in ends {
-            if let Some(socket) = self.reactor.source(key) {
-                let _ = socket.set_linger(Some(Duration::ZERO));
-            }
+    /// Passes on what had come before, and closes both ends in the way that their peers know as "reset by peer".
+    fn abort(&mut self, [client, target]: [Key; 2]) {
+        if let Some(((from, Role::End(there)), (to, Role::End(back)))) = self.reactor.get_pair(client, target)
+        {
+            self.totals.there += there.pass_rest(from, to);
+            self.totals.back += back.pass_rest(to, from);
+            common::reset_on_close(from);
+            common::reset_on_close(to);
         }
-        self.close(ends);
+        self.close([client, target]);
     }
 
     fn close(&mut self, ends: [Key; 2]) {

@@ -6,7 +6,8 @@
 //! the kernel deals out the connections: Linux and DragonFly do. Where the option is missing, or all connections
 //! go to one of the sockets, `--hand-over` has the first thread accept them and hand them round, by
 //! `Handle::submit`. The main thread makes the reactors and keeps their handles. It waits for SIGINT or
-//! SIGTERM, and ends each thread by way of its handle, after all that was handed over before.
+//! SIGTERM, and ends each thread by way of its handle, after all that was handed over before. What is on its way back to a
+//! client then is lost; `echo_server` waits for it.
 
 mod common;
 
@@ -63,8 +64,9 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
 /// Has the threads serve until a signal arrives, and prints what each has done.
 fn run(options: &Options) -> io::Result<()> {
     let Options { threads, hands_over, address } = options;
-    let mut signals = common::signals(&[SIGINT, SIGTERM])?;
     let listeners = listen(address, if *hands_over { 1 } else { *threads })?;
+    // Not before, since to look up a name may take long, and the signals end the program meanwhile.
+    let mut signals = common::signals(&[SIGINT, SIGTERM])?;
     let mut shards = (0..*threads).map(|_| Shard::new()).collect::<io::Result<Vec<_>>>()?;
     let ends = shards.iter_mut().map(|shard| Ok((shard.reactor.handle()?, shard.waker.clone())));
     let ends = ends.collect::<io::Result<Vec<_>>>()?;

@@ -14,7 +14,9 @@
 //! stopped command does not act upon others. When a command has exited, what its pipes hold is shown, then how it ended; it may
 //! close its output and live on. It has ended when its own process has: what that has left in the
 //! background is shown for as long as another command runs, and not waited for. A slow reader of the output
-//! slows the commands down; signals are forwarded meanwhile.
+//! slows the commands down; signals are forwarded meanwhile, and the second one ends this program, too.
+//!
+//! What it does not do: a command that ignores the signals is waited for, and lives on if this program is killed by SIGKILL.
 
 mod common;
 
@@ -27,6 +29,7 @@ use nix::sys::signal::killpg;
 use nix::unistd::Pid;
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
@@ -125,16 +128,19 @@ impl Flags {
         SigSet::from_iter(forwarded.chain([Signal::CHLD])).block()
     }
 
-    /// Passes on what has come, to the commands that still run.
-    fn forward(&self, jobs: &[Job]) -> io::Result<()> {
+    /// Passes on what has come, to the commands that still run. Returns `true` if a signal has come that is to end them.
+    fn forward(&self, jobs: &[Job]) -> io::Result<bool> {
+        let mut is_to_end = false;
         for (signal, _) in self.to_forward.iter().filter(|(_, flag)| flag.swap(false, Ordering::AcqRel)) {
             jobs.iter().for_each(|job| job.send(*signal));
             if *signal == Signal::TSTP {
                 common::stop()?;
+            } else {
+                is_to_end = true;
             }
             jobs.iter().for_each(|job| job.send(Signal::CONT));
         }
-        Ok(())
+        Ok(is_to_end)
     }
 }
 
@@ -296,7 +302,7 @@ impl Stream {
 
     fn add(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            if byte == b'\n' || self.line.len() == LONGEST_LINE {
+            if byte == b'\n' || common::is_full(&self.line, byte, LONGEST_LINE) {
                 self.show_line();
             }
             if byte != b'\n' {
@@ -366,17 +372,21 @@ impl Output {
         Ok(Self { stdout, stderr, flags, mask: blocked.wait_mask(), _blocked: blocked })
     }
 
-    /// Writes it all before anything else is written, even if both go to the same terminal.
+    /// Writes it all before anything else is written, even if both go to the same terminal. If that waits for a reader, it
+    /// fails at the second signal that is to end the commands: they may have ended, and the reader may never come.
     fn write(&self, sink: Sink, mut bytes: &[u8], jobs: &[Job]) -> io::Result<()> {
         let (file, name) = match sink {
             Sink::Stdout => (&self.stdout, "stdout"),
             Sink::Stderr => (&self.stderr, "stderr"),
         };
+        let mut is_to_end = false;
         while !bytes.is_empty() {
             // A write that blocks would hold the signals back for as long.
             let mut fds = [PollFd::new(file.as_fd(), Interest::WRITABLE)?];
             let answer = iomux::ppoll(&mut fds, Timeout::Infinite, Some(&self.mask));
-            self.flags.forward(jobs)?;
+            if self.flags.forward(jobs)? && mem::replace(&mut is_to_end, true) {
+                return Err(io::Error::other(format!("a second signal has come, and {name} is full")));
+            }
             if answer == Err(Error::Interrupted) {
                 continue;
             }

@@ -10,6 +10,9 @@
 //!
 //! The terminal's settings are put back when the program ends, by SIGINT, SIGTERM, SIGHUP and SIGQUIT too, and while
 //! it is stopped by Ctrl-Z. In the background the program does not touch them, since they are the shell's then.
+//!
+//! What it does not do: after a signal of another kind, as SIGKILL, the terminal needs `stty sane`. More inputs than the
+//! terminal has lines are shown on top of each other.
 
 mod common;
 
@@ -20,6 +23,7 @@ use iomux_backend::{TryRead, TryWrite};
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{getpgrp, tcgetpgrp};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
@@ -31,7 +35,7 @@ use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
 usage: watch PATH...   show when each is readable, and how much has come: FIFOs, terminals, serial ports,
-                       sockets (connected to), files; '-' is stdin
+                       sockets (connected to), files; '-' is stdin. On a terminal, as many as it has lines
        watch --help    print this
 Ends when every input has ended, by Ctrl-C, or by 'q' if stdin is a terminal and no input. Where stdout is no
 terminal, each change is a line of its own.
@@ -172,8 +176,9 @@ fn open(path: &str) -> io::Result<File> {
         return io::stdin().as_fd().try_clone_to_owned().map(File::from);
     }
     if fs::metadata(path)?.file_type().is_socket() {
-        let socket = UnixStream::connect(path)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
+        socket.connect(&SockAddr::unix(path)?)?; // or an error if the listener's queue is full
         return Ok(OwnedFd::from(socket).into());
     }
     File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
@@ -388,7 +393,7 @@ impl<'a> Screen<'a> {
     /// Writes what is left of a frame, if the terminal takes it now.
     fn leave(&mut self) -> io::Result<()> {
         let mut stdout = [PollFd::new(self.stdout.as_fd(), Interest::WRITABLE)?];
-        while self.is_blocked() && iomux::poll(&mut stdout, Timeout::Nowait)? == 1 {
+        while self.is_blocked() && iomux::wait(&mut stdout, Timeout::Nowait)? == 1 {
             self.write()?;
         }
         Ok(())

@@ -4,6 +4,7 @@
 
 pub(crate) mod output;
 
+use iomux::{PollFd, Timeout};
 use iomux_backend::{Interest, Key, Reactor, TrustedMultiplexer, TryRead, TryWrite};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 use socket2::{SockAddr, Socket, TcpKeepalive};
@@ -27,7 +28,7 @@ const RETRY: Duration = Duration::from_millis(10);
 /// How long a peer may send nothing before the kernel asks it whether it is still there: one that has vanished never says so.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// Returns the arguments of the program.
+/// Returns the arguments of the program. [`run`] rejects what is not UTF-8.
 pub(crate) fn arguments() -> Vec<String> {
     std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
@@ -39,6 +40,11 @@ pub(crate) fn run<O, T: Termination>(
     options: Result<Option<O>, String>,
     main: impl FnOnce(O) -> io::Result<T>,
 ) -> ExitCode {
+    let options = match std::env::args_os().skip(1).find(|word| word.to_str().is_none()) {
+        // Another path or command than the one that was given would be worse.
+        Some(word) => Err(format!("the argument {word:?} is not UTF-8")),
+        None => options,
+    };
     let result = match options {
         Ok(Some(options)) => main(options).map(Termination::report),
         Ok(None) => io::stdout().write_all(usage.as_bytes()).map(|()| ExitCode::SUCCESS),
@@ -78,17 +84,37 @@ pub(crate) fn print(line: impl Display) -> io::Result<()> {
     }
 }
 
+/// Waits until stdin ends. Another program may have made it non-blocking, and a read alone would fail then.
+pub(crate) fn until_stdin_ends() -> io::Result<()> {
+    let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?); // not through `Stdin`, which reads ahead
+    loop {
+        iomux::wait(&mut [PollFd::new(stdin.as_fd(), Interest::READABLE)?], Timeout::Infinite)?;
+        if stdin.try_read(&mut [0; 4096]).map_err(in_context("stdin"))? == Some(0) {
+            return Ok(());
+        }
+    }
+}
+
 /// Puts `what` the error happened to in front of its message.
 pub(crate) fn in_context(what: impl Display) -> impl FnOnce(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
+/// Returns `true` if a line has no room for `byte`, and is to be cut before it. A character of UTF-8 is not cut.
+pub(crate) fn is_full(line: &[u8], byte: u8, longest: usize) -> bool {
+    let continues_character = byte & 0b1100_0000 == 0b1000_0000;
+    line.len() >= longest + if continues_character { 3 } else { 0 }
+}
+
 /// Returns a socket that is readable once one of `signals` has arrived: their handler writes to its other end. Those that
-/// the user had ignored stay ignored.
+/// the user had ignored stay ignored. Those that the parent had blocked are let through: a mask is inherited too, as a rule
+/// by mistake, and SIGTERM could not end the program.
 pub(crate) fn signals(signals: &[i32]) -> io::Result<UnixStream> {
     let (reader, writer) = UnixStream::pair()?;
     for &signal in signals.iter().filter(|signal| !is_ignored(**signal)) {
         signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+        let number = nix::sys::signal::Signal::try_from(signal)?;
+        SigSet::from(number).thread_unblock()?;
     }
     let _ = writer.into_raw_fd(); // left open: if all are ignored, the reader would be at its end
     Ok(reader)
@@ -152,10 +178,17 @@ pub(crate) fn accept<T, M: TrustedMultiplexer<'static>>(
     }
 }
 
-fn set_options(connection: &Socket) -> io::Result<()> {
+pub(crate) fn set_options(connection: &Socket) -> io::Result<()> {
     connection.set_nonblocking(true)?;
+    // A read would skip an urgent byte, so that it does not arrive where all others do.
+    connection.set_out_of_band_inline(true)?;
     connection.set_tcp_nodelay(true)?;
     connection.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
+}
+
+/// Has the peer learn from a reset that what it has got is not all: closed as usual, it would look like the end of the stream.
+pub(crate) fn reset_on_close(connection: &Socket) {
+    let _ = connection.set_linger(Some(Duration::ZERO)); // or it is gone already
 }
 
 /// Pauses a listener, as a rule since no fd is left: the clients in its queue would keep the loop busy. The program resumes

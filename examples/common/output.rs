@@ -19,7 +19,7 @@ pub(crate) fn reopen(output: impl AsFd) -> io::Result<File> {
 pub(crate) fn write_now(output: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         let mut fds = [PollFd::new(output.as_fd(), Interest::WRITABLE)?];
-        if iomux::poll(&mut fds, Timeout::Nowait)? == 0 {
+        if iomux::wait(&mut fds, Timeout::Nowait)? == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
         let count = nix::unistd::write(&output, &bytes[..bytes.len().min(PIPE_ROOM)])?;

@@ -28,7 +28,7 @@ const USAGE: &str = "\
 usage: executor [--clients N] [--messages N] [--pause MS]
            run an echo server and N clients (10), each sends N messages (10), one every MS ms (1)
        executor --serve HOST:PORT
-           run the server alone, until stdin ends; port 0 is any free one
+           run the server alone, until stdin ends; port 0 is any free one. What is on its way then is lost
        executor --help
            print this
 ";
@@ -58,7 +58,13 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
         match word.as_str() {
             "-h" | "--help" => return Ok(None),
             "--serve" => options.serve = Some(value()?.clone()),
-            "--clients" => options.clients = number(value()?)?,
+            // Each client has a port of its own.
+            "--clients" => match number(value()?)? {
+                clients if clients > u16::MAX.into() => {
+                    return Err(format!("--clients: '{clients}': at most {}", u16::MAX));
+                }
+                clients => options.clients = clients,
+            },
             "--messages" => options.messages = number(value()?)?,
             "--pause" => options.pause = Duration::from_millis(number(value()?)?.into()),
             _ => return Err(format!("unknown argument '{word}'")),
@@ -81,7 +87,7 @@ async fn run_tasks(executor: &Executor, options: Options) -> io::Result<()> {
     let address = listener.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
     drop(executor.spawn(serve(executor.clone(), listener))); // it never ends
     if is_alone {
-        return in_thread(|| io::copy(&mut io::stdin(), &mut io::sink()))?.await.map(drop);
+        return in_thread(common::until_stdin_ends)?.await;
     }
 
     let first = Instant::now();
@@ -120,8 +126,10 @@ async fn serve(executor: Executor, listener: Async<Socket>) {
 
 async fn accept(executor: &Executor, listener: &Async<Socket>) -> io::Result<Async<Socket>> {
     loop {
-        if let Some((client, _)) = try_io(|| listener.accept())? {
-            client.set_nonblocking(true)?;
+        // Where the options can't be set the client is gone already.
+        if let Some((client, _)) = try_io(|| listener.accept())?
+            && common::set_options(&client).is_ok()
+        {
             return Async::new(executor, client);
         }
         listener.readable().await?;

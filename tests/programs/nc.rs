@@ -6,7 +6,7 @@
 mod process;
 
 use crate::process::{DEADLINE, Task, read_to_end, with_one_port_for_clients};
-use crate::server::{MORE_THAN_FITS, write_until_blocked as write_until_full};
+use crate::server::{MORE_THAN_FITS, send_urgent, write_until_blocked as write_until_full};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::openpty;
 use process::{
@@ -101,6 +101,19 @@ fn after_the_end_of_stdin_the_peer_can_still_answer() {
     peer.write_all(b"afterthought").unwrap();
     drop(peer);
     assert_same(&read_to_end(output).result("stdout ends"), b"afterthought");
+    nc.ends_well();
+}
+
+#[test]
+fn an_urgent_byte_is_printed_in_its_place() {
+    let (stdin, input) = io::pipe().unwrap();
+    let (output, stdout) = io::pipe().unwrap();
+    let (nc, peer) = Nc::with_peer(stdin, stdout);
+    send_urgent(&peer);
+    expect(&output, b"abc");
+    peer.shutdown(Shutdown::Write).unwrap();
+    nc.falls_asleep("after an urgent byte and the end");
+    drop(input);
     nc.ends_well();
 }
 

@@ -271,6 +271,41 @@ fn a_reset_reaches_the_other_side_also_while_nothing_is_asked_of_who_was_reset()
     expect_reset(&target);
 }
 
+#[test]
+fn what_was_sent_before_a_reset_comes_before_it() {
+    let forwarded = Forwarded::new();
+    for is_client_reset in [true, false] {
+        let (client, target) = forwarded.connect();
+        goes_through(&client, &target, b"hello");
+        let (mut gone, left) = if is_client_reset { (client, target) } else { (target, client) };
+        // So that it finds both together.
+        forwarded.proxy.stop();
+        gone.write_all(b"the reason").unwrap();
+        reset(gone);
+        forwarded.proxy.signal(Signal::SIGCONT);
+        expect(&left, b"the reason");
+        expect_reset(&left);
+    }
+}
+
+#[test]
+fn a_signal_resets_what_is_not_at_its_end() {
+    let forwarded = Forwarded::new();
+    let (client, target) = forwarded.connect();
+    goes_through(&target, &client, b"the first half");
+    forwarded.proxy.end_by(Signal::SIGTERM);
+    expect_reset(&client);
+    expect_reset(&target);
+}
+
+#[test]
+fn a_client_is_reset_if_the_connection_to_the_target_fails_immediately() {
+    let proxy = Server::start("proxy", &["127.0.0.1:0", "255.255.255.255:80"]);
+    let client = proxy.connect();
+    assert!(proxy.complains().starts_with("proxy: 255.255.255.255:80: "));
+    expect_reset(&client);
+}
+
 /// Returns `true` if the kernel's timer of a connection is that of keepalive, by `tr` of /proc/net/tcp.
 fn has_keepalive_timer(table: &str, local: SocketAddr, peer: SocketAddr) -> bool {
     let hex = |address: SocketAddr| match address.ip() {
