@@ -1,11 +1,11 @@
-//! A backend written outside: select(2) behind `Multiplexer`, in one file, as somebody with a mechanism of
-//! their own would write it. It passes the conformance suite (`tests/select_backend.rs`).
+//! A custom backend: select(2) behind `Multiplexer`, in one file. It passes the conformance suite
+//! (`tests/select_backend.rs`).
 //!
 //! `cargo run --example select_backend`
 //!
-//! What to copy from it: what is registered is a plain list, and what the kernel is given is made from it for
-//! each call; `wait_with` decides deadline and EINTR; the waker comes for free from `WakerSource`; and what the
-//! mechanism can't do is an error.
+//! What to copy from it: the registrations are a list, and each call builds the arguments of the kernel from it.
+//! `wait_with` handles the deadline and EINTR, and `WakerSource` provides the waker. What select(2) can't do is an
+//! error.
 
 use iomux::{Chunk, Interrupt, Outcome, WaitCall, wait_with};
 use iomux_backend::{

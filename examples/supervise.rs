@@ -37,13 +37,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const USAGE: &str = "\
-usage: supervise [NAME=]COMMAND...   run each COMMAND by `sh -c`, all at once
-       supervise --help              print this
-A line of a command's stdout is shown as 'NAME| line' on stdout, one of its stderr as 'NAME! line' on stderr.
-A NAME is letters, digits, '.', '_' and '-'; without one, a command's name is its place: 1, 2, ... A command
-that begins with an assignment needs a NAME before it. One that reads the terminal is stopped by SIGTTIN.
-Ends when all have exited, with the status of the first in this order that was not 0, 128 + N for signal N;
-2 if the arguments are wrong, 1 if it could not go on: what still runs is sent SIGTERM then.
+Usage: supervise [NAME=]COMMAND...
+Run each COMMAND with 'sh -c', all at the same time, and label their output.
+
+  -h, --help  display this help and exit
+
+A line of a command's standard output is printed as 'NAME| line' on standard
+output, and a line of its standard error as 'NAME! line' on standard error.
+A NAME consists of letters, digits, '.', '_' and '-'. The default is the position
+of the command: 1, 2, ... A COMMAND that starts with an assignment needs a NAME.
+A COMMAND that reads the terminal is stopped by SIGTTIN.
+
+Exit status:
+  that of the first COMMAND, in the given order, that did not exit with 0;
+  128 + N if signal N killed it; 0 if all exited with 0;
+  1 if supervise failed, after it has sent SIGTERM to the commands;
+  2 if the arguments are invalid.
 ";
 
 /// A longer line is shown in pieces of this size.
@@ -74,11 +83,11 @@ fn parse(words: &[String]) -> Result<Option<Vec<(String, &str)>>, String> {
             _ => ((index + 1).to_string(), word.as_str()),
         };
         if command.trim().is_empty() {
-            return Err(format!("'{word}' has no COMMAND"));
+            return Err(format!("missing COMMAND in '{word}'"));
         }
         commands.push((name, command));
     }
-    if commands.is_empty() { Err("a COMMAND is needed".into()) } else { Ok(Some(commands)) }
+    if commands.is_empty() { Err("missing COMMAND".into()) } else { Ok(Some(commands)) }
 }
 
 fn run(commands: &[(String, &str)]) -> io::Result<u8> {
