@@ -130,7 +130,7 @@ impl Client {
 
 struct Chat {
     reactor: Reactor<Socket, Role>,
-    /// Which clients have left, for the others to be told at the end of the turn.
+    /// Notices of clients that have left, which the others receive at the end of the turn.
     news: Vec<String>,
     /// How many clients are behind: while there are any, none is read.
     behind: usize,

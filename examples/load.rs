@@ -244,7 +244,7 @@ fn run(backend: Any<'static>, options: &Options) -> io::Result<String> {
     Ok(format!("{connections} connections, {} messages, {bytes} bytes, all as sent", connections * messages))
 }
 
-/// Keeps all connections open until stdin ends, so that they can be looked at from outside.
+/// Keeps all connections open until stdin ends, so that the server can be inspected meanwhile.
 fn until_stdin_ends(talks: &mut Talks) -> io::Result<()> {
     writeln!(io::stdout(), "{} connections are open, and have had everything back", talks.len())?;
     common::until_stdin_ends()?;

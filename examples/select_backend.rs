@@ -90,7 +90,7 @@ impl<'a> Sets<'a> {
         sets
     }
 
-    /// What is reported of a registration: of what was asked, what the sets have.
+    /// Returns the part of the interest that the sets contain.
     fn readiness(&self, registration: &Registration<'_>) -> Readiness {
         let fd = registration.source.as_fd();
         let mut ready = Interest::empty();
@@ -153,7 +153,7 @@ impl<'fd> Select<'fd> {
         events.len()
     }
 
-    /// select(2) refuses all fds for the sake of one that is closed, and does not say which.
+    /// Returns `INVALID` for each closed fd: select(2) fails with EBADF, and does not say which fd is closed.
     fn closed(&self) -> Vec<Readiness> {
         let is_closed = |fd: BorrowedFd<'_>| fcntl(fd, FcntlArg::F_GETFD) == Err(Errno::EBADF);
         let of = |registration: &Registration<'_>| match registration.is_armed {

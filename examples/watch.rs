@@ -213,8 +213,8 @@ impl<'a> Keys<'a> {
         tcgetpgrp(self.terminal).is_ok_and(|group| group != getpgrp())
     }
 
-    /// Has each key arrive at once and unseen. Ctrl-C stays a signal, and throws away the keys before it: so a read of
-    /// what was reported must not wait (`VMIN` 0), though stdin itself stays blocking.
+    /// Makes each key arrive immediately, without echo. Ctrl-C stays a signal, and discards the keys before it. So a read
+    /// after an event must not block (`VMIN` 0), although stdin itself stays blocking.
     fn take(&mut self) -> io::Result<()> {
         let before = match self.before.take() {
             Some(before) => before,
@@ -261,7 +261,7 @@ struct Line {
     name: String,
     fd: i32,
     is_regular: bool,
-    /// What was reported since the line was shown last.
+    /// The events since the line was last printed.
     reported: Readiness,
     /// What the line shows.
     shown: Readiness,
