@@ -1,13 +1,12 @@
-//! A line chat for many clients: what one writes all the others read, with the writer's address before it.
+//! A line chat: each client receives the lines of all others, with the address of the sender in front.
 //!
-//! `cargo run --example chat -- 127.0.0.1:7777`, and `nc 127.0.0.1 7777` in as many terminals as you like.
+//! `cargo run --example chat -- 127.0.0.1:7777`, and `nc 127.0.0.1 7777` in other terminals.
 //!
-//! What to copy from it: one client's bytes go to many, and none of them may hold up the rest. So each client has a
-//! queue of bounded size, and the chat waits for `WRITABLE` only while bytes are queued. While a queue is half full, no
-//! client is read, so that a fast writer does not push a slower reader out. But who stays behind until its deadline
-//! is shut out, and the others are told. A line may come in pieces, and one that does not end is cut, so
-//! that no client can fill the memory. The others are told who has left at the end of a turn, never in
-//! the middle of telling something else.
+//! What to copy from it: a slow client does not delay the others. Each client has a queue of bounded size, and the
+//! chat waits for `WRITABLE` only while bytes are queued. While a queue is half full, the chat reads from no client,
+//! so that a fast sender does not overrun a slow reader. A client that is still behind at its deadline is
+//! disconnected, and the others are notified. A long line is sent in parts, so that no client can fill the memory.
+//! The chat sends its own notices at the end of a turn, and never in the middle of a message.
 
 mod common;
 
@@ -22,18 +21,24 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const USAGE: &str = "\
-usage: chat [ADDRESS:PORT]
-Without ADDRESS:PORT, any free port of 127.0.0.1. SIGINT and SIGTERM end it.
+Usage: chat [ADDRESS:PORT]
+Send each line of a client to all other clients.
+
+The default ADDRESS:PORT is 127.0.0.1:0. Port 0 stands for any free port.
+
+  -h, --help  display this help and exit
+
+SIGINT and SIGTERM end the program.
 ";
 
 /// How many bytes may be queued for a client, not counting those in its socket. It is behind if more than half of it are.
 const QUEUE_SIZE: usize = 512 * 1024;
 /// How long a client may be behind.
 const PATIENCE: Duration = Duration::from_secs(5);
-const SHUT_OUT: &str = "has not read what was said, and is shut out";
+const SHUT_OUT: &str = "does not read, and is disconnected";
 /// How much is read per turn: little enough for any queue, though an address is put in front of each line.
 const READ_SIZE: usize = 4096;
-/// A line that is longer is passed on in pieces.
+/// A longer line is forwarded in parts.
 const LONGEST_LINE: usize = 4096;
 
 fn main() -> ExitCode {
@@ -47,7 +52,7 @@ fn parse(words: &[String]) -> Result<Option<&str>, String> {
         [word, ..] if word == "-h" || word == "--help" => Ok(None),
         [option, ..] if option.starts_with('-') => Err(format!("unknown option '{option}'")),
         [address] => Ok(Some(address)),
-        [_, more, ..] => Err(format!("one ADDRESS:PORT is enough, without '{more}'")),
+        [_, more, ..] => Err(format!("extra operand '{more}'")),
     }
 }
 
@@ -125,7 +130,7 @@ impl Client {
 
 struct Chat {
     reactor: Reactor<Socket, Role>,
-    /// Which clients have left, for the others to be told at the end of the turn.
+    /// Notices of clients that have left, which the others receive at the end of the turn.
     news: Vec<String>,
     /// How many clients are behind: while there are any, none is read.
     behind: usize,

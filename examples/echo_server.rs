@@ -1,12 +1,13 @@
-//! A TCP echo server for thousands of clients, on one `Reactor` and one thread.
+//! A TCP echo server for thousands of clients, with one `Reactor` and one thread.
 //!
 //! `cargo run --example echo_server -- 127.0.0.1:7777`, and `cargo run --example load -- 127.0.0.1:7777`.
 //!
-//! What to copy from it: what a source is for is its state in the reactor, an enum. A connection has one buffer of fixed
-//! size; the server reads while there is room and waits for `WRITABLE` only while bytes are pending, so a client
-//! that does not read stops its own sending and no other client's. Idle clients are closed by a deadline, which moves with
-//! every byte. When fds run out the listener is paused, and its deadline resumes it. SIGINT and SIGTERM end the server
-//! once what is pending was sent. A client that does not take it in time is reset, so that it knows that this was not all.
+//! What to copy from it: the state of a source in the reactor is an enum of the roles of a source. Each connection
+//! has one buffer of fixed size. The server reads while the buffer has room, and waits for `WRITABLE` only while
+//! bytes are pending. So a client that does not read blocks its own sending, and no other client's. A deadline closes
+//! idle clients, and moves with every byte. When the process is out of file descriptors (EMFILE), the listener is
+//! paused until its deadline. After SIGINT or SIGTERM, the server sends what is pending, and exits. It resets a
+//! client that does not read this in time, so that the client does not take the data for complete.
 
 mod common;
 
@@ -26,10 +27,21 @@ const LAST_CALL: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let usage = format!(
-        "usage: echo_server [--backend NAME] [--idle SECONDS] [ADDRESS:PORT]\n\
-         Without ADDRESS:PORT, any free port of 127.0.0.1; clients may be idle for 60 seconds.\n\
-         The backends here: {}. Without --backend, $IOMUX_BACKEND, or the first of them.\n",
-        NAMES.join(", ")
+        "\
+Usage: echo_server [OPTION]... [ADDRESS:PORT]
+Send back what each client sends.
+
+The default ADDRESS:PORT is 127.0.0.1:0. Port 0 stands for any free port.
+
+      --backend NAME  use this backend: {}
+                      (default: $IOMUX_BACKEND, or else {})
+      --idle SECONDS  close a client that is idle for this time (default: 60)
+  -h, --help          display this help and exit
+
+SIGINT and SIGTERM end the program.
+",
+        NAMES.join(", "),
+        NAMES[0]
     );
     let options = parse(&common::arguments());
     common::run("echo_server", &usage, options, |options| Server::start(options)?.run())
@@ -54,11 +66,11 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
                 let text = value()?;
                 let seconds: Result<NonZeroU32, _> = text.parse();
                 let seconds =
-                    seconds.map_err(|error| format!("'{text}' is no number of seconds: {error}"))?;
+                    seconds.map_err(|error| format!("invalid number of seconds '{text}': {error}"))?;
                 idle = Duration::from_secs(seconds.get().into());
             }
             option if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
-            text if address.is_some() => return Err(format!("one ADDRESS:PORT is enough, without '{text}'")),
+            text if address.is_some() => return Err(format!("extra operand '{text}'")),
             text => address = Some(text.to_owned()),
         }
     }

@@ -1,10 +1,10 @@
-//! A client for `echo_server`: many connections at the same time, and every byte that comes back is checked.
+//! A client for `echo_server`, with many connections. It checks every byte that comes back.
 //!
 //! `cargo run --example load -- 127.0.0.1:7777 --connections 2000 --messages 100`
 //!
-//! What to copy from it: the other side of a protocol on a `Reactor`. Connections are opened without waiting for
-//! one after the other, each has its state in the reactor and takes its turn, and each has the same deadline, which
-//! expires however busy the connection is.
+//! What to copy from it: the client side of a protocol on a `Reactor`. The connections are opened concurrently, and
+//! none is starved. Each connection has its state in the reactor. All have the same deadline, which expires even if a
+//! connection is busy.
 
 mod common;
 
@@ -20,11 +20,23 @@ const CHUNK: usize = 4096;
 
 fn main() -> ExitCode {
     let usage = format!(
-        "usage: load ADDRESS:PORT [--connections 2000] [--messages 100] [--size 64] [--deadline SECONDS]\n\
-         \x20           [--hold] [--backend NAME]\n\
-         --hold: when all connections have had everything back, says so, and closes them when stdin ends.\n\
-         The backends here: {}. Without --backend, $IOMUX_BACKEND, or the first of them.\n",
-        NAMES.join(", ")
+        "\
+Usage: load [OPTION]... ADDRESS:PORT
+Send messages to the echo server at ADDRESS:PORT, and check every byte that it
+sends back.
+
+      --backend NAME      use this backend: {}
+                          (default: $IOMUX_BACKEND, or else {})
+      --connections N     open N connections (default: 2000)
+      --deadline SECONDS  fail if a connection takes longer than this (default: 120)
+      --hold              after the last message, print a line, and keep the
+                          connections open until standard input ends
+      --messages N        send N messages per connection (default: 100)
+      --size N            send N bytes per message, on average (default: 64)
+  -h, --help              display this help and exit
+",
+        NAMES.join(", "),
+        NAMES[0]
     );
     let options = parse(&common::arguments());
     common::run("load", &usage, options, |(backend, options)| {
@@ -65,12 +77,12 @@ fn parse(words: &[String]) -> Result<Option<(Any<'static>, Options)>, String> {
             "--hold" => hold = true,
             "--backend" => backend = value()?.clone(),
             option if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
-            text if address.is_some() => return Err(format!("one ADDRESS:PORT is enough, without '{text}'")),
+            text if address.is_some() => return Err(format!("extra operand '{text}'")),
             text => address = Some(text.to_owned()),
         }
     }
     let backend = by_name(&backend).map_err(|error| error.to_string())?;
-    let address = address.ok_or("an ADDRESS:PORT is needed")?;
+    let address = address.ok_or("missing ADDRESS:PORT")?;
     let deadline = Duration::from_secs(deadline);
     Ok(Some((backend, Options { address, connections, messages, size, deadline, hold })))
 }
@@ -232,7 +244,7 @@ fn run(backend: Any<'static>, options: &Options) -> io::Result<String> {
     Ok(format!("{connections} connections, {} messages, {bytes} bytes, all as sent", connections * messages))
 }
 
-/// Keeps all connections open until stdin ends, so that they can be looked at from outside.
+/// Keeps all connections open until stdin ends, so that the server can be inspected meanwhile.
 fn until_stdin_ends(talks: &mut Talks) -> io::Result<()> {
     writeln!(io::stdout(), "{} connections are open, and have had everything back", talks.len())?;
     common::until_stdin_ends()?;

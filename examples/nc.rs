@@ -1,11 +1,10 @@
-//! A working netcat: two directions, each at its own pace, over one table of three slots.
+//! A netcat: two directions with independent speeds, over one table of three slots.
 //!
-//! `cargo run --example nc -- -l 4000` in one terminal, `cargo run --example nc -- 127.0.0.1 4000` in
-//! another.
+//! `cargo run --example nc -- -l 4000` in one terminal, `cargo run --example nc -- 127.0.0.1 4000` in another.
 //!
-//! What to copy from it: each direction has a buffer of fixed size, and before every wait the slots say
-//! what the buffers can do next. A source is asked only while there is room, a sink only while there are
-//! bytes, so the slower end sets the pace and the program sleeps whenever it can do nothing.
+//! What to copy from it: each direction has a buffer of fixed size. Before each wait, the program sets the interest
+//! of the slots from the buffers. It polls a source only while the buffer has room, and a sink only while the buffer
+//! has bytes. So the slower end determines the speed, and the program sleeps while it can do nothing.
 
 mod common;
 
@@ -20,10 +19,13 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: nc HOST PORT        connect
-       nc -l [HOST] PORT   listen for one connection, on 127.0.0.1 if no HOST is given;
-                           port 0 is any free one
-       nc --help           print this
+Usage: nc HOST PORT
+  or:  nc -l [HOST] PORT
+Copy standard input to a TCP connection, and the connection to standard output.
+
+  -l          listen for one connection; the default HOST is 127.0.0.1,
+              and PORT 0 stands for any free port
+  -h, --help  display this help and exit
 ";
 
 // The slots.
@@ -49,16 +51,16 @@ fn parse(arguments: &[String]) -> Result<Option<Command<'_>>, String> {
         ["-h" | "--help"] => return Ok(None),
         ["-l", port] => Command::Listen("127.0.0.1", parse_port(port)?),
         ["-l", host, port] => Command::Listen(host, parse_port(port)?),
-        ["-l", ..] => return Err("-l takes a PORT, or a HOST and a PORT".into()),
+        ["-l", ..] => return Err("-l requires a PORT, or a HOST and a PORT".into()),
         [option, ..] if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
         [host, port] => Command::Connect(host, parse_port(port)?),
-        _ => return Err("a HOST and a PORT are needed".into()),
+        _ => return Err("a HOST and a PORT are required".into()),
     };
     Ok(Some(command))
 }
 
 fn parse_port(word: &str) -> Result<u16, String> {
-    word.parse().map_err(|_| format!("'{word}' is no port: a number from 0 to 65535"))
+    word.parse().map_err(|_| format!("invalid port '{word}': must be a number from 0 to 65535"))
 }
 
 fn run(command: Command<'_>) -> io::Result<ExitCode> {

@@ -1,17 +1,17 @@
-//! A TCP forwarder: what a client sends goes to a target, and back what the target answers.
+//! A TCP forwarder between clients and a target.
 //!
 //! `cargo run --example proxy -- 127.0.0.1:8080 example.org:80`, and `curl -H 'Host: example.org' 127.0.0.1:8080`.
 //!
-//! What to copy from it: two sources that belong together, each with the other's key in its state, and
-//! `Reactor::get_pair` to have both at hand. Each direction has one buffer of fixed size: the proxy waits for the source
-//! only while there is room, and for the sink only while bytes are pending, so the slower end sets the pace. The end of
-//! one side's stream is passed on to the other once all before it was sent, and so is a reset. A signal resets what
-//! is open, since neither side has said that this was all. The proxy does not
-//! wait for a connection to the target, which has a deadline. An end with nothing to wait for is paused, so that a
-//! hangup does not cause a busy loop; and so is the listener while there are no fds.
+//! What to copy from it: the state of each connection holds the key of its peer, and `Reactor::get_pair` borrows
+//! both. Each direction has one buffer of fixed size. The proxy waits for the source only while the buffer has room,
+//! and for the sink only while bytes are pending. So the slower end determines the speed. The proxy forwards the end
+//! of a stream, or a reset, after the data before it. A signal resets the open connections, because neither side has
+//! ended its stream. The connection to the target is non-blocking, and has a deadline. A connection without an
+//! interest is paused, so that a hangup does not cause a busy loop. The listener is paused while the process is out
+//! of file descriptors.
 //!
-//! What it does not do: a connection may be idle indefinitely. If the target answers and is reset, only what the client's
-//! socket takes immediately is passed on.
+//! What it does not do: it has no idle timeout. If the target answers and resets the connection, the client receives
+//! only what its socket accepts immediately.
 
 mod common;
 
@@ -27,10 +27,17 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
-usage: proxy [--status] LISTEN TARGET
-Both are ADDRESS:PORT; port 0 to listen at is any free one. TARGET is looked up once, at the start, and the first
-address that it has is taken; it must not lead back to LISTEN. Each second there is a line on how much was passed on, if stderr is a terminal;
---status: whatever stderr is. SIGINT and SIGTERM end it.
+Usage: proxy [--status] LISTEN TARGET
+Forward TCP connections from LISTEN to TARGET. Both are ADDRESS:PORT.
+
+Port 0 of LISTEN stands for any free port. The name in TARGET is resolved once,
+at the start, and its first address is used. TARGET must not lead back to LISTEN.
+
+      --status  print statistics every second; this is the default
+                if standard error is a terminal
+  -h, --help    display this help and exit
+
+SIGINT and SIGTERM end the program.
 ";
 
 const BUFFER_SIZE: usize = 64 * 1024;
@@ -57,7 +64,7 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
         }
     }
     let addresses = addresses.try_into().map_err(|given: Vec<_>| {
-        format!("two addresses are needed, LISTEN and TARGET, and {} given", given.len())
+        format!("two addresses are required, LISTEN and TARGET; {} given", given.len())
     })?;
     Ok(Some((status, addresses)))
 }

@@ -1,11 +1,11 @@
-//! A backend written outside: select(2) behind `Multiplexer`, in one file, as somebody with a mechanism of
-//! their own would write it. It passes the conformance suite (`tests/select_backend.rs`).
+//! A custom backend: select(2) behind `Multiplexer`, in one file. It passes the conformance suite
+//! (`tests/select_backend.rs`).
 //!
 //! `cargo run --example select_backend`
 //!
-//! What to copy from it: what is registered is a plain list, and what the kernel is given is made from it for
-//! each call; `wait_with` decides deadline and EINTR; the waker comes for free from `WakerSource`; and what the
-//! mechanism can't do is an error.
+//! What to copy from it: the registrations are a list, and each call builds the arguments of the kernel from it.
+//! `wait_with` handles the deadline and EINTR, and `WakerSource` provides the waker. What select(2) can't do is an
+//! error.
 
 use iomux::{Chunk, Interrupt, Outcome, WaitCall, wait_with};
 use iomux_backend::{
@@ -90,7 +90,7 @@ impl<'a> Sets<'a> {
         sets
     }
 
-    /// What is reported of a registration: of what was asked, what the sets have.
+    /// Returns the part of the interest that the sets contain.
     fn readiness(&self, registration: &Registration<'_>) -> Readiness {
         let fd = registration.source.as_fd();
         let mut ready = Interest::empty();
@@ -153,7 +153,7 @@ impl<'fd> Select<'fd> {
         events.len()
     }
 
-    /// select(2) refuses all fds for the sake of one that is closed, and does not say which.
+    /// Returns `INVALID` for each closed fd: select(2) fails with EBADF, and does not say which fd is closed.
     fn closed(&self) -> Vec<Readiness> {
         let is_closed = |fd: BorrowedFd<'_>| fcntl(fd, FcntlArg::F_GETFD) == Err(Errno::EBADF);
         let of = |registration: &Registration<'_>| match registration.is_armed {

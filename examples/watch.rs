@@ -1,18 +1,17 @@
-//! Shows which of several inputs are ready, and how much has come from each: a line each, kept up to date.
+//! Shows which of several inputs are ready, and how much data each has sent, on one line per input.
 //!
 //! `mkfifo left right; cargo run --example watch -- left right`, and in another terminal `date > left`.
 //!
-//! What to copy from it: slots are addressed by an index that means something to the program, here the line
-//! on the screen. What is reported of a slot goes to its line, and the table needs no lookup. Each input is
-//! read once whenever it is ready, so that none starves the others; one that has ended, failed or hung up is
-//! cleared, since it would be ready indefinitely. What is shown is written only while stdout has room, and at
-//! most 20 times a second. Signals are more slots: their handlers write to sockets.
+//! What to copy from it: the index of a slot is the line on the screen, so the program needs no other table. Each
+//! ready input is read once per turn, so that none is starved. The program clears the slot of an input that has
+//! ended, failed or hung up, because poll(2) would report it as ready indefinitely. It writes only while stdout has
+//! room, and at most 20 times per second. Signals have slots, too: their handlers write to sockets.
 //!
-//! The terminal's settings are put back when the program ends, by SIGINT, SIGTERM, SIGHUP and SIGQUIT too, and while
-//! it is stopped by Ctrl-Z. In the background the program does not touch them, since they are the shell's then.
+//! The program restores the terminal's settings when it exits, also by SIGINT, SIGTERM, SIGHUP and SIGQUIT, and while
+//! Ctrl-Z stops it. In the background it does not change them, because they belong to the shell then.
 //!
-//! What it does not do: after a signal of another kind, as SIGKILL, the terminal needs `stty sane`. More inputs than the
-//! terminal has lines are shown on top of each other.
+//! What it does not do: after another signal such as SIGKILL, the terminal needs `stty sane`. Inputs beyond the
+//! number of lines of the terminal overwrite each other.
 
 mod common;
 
@@ -34,11 +33,17 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
-usage: watch PATH...   show when each is readable, and how much has come: FIFOs, terminals, serial ports,
-                       sockets (connected to), files; '-' is stdin. On a terminal, as many as it has lines
-       watch --help    print this
-Ends when every input has ended, by Ctrl-C, or by 'q' if stdin is a terminal and no input. Where stdout is no
-terminal, each change is a line of its own.
+Usage: watch PATH...
+Show when each PATH is readable, and how much data has arrived.
+
+A PATH is a FIFO, a terminal, a serial port, a socket to connect to, a file,
+or '-' for standard input. A terminal shows as many as it has lines. If standard
+output is not a terminal, each change is printed as a line.
+
+  -h, --help  display this help and exit
+
+The program exits when all inputs have ended, on Ctrl-C, and on 'q' if standard
+input is a terminal that is not watched.
 ";
 
 // The slots that are no line come after those that are. A signal that ends the program comes before one that continues it.
@@ -61,8 +66,8 @@ fn parse(words: &[String]) -> Result<Option<&[String]>, String> {
         return Ok(None);
     }
     match words.iter().find(|word| word.starts_with('-') && *word != "-") {
-        Some(option) => Err(format!("unknown option '{option}'; a PATH like that is './{option}'")),
-        None if words.is_empty() => Err("a PATH is needed, or '-' for stdin".into()),
+        Some(option) => Err(format!("unknown option '{option}'; for a file of this name, use './{option}'")),
+        None if words.is_empty() => Err("missing PATH; use '-' for standard input".into()),
         None => Ok(Some(words)),
     }
 }
@@ -208,8 +213,8 @@ impl<'a> Keys<'a> {
         tcgetpgrp(self.terminal).is_ok_and(|group| group != getpgrp())
     }
 
-    /// Has each key arrive at once and unseen. Ctrl-C stays a signal, and throws away the keys before it: so a read of
-    /// what was reported must not wait (`VMIN` 0), though stdin itself stays blocking.
+    /// Makes each key arrive immediately, without echo. Ctrl-C stays a signal, and discards the keys before it. So a read
+    /// after an event must not block (`VMIN` 0), although stdin itself stays blocking.
     fn take(&mut self) -> io::Result<()> {
         let before = match self.before.take() {
             Some(before) => before,
@@ -256,7 +261,7 @@ struct Line {
     name: String,
     fd: i32,
     is_regular: bool,
-    /// What was reported since the line was shown last.
+    /// The events since the line was last printed.
     reported: Readiness,
     /// What the line shows.
     shown: Readiness,

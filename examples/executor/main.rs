@@ -1,15 +1,14 @@
-//! An async runtime, and a program on it: tasks, sockets and timers on one thread, woken from any.
+//! An async runtime and a program that uses it: tasks, sockets and timers on one thread, with wakes from any thread.
 //!
-//! `cargo run --example executor -- --clients 100` runs an echo server and its clients as tasks;
-//! `-- --serve 127.0.0.1:7777` the server alone, until stdin ends.
+//! `cargo run --example executor -- --clients 100` runs an echo server and its clients as tasks.
+//! `cargo run --example executor -- --serve 127.0.0.1:7777` runs the server alone, until stdin ends.
 //!
-//! What to copy from it: `runtime.rs`, and how it is made. Its `Executor` has a queue of the tasks that may
-//! go on, `Timers`, and a `Reactor` in which the state of a source is the list of tasks that wait for it. A turn polls
-//! the tasks in the queue, waits until the next timer at most, and wakes the tasks of the events and timers.
-//! A source is registered one-shot: it reports what a task waits for at that moment and no more, so neither a
-//! hangup nor data that no task wants causes a busy loop. A task's waker puts it into the queue, and from
-//! another thread wakes the reactor, too. A task that is woken checks the file or the clock again, so a
-//! spurious wake does no harm.
+//! What to copy from it: the design of `runtime.rs`. Its `Executor` has a queue of tasks that can run, `Timers`, and
+//! a `Reactor`. The state of a source is the list of tasks that wait for it. A turn polls the queued tasks, waits
+//! until the next timer at most, and wakes the tasks of the events and timers. A source is registered in one-shot
+//! mode, for what a task waits for at that moment. So neither a hangup nor data that no task reads causes a busy
+//! loop. A task's waker puts the task into the queue, and also wakes the reactor if called on another thread. A task
+//! that is woken checks its source or the clock again, so a spurious wake does no harm.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -25,12 +24,18 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
-usage: executor [--clients N] [--messages N] [--pause MS]
-           run an echo server and N clients (10), each sends N messages (10), one every MS ms (1)
-       executor --serve HOST:PORT
-           run the server alone, until stdin ends; port 0 is any free one. What is on its way then is lost
-       executor --help
-           print this
+Usage: executor [OPTION]...
+  or:  executor --serve ADDRESS:PORT
+Run an echo server and its clients as tasks of one async runtime.
+
+      --clients N           run N clients, at most 65535 (default: 10)
+      --messages N          send N messages per client (default: 10)
+      --pause MS            wait MS milliseconds between messages (default: 1)
+      --serve ADDRESS:PORT  run the server alone, until standard input ends;
+                            port 0 stands for any free port
+  -h, --help                display this help and exit
+
+When the server ends, echoes that were not sent are lost.
 ";
 
 /// When to accept again after an error: as a rule the process is out of file descriptors (EMFILE).

@@ -129,7 +129,7 @@ impl Executor {
         let mut main = pin!(main);
         self.task(MAIN).wake();
         loop {
-            // A task that is woken meanwhile has its turn after the events: none starves the others.
+            // A task that is woken meanwhile runs after the events, so that no task starves the others.
             let woken = mem::take(&mut *lock(&self.0.queue.woken));
             for task in woken {
                 // First, so that a wake while it runs counts.

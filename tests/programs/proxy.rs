@@ -417,18 +417,18 @@ fn on_a_terminal_the_status_is_one_line_and_elsewhere_there_is_none() {
     assert_eq!(line, expected.repeat(3));
 
     let (code, said, complaint) = answer("proxy", &["--help"]);
-    assert!(code == Some(0) && said.starts_with("usage: proxy") && complaint.is_empty(), "{said}{complaint}");
+    assert!(code == Some(0) && said.starts_with("Usage: proxy") && complaint.is_empty(), "{said}{complaint}");
 }
 
 #[test]
 fn wrong_arguments_are_told_apart_and_explained() {
     for (arguments, reason) in [
-        (&["127.0.0.1:0"][..], "two addresses are needed, LISTEN and TARGET, and 1 given"),
-        (&["a:1", "b:2", "c:3"], "and 3 given"),
+        (&["127.0.0.1:0"][..], "two addresses are required, LISTEN and TARGET; 1 given"),
+        (&["a:1", "b:2", "c:3"], "; 3 given"),
         (&["--fast", "a:1", "b:2"], "unknown option '--fast'"),
     ] {
         let (code, _, said) = answer("proxy", arguments);
-        assert!(code == Some(2) && said.contains(reason) && said.contains("usage: proxy"), "{said}");
+        assert!(code == Some(2) && said.contains(reason) && said.contains("Usage: proxy"), "{said}");
     }
     let (code, _, said) = answer("proxy", &["127.0.0.1:0", "127.0.0.1:nothing"]);
     assert!(code == Some(1) && said.starts_with("proxy: 127.0.0.1:nothing: "), "{said}");

@@ -458,9 +458,9 @@ fn when_nobody_reads_its_stdout_any_more_it_ends_and_ends_the_commands() {
 #[test]
 fn it_explains_itself() {
     let wrong: [(&[&str], &str); 4] = [
-        (&[], "a COMMAND is needed"),
-        (&["true", ""], "'' has no COMMAND"),
-        (&["name="], "'name=' has no COMMAND"),
+        (&[], "missing COMMAND"),
+        (&["true", ""], "missing COMMAND in ''"),
+        (&["name="], "missing COMMAND in 'name='"),
         (&["--quiet", "true"], "unknown option '--quiet'"),
     ];
     explains_itself("supervise", &wrong);

@@ -397,6 +397,6 @@ fn an_input_that_cannot_be_opened_or_read_is_named() {
 #[test]
 fn it_explains_itself() {
     let wrong: [(&[&str], &str); 2] =
-        [(&[], "a PATH is needed, or '-' for stdin"), (&["-", "-x"], "unknown option '-x'")];
+        [(&[], "missing PATH; use '-' for standard input"), (&["-", "-x"], "unknown option '-x'")];
     explains_itself("watch", &wrong);
 }
