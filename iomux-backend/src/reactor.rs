@@ -289,17 +289,19 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.sources.resume(key)
     }
 
-<<<<<<< HEAD
-    /// Sets, moves or removes the deadline of a source.
-=======
-    /// Moves a source in [`Mode::Exclusive`] to the end of the kernel's queue of those to wake, so that workers that share a
-    /// listener are woken in turn.
+    /// Moves an exclusive source to the end of the kernel's wake queue, so that workers that share a listener take turns.
     ///
-    /// The kernel wakes the first in the queue that sleeps. Without this call that is always the worker that registered
-    /// first, for as long as it keeps up. Call it after an accept; it takes two system calls.
-    /// [`listening`](crate::guide::listening) compares it with other ways. A source that is paused, or in another mode, stays
-    /// as it is.
+    /// The kernel wakes the first worker in the queue that sleeps. Without this call that is the worker that registered
+    /// first, as long as it keeps up. Call it after an accept. It makes two system calls. A source that is paused, or in
+    /// another mode than [`Mode::Exclusive`], is unchanged. The guide's page on [listening](crate::guide::listening)
+    /// compares it with other ways.
     ///
+    /// # Errors
+    /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
+    /// - Returns what [`Multiplexer::register`](crate::Multiplexer::register) returns. The source is then not reported until
+    ///   it is [resumed](Self::resume) or [modified](Self::modify).
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Capabilities, Interest, Mode, Reactor, Timeout, try_io};
     /// use std::net::{TcpListener, TcpStream};
@@ -318,19 +320,12 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// }
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
-    /// - Returns what [`Multiplexer::register`](crate::Multiplexer::register) returns. The source then reports nothing until
-    ///   it is [resumed](Self::resume) or [modified](Self::modify).
     #[doc(alias = "EPOLLEXCLUSIVE")]
     pub fn requeue(&mut self, key: Key) -> Result<(), Error> {
         self.sources.requeue(key)
     }
 
-    /// Sets, moves or removes the deadline of a source: [`next`](Self::next) hands the source out as
-    /// [`Cause::Expired`] once the deadline has passed and the source was not found ready.
->>>>>>> w-f
+    /// Sets, moves or removes the deadline of a source.
     ///
     /// Once the deadline has passed and the source was not ready, [`next`](Self::next) returns the source with
     /// [`Cause::Expired`]. A [`Duration`] counts from now, and an [`Instant`] is the deadline itself. `None` or

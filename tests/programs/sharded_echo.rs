@@ -2,15 +2,11 @@
 
 use crate::example;
 use crate::process::ends_on_a_stopped_terminal;
-<<<<<<< HEAD
 use crate::server::{
     AT_ONCE, MORE_THAN_FITS, Server, answer, expect, expect_end, noise, reset, write_until_blocked,
 };
-=======
-use crate::server::{MORE_THAN_FITS, Server, answer, expect, expect_end, noise, reset, write_until_blocked};
 use crate::support::skip;
 use iomux_backend::{Capabilities, Multiplexer, native};
->>>>>>> w-f
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
