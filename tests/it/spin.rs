@@ -2,11 +2,11 @@
 
 use crate::support::{Thread, empty_pipe, full_pipe};
 use iomux_backend::{
-    Capabilities, Error, Events, Interest, Mode, Multiplexer, Poll, SigSet, Signal, Spin, Timeout, Token,
-    Waker,
+    Capabilities, Error, Events, Interest, Mode, Multiplexer, Poll, Reactor, SigSet, Signal, Spin, Timeout,
+    Token, Waker,
 };
 use std::cell::Cell;
-use std::io::{PipeWriter, Write};
+use std::io::{PipeReader, PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -226,7 +226,7 @@ fn each_of_the_wakes_that_meet_a_spin_is_reported_once() {
     let count = AtomicUsize::new(0);
     let (mut spin, mut events) = (Spin::with_limit(Counted::new(&count), LONG), Events::with_capacity(1));
     let wakers = [1, 2, 3].map(|token| spin.waker(Token(token)).unwrap());
-    for _ in 0..300 {
+    for _ in 0..50 {
         thread::scope(|scope| {
             scope.spawn(|| {
                 begun(&count);
@@ -268,4 +268,19 @@ fn wakers_that_are_dropped_give_their_fds_back() {
         })
         .collect();
     assert!(numbers.iter().all(|poll| poll.matches("WakerSource").count() == 1), "{numbers:?}");
+}
+
+#[test]
+fn a_task_that_is_submitted_during_a_spin_runs_in_it() {
+    let spin = Spin::with_limit(Poll::new(), LONG);
+    let mut reactor = Reactor::<PipeReader, (), _>::with(spin, 8);
+    let (handle, (reader, _writer)) = (reactor.handle().unwrap(), full_pipe());
+    let submitting = thread::spawn(move || {
+        let submitted = handle.submit(|reactor| {
+            reactor.insert(reader, (), Interest::READABLE, Mode::Level).unwrap();
+        });
+        assert!(submitted.is_ok());
+    });
+    assert_eq!(reactor.wait(Timeout::Infinite), Ok(1));
+    submitting.join().unwrap();
 }
