@@ -1,4 +1,4 @@
-//! A multiplexer that checks for a while before it sleeps.
+//! A multiplexer that checks for a short time before it sleeps.
 
 mod wakers;
 
@@ -13,12 +13,25 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 use wakers::Wakers;
 
-/// How long a spin lasts at most, unless the caller sets another limit.
+/// The default limit of a spin.
 const LIMIT: Duration = Duration::from_micros(50);
 
-/// Any multiplexer, with waits that check for a short time before they sleep: for answers to a peer on another core
-/// that come within microseconds.
+/// A wrapper of any multiplexer whose waits check for a short time before they sleep.
 ///
+/// It is for programs that wait for a peer on another core, whose answers arrive within microseconds. A sleeping thread
+/// gives up its core. The kernel wakes it by an interrupt, which takes longer than such an answer.
+///
+/// A wait checks with [`Timeout::Nowait`] repeatedly, for at most 50 µs or the time of
+/// [`with_limit`](Self::with_limit). Then it sleeps. [`Timeout::Nowait`] itself checks once.
+///
+/// A wait spins only while that has lately found events. After a few spins in a row that found none, the next wait
+/// sleeps immediately. Each further spin that finds none doubles the number of waits that sleep, up to 256 in a row. After
+/// a spin that finds an event, every wait spins again.
+///
+/// A [wake](Waker::wake) during a spin sets a flag, and neither thread makes a system call. Events, errors, deadlines and
+/// masked signals are those of the wrapped multiplexer.
+///
+/// # Examples
 /// ```
 /// use iomux_backend::{Interest, Mode, Native, Reactor, Spin, Timeout, TryRead, native};
 /// use std::io::Write;
@@ -36,29 +49,15 @@ const LIMIT: Duration = Duration::from_micros(50);
 /// # std::io::Result::Ok(())
 /// ```
 ///
-/// A wait checks with [`Timeout::Nowait`], again and again, for at most 50 µs or what [`with_limit`](Self::with_limit)
-/// sets. Then it sleeps. A thread that sleeps gives up its core and is woken by an interrupt, which takes longer than a
-/// fast answer.
-///
-/// It spins only while that has lately been worth it. After a few spins in a row that found nothing, the next wait
-/// sleeps immediately. If the next spin finds nothing either, twice as many waits sleep, up to 256 in a row. A spin
-/// that ends with an event makes every wait spin again.
-///
-/// A [wake](Waker::wake) that meets a spin raises a flag, which the spin sees; neither makes a system call. Any other wake is
-/// as without it.
-///
-/// All else is as without it: events, errors, deadlines, signals under a mask. [`Timeout::Nowait`] checks once.
-///
 /// # When not to use it
-/// - The peer has to run on the same core, since a spin keeps the peer from answering.
+/// - The peer runs on the same core, since a spin keeps the peer from answering.
 /// - More threads are ready to run than there are cores, since a spin takes time that another thread needs.
-/// - The machine runs on a battery, or is billed by CPU time.
-/// - Events come some tens of microseconds after the wait begins. Each of these spins pays, and takes CPU time for as long
-///   as it lasts.
+/// - The machine runs on a battery, or its CPU time is billed.
+/// - Events arrive some tens of microseconds after the wait begins. Each spin finds them, but takes CPU time until then.
 ///
-/// # What it gains and costs
-/// A server and a client exchange 64 bytes over TCP, and the client pauses before the next request. The figures are ratios
-/// to the same over `Epoll` alone, medians of nine turns, on two cores that other programs used too (`iomux-bench spin`):
+/// # Gains and costs
+/// In this benchmark (`iomux-bench spin`), a client and a server exchange 64 bytes over TCP, and the client pauses before
+/// the next request. The figures are ratios to `Epoll` alone, medians of nine turns, on two cores under other load.
 ///
 /// | pause | round trip | CPU of both ends | CPU of the server |
 /// |---|---|---|---|
@@ -70,7 +69,7 @@ const LIMIT: Duration = Duration::from_micros(50);
 /// | 1,000 µs | 1.24 | 1.06 | 1.03 |
 /// | none, both on the same core | 1.13 | 1.13 | 1.13 |
 ///
-/// A wake to another core and the answer take 1.0 µs, where two epolls that sleep take 216 µs.
+/// A wake to another core and the answer take 1.0 µs. Two epolls that sleep take 216 µs.
 #[derive(Debug)]
 pub struct Spin<M> {
     multiplexer: M,
@@ -79,7 +78,7 @@ pub struct Spin<M> {
     wakers: Wakers,
 }
 
-/// Which waits spin.
+/// Decides which waits spin.
 #[derive(Debug)]
 struct Pace {
     /// How many spins in a row have found nothing.
@@ -98,7 +97,7 @@ impl Pace {
         Self { failed: 0, skips: 0 }
     }
 
-    /// Returns `true` if the wait that begins is to spin.
+    /// Returns `true` if the wait that begins should spin.
     fn begin(&mut self) -> bool {
         let spins = self.skips == 0;
         self.skips = self.skips.saturating_sub(1);
@@ -121,25 +120,25 @@ impl<M> Spin<M> {
 
     /// Creates a multiplexer whose waits spin for at most `limit`.
     ///
-    /// A longer limit finds later events without a sleep, and a spin that finds nothing costs more.
+    /// A longer limit finds later events without a sleep, but a spin that finds none takes longer.
     #[must_use]
     pub fn with_limit(multiplexer: M, limit: Duration) -> Self {
         Self { multiplexer, limit, pace: Pace::new(), wakers: Wakers::default() }
     }
 
-    /// Returns the multiplexer inside.
+    /// Returns a reference to the wrapped multiplexer.
     #[must_use]
     pub fn get_ref(&self) -> &M {
         &self.multiplexer
     }
 
-    /// Returns the multiplexer inside, with what is registered.
+    /// Returns the wrapped multiplexer, with its registrations.
     #[must_use]
     pub fn into_inner(self) -> M {
         self.multiplexer
     }
 
-    /// Calls `wait` without time until it finds something, and with the rest of the time once the spin has failed.
+    /// Calls `wait` with [`Timeout::Nowait`] until it finds an event, and with the remaining time after the spin.
     #[inline(always)]
     fn spin(
         &mut self,
@@ -150,7 +149,7 @@ impl<M> Spin<M> {
         if matches!(timeout, Timeout::Nowait | Timeout::After(Duration::ZERO)) || !self.pace.begin() {
             return wait(&mut self.multiplexer, events, timeout);
         }
-        // What was ready before the wait says nothing about a spin, and costs no clock.
+        // An event from before the wait says nothing about spins, and needs no clock.
         let mut found = wait(&mut self.multiplexer, events, Timeout::Nowait);
         if found != Ok(0) {
             return found;
@@ -233,5 +232,5 @@ impl<'fd, M: Multiplexer<'fd>> Multiplexer<'fd> for Spin<M> {
     }
 }
 
-// SAFETY: it passes every call on to the one multiplexer that it owns, which has promised.
+// SAFETY: it forwards every call to the multiplexer that it owns, which makes the promise.
 unsafe impl<'fd, M: TrustedMultiplexer<'fd>> TrustedMultiplexer<'fd> for Spin<M> {}

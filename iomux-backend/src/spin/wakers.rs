@@ -18,11 +18,11 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU8},
 };
 
-/// No spin is under way: a wake goes to the multiplexer inside.
+/// No spin is running: a wake goes to the wrapped multiplexer.
 const SLEEPS: u8 = 0;
-/// A spin is under way: it sees a wake that raises its flag.
+/// A spin is running: it sees the flag of a wake.
 const SPINS: u8 = 1;
-/// A spin is under way, and a wake was left to it.
+/// A spin is running, and a wake has left its event to it.
 const WOKEN: u8 = 2;
 
 /// The wakers of a [`Spin`](super::Spin).
@@ -36,14 +36,14 @@ pub(super) struct Wakers {
 #[derive(Debug)]
 struct Entry {
     token: Token,
-    /// Its flag is up while a wake is left to the spin, or is on its way to `inner`.
+    /// Its flag is set while a wake is left to the spin, or is about to reach `inner`.
     source: WakerSource,
-    /// The waker of the multiplexer inside.
+    /// The waker of the wrapped multiplexer.
     inner: Waker,
 }
 
 impl Wakers {
-    /// Returns an error if there is no memory for one more. Frees those that no caller has any more.
+    /// Makes room for one more waker, and frees those whose callers have dropped them.
     pub(super) fn make_room(&mut self) -> Result<(), Error> {
         self.list.retain(|entry| !entry.source.is_orphaned());
         self.list.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
@@ -74,7 +74,7 @@ impl Wakers {
     /// Takes the wakes that were left to the spin, and calls `report` with each.
     fn take(&self, mut report: impl FnMut(&Entry)) {
         for entry in &self.list {
-            // Whoever lowers the flag has the wake: a waker may be about to send it to `inner`.
+            // The thread that clears the flag takes the wake: a waker may be about to send it to `inner`.
             if entry.source.is_pending() && entry.source.take_note() {
                 report(entry);
             }
@@ -82,11 +82,11 @@ impl Wakers {
     }
 }
 
-/// A spin that is under way.
+/// A spin, which ends when this value is dropped.
 pub(super) struct Spinning<'a>(&'a Wakers);
 
 impl Spinning<'_> {
-    /// Puts the wakes that were left to the spin into `events`, and returns how many there are.
+    /// Adds an event for each wake that was left to the spin, and returns how many there are.
     #[inline]
     pub(super) fn take(&self, events: &mut Events) -> usize {
         match &self.0.state {
@@ -101,7 +101,7 @@ impl Spinning<'_> {
         events.clear();
         self.0.take(|entry| {
             if !events.push(entry.token, Readiness::READABLE) {
-                // It has its turn among the sources.
+                // The buffer is full: the wrapped multiplexer reports the wake later.
                 entry.inner.wake();
             }
         });
@@ -119,7 +119,7 @@ impl Drop for Spinning<'_> {
     }
 }
 
-/// What a wake triggers.
+/// Forwards a wake to the spin, or to the wrapped multiplexer.
 #[derive(Debug)]
 struct Relay {
     state: Arc<AtomicU8>,
@@ -131,7 +131,7 @@ impl std::panic::RefUnwindSafe for Relay {}
 
 impl Filter for Relay {
     fn trigger(&self, is_pending: &AtomicBool) -> bool {
-        // A write also where it is `WOKEN` already: the spin that reads it, or a later one, sees the flag of this waker.
+        // It writes even if the state is `WOKEN` already, so that the spin that reads it sees the flag of this waker.
         let leave = |state| (state != SLEEPS).then_some(WOKEN);
         let is_left = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, leave).is_ok();
         if !is_left && is_pending.swap(false, Ordering::AcqRel) {
@@ -175,7 +175,7 @@ mod tests {
             }
             let sum: usize = threads.iter().copied().flatten().sum();
             let mut events = Events::with_capacity(1);
-            // A lost wake is a wait without end, which loom reports.
+            // After a lost wake this loop never ends, which loom reports.
             while told.load(Ordering::Relaxed) != sum {
                 let spinning = all.spin();
                 let found = spinning.take(&mut events);
