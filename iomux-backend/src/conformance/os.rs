@@ -136,7 +136,10 @@ fn address(to: SocketAddrV4) -> (libc::sockaddr_in, libc::socklen_t) {
 
 /// A connection that is being made, or has been: without waiting for it.
 pub(super) fn connect(to: SocketAddrV4) -> io::Result<TcpStream> {
-    let socket = socket()?;
+    connect_from(socket()?, to)
+}
+
+fn connect_from(socket: OwnedFd, to: SocketAddrV4) -> io::Result<TcpStream> {
     set_nonblocking(socket.as_fd())?;
     let (address, size) = address(to);
     // SAFETY: `address` is a `sockaddr_in` of that size.
@@ -146,17 +149,27 @@ pub(super) fn connect(to: SocketAddrV4) -> io::Result<TcpStream> {
     }
 }
 
-/// A port at which nobody listens for as long as the socket lives, and its address.
-pub(super) fn deaf_port() -> io::Result<(TcpStream, SocketAddrV4)> {
+/// A socket that is bound to a free port, and its address.
+fn bound() -> io::Result<(OwnedFd, SocketAddrV4)> {
     let socket = socket()?;
     let (address, size) = address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
     // SAFETY: `address` is a `sockaddr_in` of that size.
     check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size) })?;
     let socket = TcpStream::from(socket);
     match socket.local_addr()? {
-        std::net::SocketAddr::V4(address) => Ok((socket, address)),
+        std::net::SocketAddr::V4(address) => Ok((socket.into(), address)),
         std::net::SocketAddr::V6(_) => Err(io::ErrorKind::AddrNotAvailable.into()),
     }
+}
+
+/// A connection that is being refused, or has been.
+///
+/// Nobody has the port any more: OpenBSD leaves a connection without an answer if the socket at the port is only bound. The
+/// client has its own port before that, so it is not given the one to which it connects.
+pub(super) fn refused_connection() -> io::Result<TcpStream> {
+    let ((deaf, address), (client, _)) = (bound()?, bound()?);
+    drop(deaf);
+    connect_from(client, address)
 }
 
 /// Closes a connection by a reset.

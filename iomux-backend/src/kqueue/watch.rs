@@ -201,7 +201,8 @@ impl<'fd> Kqueue<'fd> {
     /// Reports, with `token`, when `time` has passed, and then each time that it has passed again, or once:
     /// `EVFILT_TIMER`. `id` is a name of the caller's own.
     ///
-    /// A timer is never early; on a busy machine, and on Apple as it saves power, it may be late. [`Notice::count`] says how often it ran out since it was last reported.
+    /// A timer is never early, except on NetBSD before 10. On a busy machine, and on Apple as it saves power, it may be
+    /// late. [`Notice::count`] says how often it ran out since it was last reported.
     ///
     /// ```
     /// use iomux_backend::{Events, Kqueue, Multiplexer, Timeout, Token, Watched};
@@ -221,7 +222,9 @@ impl<'fd> Kqueue<'fd> {
     ///
     /// # Platform notes
     /// In ns on Apple and FreeBSD, up to 34 years. In ms on NetBSD, OpenBSD and DragonFly, whose kernels count in ticks
-    /// (10 ms, as a rule) and would end early what is longer than 24 days; rounded up.
+    /// (10 ms, as a rule) and would end early what is longer than 24 days; rounded up. NetBSD before 10 rounds ms down to
+    /// whole ticks, of which the first has begun, so a timer may end up to two ticks early. Time that must have passed is
+    /// the timeout of a wait.
     #[doc(alias = "EVFILT_TIMER")]
     pub fn watch_timer(
         &mut self,
