@@ -31,12 +31,12 @@ The default ADDRESS:PORT is 127.0.0.1:0. Port 0 stands for any free port.
 SIGINT and SIGTERM end the program.
 ";
 
-/// How many bytes may be queued for a client, not counting those in its socket. It is behind if more than half of it are.
+/// The size of a client's queue, in bytes. A client is behind if its queue is more than half full.
 const QUEUE_SIZE: usize = 512 * 1024;
-/// How long a client may be behind.
+/// How long a client may be behind before the chat disconnects it.
 const PATIENCE: Duration = Duration::from_secs(5);
 const SHUT_OUT: &str = "does not read, and is disconnected";
-/// How much is read per turn: little enough for any queue, though an address is put in front of each line.
+/// The size of a read, which fits into every queue together with the address in front of each line.
 const READ_SIZE: usize = 4096;
 /// A longer line is forwarded in parts.
 const LONGEST_LINE: usize = 4096;
@@ -56,21 +56,21 @@ fn parse(words: &[String]) -> Result<Option<&str>, String> {
     }
 }
 
-/// What a source of the reactor is for.
+/// The role of a source in the reactor.
 enum Role {
     Listener,
-    /// Where the handler of a signal writes to.
+    /// The socket that the signal handlers write to.
     Signals,
     Client(Client),
 }
 
 struct Client {
     address: SocketAddr,
-    /// The beginning of a line of which the rest has not come yet.
+    /// The start of a line that has not ended yet.
     line: Vec<u8>,
-    /// What the others have said and this client has not taken yet.
+    /// Bytes to send to this client.
     queue: VecDeque<u8>,
-    /// It is counted as behind, and has a deadline.
+    /// The client counts as behind, and has a deadline.
     was_behind: bool,
 }
 
@@ -83,7 +83,7 @@ impl Client {
         self.queue.len() > QUEUE_SIZE / 2
     }
 
-    /// Takes in what was read; returns the lines that are whole now, as the others are to see them.
+    /// Takes the bytes of a read, and returns the complete lines in the form for the other clients.
     fn hear(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut lines = Vec::new();
         for &byte in bytes {
@@ -97,8 +97,8 @@ impl Client {
         lines
     }
 
-    /// Control characters are left out, since a terminal would act upon them, and so is a line that is empty then. Some of
-    /// them have two bytes in UTF-8.
+    /// Removes control characters, because a terminal would act on them, and drops a line that is empty then. Some
+    /// control characters have two bytes in UTF-8.
     fn end_line(&mut self, lines: &mut Vec<u8>) {
         let line = String::from_utf8_lossy(&self.line);
         let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
@@ -108,9 +108,9 @@ impl Client {
         }
     }
 
-    /// Queues `text` for it; `false` if it is too far behind.
+    /// Queues `text`, and returns `false` if the queue has no room.
     fn tell(&mut self, to: &Socket, text: &[u8]) -> bool {
-        // A client is behind if it does not read, and not if it has had no turn yet.
+        // Write first: the client may be ready, and only not served yet in this turn.
         if self.queue.len() + text.len() > QUEUE_SIZE / 2 && self.send(to).is_err() {
             return false;
         }
@@ -118,7 +118,7 @@ impl Client {
         self.queue.len() <= QUEUE_SIZE
     }
 
-    /// Writes once, if there is something.
+    /// Writes once, if the queue is not empty.
     fn send(&mut self, to: &Socket) -> io::Result<()> {
         if !self.queue.is_empty() {
             let sent = to.try_write(self.queue.make_contiguous())?.unwrap_or(0);
@@ -132,9 +132,9 @@ struct Chat {
     reactor: Reactor<Socket, Role>,
     /// Notices of clients that have left, which the others receive at the end of the turn.
     news: Vec<String>,
-    /// How many clients are behind: while there are any, none is read.
+    /// The number of clients that are behind. Unless it is 0, the chat reads from no client.
     behind: usize,
-    /// There are clients that are not read.
+    /// Some clients are not read at the moment.
     are_held: bool,
 }
 
@@ -162,7 +162,7 @@ impl Chat {
                 }
             }
             self.let_go();
-            // To tell of one may be too much for another, who then leaves as well.
+            // A notice may overflow the queue of another client, which then leaves too.
             while let Some(text) = self.news.pop() {
                 self.tell_all_but(None, text.as_bytes());
                 self.let_go();
@@ -180,7 +180,7 @@ impl Chat {
         }
     }
 
-    /// Writes and reads once, what it can.
+    /// Writes once and reads once.
     fn serve(&mut self, key: Key) {
         let Some((socket, Role::Client(client))) = self.reactor.get(key) else { return };
         let mut buffer = [0; READ_SIZE];
@@ -194,7 +194,7 @@ impl Chat {
             }
             Ok(Some(0)) => {
                 let mut last = Vec::new();
-                client.end_line(&mut last); // which the end of the stream ends as well
+                client.end_line(&mut last); // the end of the stream also ends the line
                 self.tell_all_but(Some(key), &last);
                 self.close(key, "has left");
             }
@@ -215,7 +215,7 @@ impl Chat {
         }
     }
 
-    /// Has the reactor wait for what the client can do next. Where that is the same as before, epoll makes no system call.
+    /// Sets the client's interest. If the interest does not change, `Epoll` makes no system call.
     fn ask(&mut self, key: Key) {
         self.give_deadline(key);
         let Some((_, Role::Client(client))) = self.reactor.get(key) else { return };
@@ -224,7 +224,7 @@ impl Chat {
         interest.set(Interest::WRITABLE, !client.queue.is_empty());
         self.are_held |= self.behind > 0;
         let asked = if interest.is_empty() {
-            self.reactor.pause(key) // which reports a hangup once, and not at every wait
+            self.reactor.pause(key) // or every wait would report a hangup
         } else {
             self.reactor.modify(key, interest, Mode::Level)
         };
@@ -247,7 +247,7 @@ impl Chat {
         }
     }
 
-    /// Has all clients read again, once none is behind.
+    /// Resumes reading from all clients once no client is behind.
     fn let_go(&mut self) {
         if self.behind == 0 && mem::take(&mut self.are_held) {
             let clients: Vec<_> = self.reactor.keys().collect();

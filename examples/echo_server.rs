@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const BUFFER_SIZE: usize = 16 * 1024;
-/// How long the clients have to read what is theirs once the server is to end.
+/// How long the clients may take to read the pending data after the first signal.
 const LAST_CALL: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
@@ -78,11 +78,11 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
     Ok(Some(Options { backend, idle, address: address.unwrap_or_else(|| "127.0.0.1:0".into()) }))
 }
 
-/// What a source of the reactor is for.
+/// The role of a source in the reactor.
 enum Role {
     Listener,
     Signals,
-    /// A client, with the bytes that are on their way back to it.
+    /// A client, with the bytes to send back to it.
     Client(Buffer),
 }
 
@@ -91,7 +91,7 @@ struct Server {
     listener: Key,
     signals: Key,
     idle: Duration,
-    /// What comes now is not sent back any more.
+    /// The server is about to exit, and reads no more.
     is_last_call: bool,
     served: u64,
     bytes: usize,
@@ -99,7 +99,7 @@ struct Server {
 
 impl Server {
     fn start(options: Options) -> io::Result<Self> {
-        // As many clients as the system allows, not the shell's default.
+        // Raise the soft limit of fds to the hard limit, for more clients than the shell's default allows.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let Options { backend, idle, address } = options;
         let (listener, signals) = (common::listen(&address)?, common::signals(&[SIGINT, SIGTERM])?);
@@ -110,11 +110,11 @@ impl Server {
         Ok(Self { reactor, listener, signals, idle, is_last_call: false, served: 0, bytes: 0 })
     }
 
-    /// Serves until a signal arrives, accepts no more clients then, sends what is pending, and prints what was done.
+    /// Serves until a signal arrives, then accepts no more clients, sends the pending data, and prints statistics.
     fn run(mut self) -> io::Result<()> {
         while self.turn()? {}
         self.begin_last_call()?;
-        // Until all but the source of the signals have gone, or it reports a second signal, or its deadline.
+        // Until only the source of the signals is left, a second signal arrives, or the deadline expires.
         while self.reactor.len() > 1 && self.turn()? {}
         for (_, client, role) in self.reactor.iter_mut() {
             if matches!(role, Role::Client(buffer) if buffer.has_bytes()) {
@@ -124,13 +124,13 @@ impl Server {
         common::print(format_args!("served {} connections, {} bytes", self.served, self.bytes))
     }
 
-    /// Waits once, and serves what is ready; returns `false` if a signal has arrived.
+    /// Waits once, serves the ready sources, and returns `false` if a signal has arrived.
     fn turn(&mut self) -> io::Result<bool> {
         self.reactor.wait(Timeout::Infinite)?;
         while let Some((key, cause, socket, role)) = self.reactor.next() {
             match (role, cause) {
                 (Role::Signals, Cause::Ready(_)) => return socket.try_read(&mut [0; 16]).map(|_| false),
-                (Role::Signals, Cause::Expired) => return Ok(false), // the last call is over
+                (Role::Signals, Cause::Expired) => return Ok(false), // the clients took too long
                 (Role::Listener, Cause::Expired) => self.reactor.resume(key)?,
                 (Role::Listener, Cause::Ready(_)) => self.accept(key),
                 (Role::Client(_), Cause::Expired) => drop(self.reactor.remove(key)),
@@ -152,15 +152,15 @@ impl Server {
 
     fn serve_or_close(&mut self, client: Key) {
         if self.serve(client).is_err() {
-            self.reactor.remove(client); // gone, as a rule
+            self.reactor.remove(client); // usually the client has gone
         }
     }
 
-    /// Reads and writes once, and has the reactor wait for what comes next; removes a client that is done.
+    /// Reads once, writes once, and sets the interest. Removes a client that is done.
     fn serve(&mut self, key: Key) -> io::Result<()> {
         let Some((client, Role::Client(buffer))) = self.reactor.get(key) else { return Ok(()) };
         if self.is_last_call {
-            // To close with bytes unread is to reset the connection, and to lose what is on its way to the client.
+            // A close with unread bytes resets the connection, and discards the data on its way to the client.
             buffer.source_has_ended |= client.try_read(&mut [0; 4096])? == Some(0);
         } else {
             buffer.fill(client)?;
@@ -174,7 +174,7 @@ impl Server {
         if self.is_last_call {
             interest.set(Interest::READABLE, !buffer.source_has_ended);
             if !buffer.has_bytes() {
-                client.shutdown(Shutdown::Write)?; // this was all
+                client.shutdown(Shutdown::Write)?; // the client sees end of file
             }
         }
         self.reactor.set_deadline(key, self.idle)?;
@@ -182,7 +182,7 @@ impl Server {
         Ok(())
     }
 
-    /// Accepts no more clients, and sends those that are there what is pending.
+    /// Accepts no more clients, and sends the pending data to the connected ones.
     fn begin_last_call(&mut self) -> io::Result<()> {
         self.is_last_call = true;
         let (signals, listener) = (self.signals, self.listener);

@@ -48,12 +48,12 @@ sends back.
 struct Options {
     address: String,
     connections: u64,
-    /// Of each connection.
+    /// The number of messages per connection.
     messages: u64,
-    /// Of a message, on average.
+    /// The average number of bytes per message.
     size: u64,
     deadline: Duration,
-    /// Whether all stay open until stdin ends.
+    /// Keep all connections open until stdin ends.
     hold: bool,
 }
 
@@ -87,17 +87,17 @@ fn parse(words: &[String]) -> Result<Option<(Any<'static>, Options)>, String> {
     Ok(Some((backend, Options { address, connections, messages, size, deadline, hold })))
 }
 
-/// What a connection sends, and expects back: a stream of bytes of its own, in messages of different sizes,
-/// each sent when the one before has come back.
+/// The stream that a connection sends, and expects back. It consists of messages of different sizes. The connection
+/// sends a message after the previous one has come back.
 struct Talk {
-    /// The connection's.
+    /// The number of the connection.
     number: u64,
     messages_left: u64,
-    /// Where in the stream the message that is under way ends.
+    /// The position in the stream at which the current message ends.
     message_end: u64,
     sent: u64,
     received: u64,
-    /// All has come back, and the connection stays open until the others are as far.
+    /// All bytes have come back. The connection stays open until the others are done.
     is_held: bool,
 }
 
@@ -114,7 +114,7 @@ impl Talk {
         self.message_end += 1 + self.noise(self.message_end) % (2 * size - 1);
     }
 
-    /// Looks random, and is the same for the same position (splitmix64).
+    /// Returns the byte at a position of a pseudorandom stream (splitmix64).
     fn noise(&self, position: u64) -> u64 {
         let mixed = (self.number << 40 | position).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -125,7 +125,7 @@ impl Talk {
         self.noise(position).to_le_bytes()[0]
     }
 
-    /// Sends what it can, reads once, and answers; `true` once all has come back, and then the end.
+    /// Writes once, reads once, and returns `true` after the last byte and the end of file.
     fn go_on(&mut self, server: &Socket, options: &Options) -> io::Result<bool> {
         if self.sent == 0 && !common::is_connected(server)? {
             return Ok(false);
@@ -194,7 +194,7 @@ impl Talk {
 
 type Talks = Reactor<Socket, Talk, Any<'static>>;
 
-/// Begins all connections, each with the same deadline.
+/// Starts all connections, each with the same deadline.
 fn open(talks: &mut Talks, options: &Options) -> io::Result<()> {
     let deadline = Instant::now() + options.deadline;
     let address = options.address.to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
@@ -210,7 +210,7 @@ fn open(talks: &mut Talks, options: &Options) -> io::Result<()> {
 }
 
 fn run(backend: Any<'static>, options: &Options) -> io::Result<String> {
-    // Where there is no limit the system may reject this; what there is may be enough.
+    // The kernel may reject a limit of infinity. The current limit may be enough.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let Options { connections, messages, .. } = options;
     let mut talks = Reactor::with(backend, 1024);

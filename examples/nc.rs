@@ -28,7 +28,7 @@ Copy standard input to a TCP connection, and the connection to standard output.
   -h, --help  display this help and exit
 ";
 
-// The slots.
+// Indexes of the slots.
 const STDIN: usize = 0;
 const STDOUT: usize = 1;
 const CONNECTION: usize = 2;
@@ -75,18 +75,19 @@ fn run(command: Command<'_>) -> io::Result<ExitCode> {
             let listener = TcpListener::bind((host, port)).map_err(in_context(format!("{host}:{port}")))?;
             say(format_args!("listening on {}", listener.local_addr()?));
             let (connection, peer) = listener.accept()?;
-            drop(listener); // one connection: who comes later is refused, not left waiting
+            drop(listener); // later connections are refused instead of queued
             relay(&connection, &peer.to_string())
         }
     }
 }
 
-/// Passes bytes both ways until both directions have ended.
+/// Copies bytes in both directions until both have ended.
 fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
     connection.set_nonblocking(true)?;
-    let _ = common::set_options(&SockRef::from(connection)); // or the peer is gone, and has sent something all the same
-    // Not so stdin: O_NONBLOCK would be shared with the shell and outlive us. And not through `io::Stdin`: its
-    // buffer would hold bytes that poll can't see.
+    // On an error the peer is gone, but its data is still there.
+    let _ = common::set_options(&SockRef::from(connection));
+    // Stdin stays blocking: the shell shares its O_NONBLOCK, which would outlive this program. `io::Stdin` has a buffer
+    // with bytes that poll(2) can't see, so a `File` reads stdin.
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let stdout = reopen(io::stdout())?;
 
@@ -104,8 +105,8 @@ fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
         if has_hung_up {
             ask(&mut slots, CONNECTION, interest)?;
         } else {
-            // Not paused, so that the kernel reports a reset also when there is nothing to do. Nothing urgent comes after
-            // the end of file, but FreeBSD's poll(2) does not report what happens during a wait for nothing.
+            // This slot is not paused, so that the kernel reports a reset even if nothing is to be sent or received. No
+            // urgent data follows the end of file, but FreeBSD's poll(2) reports nothing for an empty interest.
             interest.set(Interest::PRIORITY, inbound.source_has_ended);
             slots.set_interest(CONNECTION, interest)?;
         }
@@ -113,17 +114,17 @@ fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
 
         for ready in slots.ready() {
             match ready.index() {
-                // Asked for one thing, so whatever is reported, the read or write finds out what it is.
+                // The slot has one interest, so the read or write finds out what any event means.
                 STDIN => outbound.fill(&stdin).map_err(in_context("stdin"))?,
                 STDOUT => match inbound.drain(&stdout, PIPE_ROOM) {
-                    // As in `nc | head`: nothing to complain about.
+                    // As in `nc | head`: this is not worth a message.
                     Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(ExitCode::FAILURE),
                     result => drop(result.map_err(in_context("stdout"))?),
                 },
                 _ => {
                     has_hung_up |= has_ended(ready.readiness());
                     if let Err(error) = exchange(connection, ready.readiness(), &mut outbound, &mut inbound) {
-                        outbound.stop(); // but what the peer has sent until then is still passed on
+                        outbound.stop(); // but nc still prints what the peer has sent
                         failure.get_or_insert(error);
                     }
                 }
@@ -137,8 +138,8 @@ fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
     failure.map_or(Ok(ExitCode::SUCCESS), |error| Err(in_context(peer)(error)))
 }
 
-/// Sets what to wait for in a slot. With an empty interest the slot is paused, because a hangup or an error would be
-/// reported at every wait, and cause a busy loop.
+/// Sets the interest of a slot. Pauses the slot if the interest is empty, because a hangup or an error would end every
+/// wait, and cause a busy loop.
 fn ask(slots: &mut Slots<'_>, index: usize, interest: Interest) -> Result<(), Error> {
     if interest.is_empty() {
         return slots.pause(index);
@@ -147,8 +148,8 @@ fn ask(slots: &mut Slots<'_>, index: usize, interest: Interest) -> Result<(), Er
     slots.resume(index)
 }
 
-/// Writes to the peer and reads from it, as it is ready and the buffers allow: a hangup makes it ready
-/// for both, also for what was not asked. What neither finds is the error of a connection that has nothing to do.
+/// Writes to the peer and reads from it, as the readiness and the buffers allow. A hangup makes the connection ready
+/// for both, whatever the interest. SO_ERROR has the error if neither call returned it.
 fn exchange(
     connection: &TcpStream,
     readiness: Readiness,
@@ -164,7 +165,7 @@ fn exchange(
     if has_ended(readiness) { connection.take_error()?.map_or(Ok(()), Err) } else { Ok(()) }
 }
 
-/// Returns `true` for what the kernel reports of a connection at every wait from then on, whatever the interest.
+/// Returns `true` for readiness that every wait reports from then on, with any interest.
 fn has_ended(readiness: Readiness) -> bool {
     readiness.intersects(Readiness::HANGUP | Readiness::ERROR)
 }

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     common::run("proxy", USAGE, options, |options| Proxy::start(&options)?.run())
 }
 
-/// Whether the status is forced, and LISTEN and TARGET.
+/// `true` if `--status` was given, and LISTEN and TARGET.
 type Options = (bool, [String; 2]);
 
 fn parse(words: &[String]) -> Result<Option<Options>, String> {
@@ -69,18 +69,18 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
     Ok(Some((status, addresses)))
 }
 
-/// What a source of the reactor is for.
+/// The role of a source in the reactor.
 enum Role {
     Listener,
-    /// Where the handler of a signal writes to.
+    /// The socket that the signal handlers write to.
     Signals,
-    /// A client, or the connection to the target that is made for it.
+    /// A client, or its connection to the target.
     End(End),
 }
 
-/// One end of a forwarded connection, with the bytes that are on their way from it to the other end.
+/// One end of a forwarded connection, with the bytes from it to the other end.
 struct End {
-    /// `None` until the other end is there.
+    /// `None` until the other end exists.
     other: Option<Key>,
     is_client: bool,
     is_connected: bool,
@@ -89,13 +89,13 @@ struct End {
 }
 
 impl End {
-    /// The client's comes first, and is connected; the target's is being connected.
+    /// The client's end is connected. The target's end is still connecting.
     fn new(other: Option<Key>) -> Self {
         let (is_client, buffer) = (other.is_none(), Buffer::new(BUFFER_SIZE));
         Self { other, is_client, is_connected: is_client, buffer, end_is_passed: false }
     }
 
-    /// Writes once, and passes the end of the stream on behind the last byte; returns how many bytes were taken.
+    /// Writes once, forwards the end of file after the last byte, and returns the number of bytes written.
     fn drain(&mut self, to: &Socket) -> io::Result<u64> {
         let sent = self.buffer.drain(to, BUFFER_SIZE)?;
         if self.buffer.is_done() && !mem::replace(&mut self.end_is_passed, true) {
@@ -104,12 +104,12 @@ impl End {
         Ok(sent as u64)
     }
 
-    /// Passes on what this end had sent before it was reset, as far as the other takes it now: it may be the answer that
-    /// explains the reset. Returns how many bytes were taken.
+    /// Forwards the data that arrived before the reset, as far as the other end accepts it immediately. The data may
+    /// explain the reset. Returns the number of bytes written.
     fn pass_rest(&mut self, from: &Socket, to: &Socket) -> u64 {
         let mut all = 0;
         loop {
-            let _ = self.buffer.fill(from); // its error was seen before
+            let _ = self.buffer.fill(from); // its error was handled before
             match self.buffer.drain(to, BUFFER_SIZE) {
                 Ok(count @ 1..) => all += count as u64,
                 _ => return all,
@@ -117,7 +117,7 @@ impl End {
         }
     }
 
-    /// Returns what to wait for at this end, when `other` is the one that sends to it.
+    /// Returns the interest of this end, to which `other` sends.
     fn interest(&self, other: &Self) -> Interest {
         if self.is_connected {
             self.buffer.source_interest() | other.buffer.sink_interest()
@@ -127,7 +127,7 @@ impl End {
     }
 }
 
-/// Reads and writes what it can, once in each direction.
+/// Reads once and writes once in each direction.
 fn exchange(
     (client, there): (&Socket, &mut End),
     (target, back): (&Socket, &mut End),
@@ -142,7 +142,7 @@ fn exchange(
     Ok(())
 }
 
-/// Returns the error that waits to be collected.
+/// Takes the pending error of the socket (SO_ERROR).
 fn check(socket: &Socket) -> io::Result<()> {
     socket.take_error()?.map_or(Ok(()), Err)
 }
@@ -161,7 +161,7 @@ impl fmt::Display for Totals {
     }
 }
 
-/// A line each second on how it stands: on a terminal always the same one.
+/// A line of statistics per second. On a terminal it overwrites itself.
 struct Status {
     next: Instant,
     is_one_line: bool,
@@ -198,7 +198,7 @@ impl Proxy {
         Ok(Self { reactor, target, status, totals: Totals::default() })
     }
 
-    /// Forwards until a signal arrives, resets what is still open, and prints what was done.
+    /// Forwards until a signal arrives, then resets the open connections, and prints statistics.
     fn run(mut self) -> io::Result<()> {
         while self.turn()? {}
         for (_, socket, role) in self.reactor.iter_mut() {
@@ -212,7 +212,7 @@ impl Proxy {
         common::print(self.totals)
     }
 
-    /// Waits once, and serves what is ready; returns `false` if a signal has arrived.
+    /// Waits once, serves the ready sources, and returns `false` if a signal has arrived.
     fn turn(&mut self) -> io::Result<bool> {
         let next_status = self.status.as_ref().map(|status| status.next);
         self.reactor.wait(next_status.map_or(Timeout::Infinite, Timeout::Until))?;
@@ -222,7 +222,7 @@ impl Proxy {
                 (Role::Listener, Cause::Expired) => self.reactor.resume(key)?,
                 (Role::Listener, Cause::Ready(_)) => self.accept(key),
                 (Role::End(_), Cause::Ready(readiness)) => self.serve(key, readiness),
-                // Only a connection to the target has a deadline, until it is made.
+                // Only a connection to the target has a deadline, until it is established.
                 (Role::End(end), Cause::Expired) => {
                     say(format_args!("proxy: {}: {}", self.target, ErrorKind::TimedOut));
                     let ends = [end.other.unwrap_or(key), key];
@@ -231,7 +231,7 @@ impl Proxy {
             }
         }
         if let Some(status) = &mut self.status {
-            // Next to the two ends of each connection there are the signals and the listener.
+            // The reactor has two sources per connection, the signals and the listener.
             status.show(&self.totals, self.reactor.len().saturating_sub(2) / 2);
         }
         Ok(true)
@@ -239,7 +239,7 @@ impl Proxy {
 
     fn accept(&mut self, listener: Key) {
         for _ in 0..common::ACCEPTS {
-            // First, since a client that was accepted can't be put back into the queue.
+            // First of all, because an accepted client can't go back into the queue.
             let Ok(target) = Socket::new(Domain::for_address(self.target), Type::STREAM, None) else {
                 return common::accept_later(&mut self.reactor, listener);
             };
@@ -251,7 +251,7 @@ impl Proxy {
         }
     }
 
-    /// Begins to connect to the target, and takes both ends. If that fails the client is reset.
+    /// Starts to connect to the target, and registers both ends. Resets the client if that fails.
     fn connect(&mut self, client: Socket, target: Socket) -> io::Result<()> {
         common::connect(&target, self.target)
             .inspect_err(|_| common::reset_on_close(&client))
@@ -283,7 +283,7 @@ impl Proxy {
         }
     }
 
-    /// Reads and writes what it can, once in each direction; returns `false` once both have ended.
+    /// Reads once and writes once in each direction. Returns `false` once both directions have ended.
     fn forward(&mut self, client: Key, target: Key, readiness: Readiness) -> io::Result<bool> {
         let Some(((from, Role::End(there)), (to, Role::End(back)))) = self.reactor.get_pair(client, target)
         else {
@@ -294,7 +294,7 @@ impl Proxy {
             back.is_connected = common::is_connected(to)
                 .inspect_err(|error| say(format_args!("proxy: {}: {error}", self.target)))?;
         }
-        // An end that is paused is neither read nor written, which would find its error.
+        // No read or write finds the error of a paused end.
         if readiness.is_error() {
             check(from).and(check(to))?;
         }
@@ -310,7 +310,7 @@ impl Proxy {
         Ok(is_open)
     }
 
-    /// Has the reactor wait for `interest`. With an empty one a hangup would be reported at every wait, so the end is paused.
+    /// Sets the interest of an end. Pauses the end if the interest is empty, because a hangup would end every wait.
     fn ask(&mut self, key: Key, interest: Interest) -> Result<(), Error> {
         if interest.is_empty() {
             self.reactor.pause(key)
@@ -319,7 +319,7 @@ impl Proxy {
         }
     }
 
-    /// Passes on what had come before, and closes both ends in the way that their peers know as "reset by peer".
+    /// Forwards the data before a reset, and resets both ends, so that their peers get ECONNRESET.
     fn abort(&mut self, [client, target]: [Key; 2]) {
         if let Some(((from, Role::End(there)), (to, Role::End(back)))) = self.reactor.get_pair(client, target)
         {

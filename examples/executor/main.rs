@@ -38,7 +38,7 @@ Run an echo server and its clients as tasks of one async runtime.
 When the server ends, echoes that were not sent are lost.
 ";
 
-/// When to accept again after an error: as a rule the process is out of file descriptors (EMFILE).
+/// How long to wait after an error of accept(2), usually EMFILE.
 const RETRY: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 }
 
 struct Options {
-    /// Where to serve without clients of our own.
+    /// The address of a server without clients.
     serve: Option<String>,
     clients: u32,
     messages: u32,
@@ -63,7 +63,7 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
         match word.as_str() {
             "-h" | "--help" => return Ok(None),
             "--serve" => options.serve = Some(value()?.clone()),
-            // Each client has a port of its own.
+            // Each client needs its own port.
             "--clients" => match number(value()?)? {
                 clients if clients > u16::MAX.into() => {
                     return Err(format!("--clients: '{clients}': at most {}", u16::MAX));
@@ -90,7 +90,7 @@ async fn run_tasks(executor: &Executor, options: Options) -> io::Result<()> {
     let listener = listen(executor, place).await?;
     common::announce(&listener)?;
     let address = listener.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
-    drop(executor.spawn(serve(executor.clone(), listener))); // it never ends
+    drop(executor.spawn(serve(executor.clone(), listener))); // the task never ends
     if is_alone {
         return in_thread(common::until_stdin_ends)?.await;
     }
@@ -112,17 +112,17 @@ async fn run_tasks(executor: &Executor, options: Options) -> io::Result<()> {
 }
 
 async fn listen(executor: &Executor, place: String) -> io::Result<Async<Socket>> {
-    let listener = in_thread(move || common::listen(&place))?.await?; // to look up a name blocks
+    let listener = in_thread(move || common::listen(&place))?.await?; // name resolution blocks
     Async::new(executor, listener)
 }
 
-/// Accepts indefinitely, with a task for each client.
+/// Accepts clients indefinitely, and spawns a task per client.
 async fn serve(executor: Executor, listener: Async<Socket>) {
     loop {
         match accept(&executor, &listener).await {
             Ok(client) => {
-                drop(executor.spawn(echo(client))); // what becomes of it is its own affair
-                yield_now().await; // a burst of clients does not keep the others waiting
+                drop(executor.spawn(echo(client))); // an error concerns this client only
+                yield_now().await; // so that a burst does not delay the connected clients
             }
             Err(_) => executor.sleep_until(Instant::now() + RETRY).await,
         }
@@ -131,7 +131,7 @@ async fn serve(executor: Executor, listener: Async<Socket>) {
 
 async fn accept(executor: &Executor, listener: &Async<Socket>) -> io::Result<Async<Socket>> {
     loop {
-        // Where the options can't be set the client is gone already.
+        // An error means that the client is gone already.
         if let Some((client, _)) = try_io(|| listener.accept())?
             && common::set_options(&client).is_ok()
         {
@@ -149,12 +149,12 @@ async fn echo(client: Async<Socket>) -> io::Result<()> {
             return Ok(());
         }
         client.write_all(&buffer[..count]).await?;
-        // A client that is as quick as we are would never make us wait.
+        // Otherwise a fast client could starve the other tasks.
         yield_now().await;
     }
 }
 
-/// A client: sends a message at each of its times, and compares what comes back; how many bytes that were.
+/// Sends each message at its time, compares the echo, and returns the number of bytes.
 async fn talk(
     executor: Executor,
     server: SocketAddr,
