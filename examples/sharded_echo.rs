@@ -1,15 +1,16 @@
-//! A TCP echo server on all cores: a thread and a `Reactor` for each, which share nothing.
+//! A TCP echo server on all cores, with one thread and one `Reactor` per core.
 //!
 //! `cargo run --example sharded_echo -- 127.0.0.1:7777`, and `cargo run --example load -- 127.0.0.1:7777`.
 //!
-//! What to copy from it: each thread has its own listening socket for the same port (`SO_REUSEPORT`), and
-//! the kernel deals out the connections: Linux and DragonFly do. With `--shared` all threads have the same socket,
-//! registered exclusively, and `Reactor::requeue` has the kernel wake them in turn. Where the option is missing, or
-//! all connections go to one of the sockets, `--hand-over` has the first thread accept them and hand them round, by
-//! `Handle::submit`. The guide's page on listening compares the three.
+//! What to copy from it: each thread has its own listening socket for the same port (`SO_REUSEPORT`). Linux and
+//! DragonFly distribute the connections among these sockets. With `--shared`, all threads use the same socket,
+//! registered as exclusive, and `Reactor::requeue` makes the kernel wake the threads in turn. With `--hand-over`, the
+//! first thread accepts the connections and distributes them with `Handle::submit`. This also works if a platform has
+//! no `SO_REUSEPORT`, or gives all connections to one of the sockets. The guide's page on listening compares the
+//! three.
 //!
 //! The main thread creates the reactors and keeps their handles. It waits for SIGINT or SIGTERM, and ends each thread
-//! through its handle, after all that was handed over before. Bytes that are on their way back to a client are then
+//! through its handle, after the connections that were handed over before. Bytes on their way back to a client are then
 //! lost; `echo_server` waits for them.
 
 mod common;
@@ -25,12 +26,19 @@ use std::process::ExitCode;
 use std::thread;
 
 const USAGE: &str = "\
-usage: sharded_echo [--threads NUMBER] [--shared | --hand-over] [ADDRESS:PORT]
-Without ADDRESS:PORT, any free port of 127.0.0.1; without --threads, one for each core.
-Each thread has a listening socket of its own, but for
---shared: all threads accept from one socket, in turn, and
---hand-over: the first thread accepts all connections and hands them round.
-SIGINT and SIGTERM end it.
+Usage: sharded_echo [OPTION]... [ADDRESS:PORT]
+Send back what each client sends, with several threads.
+
+The default ADDRESS:PORT is 127.0.0.1:0. Port 0 stands for any free port. Each
+thread has its own listening socket, unless --shared or --hand-over is given.
+
+      --hand-over   accept all connections in the first thread, and distribute
+                    them to all threads
+      --shared      accept from one socket, with the threads taking turns
+      --threads N   use N threads (default: one per core)
+  -h, --help        display this help and exit
+
+SIGINT and SIGTERM end the program.
 ";
 
 const BUFFER_SIZE: usize = 16 * 1024;
@@ -40,14 +48,14 @@ fn main() -> ExitCode {
     common::run("sharded_echo", USAGE, options, |options| run(&options))
 }
 
-/// Which threads accept connections, and from what.
+/// The threads that accept connections, and the sockets that they use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// Each from a socket of its own.
+    /// Each thread has its own socket.
     Own,
-    /// All from the same socket.
+    /// All threads have the same socket.
     Shared,
-    /// The first, for all.
+    /// The first thread accepts for all.
     HandOver,
 }
 
@@ -65,28 +73,29 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
         match word.as_str() {
             "-h" | "--help" => return Ok(None),
             "--shared" | "--hand-over" if way != Way::Own => {
-                return Err("--shared or --hand-over, not both or twice".into());
+                return Err("give at most one of --shared and --hand-over".into());
             }
             "--shared" => way = Way::Shared,
             "--hand-over" => way = Way::HandOver,
             "--threads" => {
                 let text = words.next().ok_or("--threads needs a value")?;
                 let number: Result<NonZeroUsize, _> = text.parse();
-                threads = number.map_err(|error| format!("'{text}' is no number of threads: {error}"))?.get();
+                threads =
+                    number.map_err(|error| format!("invalid number of threads '{text}': {error}"))?.get();
             }
             option if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
-            text if address.is_some() => return Err(format!("one ADDRESS:PORT is enough, without '{text}'")),
+            text if address.is_some() => return Err(format!("extra operand '{text}'")),
             text => address = Some(text.to_owned()),
         }
     }
     Ok(Some(Options { threads, way, address: address.unwrap_or_else(|| "127.0.0.1:0".into()) }))
 }
 
-/// Has the threads serve until a signal arrives, and prints what each has done.
+/// Runs the threads until a signal arrives, and prints statistics per thread.
 fn run(options: &Options) -> io::Result<()> {
     let Options { threads, way, address } = options;
     let listeners = listen(address, *way, *threads)?;
-    // After the name lookup, which may take long: the signals end the program meanwhile.
+    // The name resolution above may take long. Until here, the signals end the program.
     let mut signals = common::signals(&[SIGINT, SIGTERM])?;
     let mut shards = (0..*threads).map(|_| Shard::new()).collect::<io::Result<Vec<_>>>()?;
     let ends = shards.iter_mut().map(|shard| Ok((shard.reactor.handle()?, shard.waker.clone())));
@@ -101,9 +110,9 @@ fn run(options: &Options) -> io::Result<()> {
     let threads = shards.into_iter().map(|shard| thread::Builder::new().spawn(|| shard.run()));
     let threads = threads.collect::<io::Result<Vec<_>>>()?;
 
-    signals.read_exact(&mut [0])?; // restarted when it was interrupted by a handler
+    signals.read_exact(&mut [0])?; // std restarts this read after EINTR
     for (handle, waker) in ends {
-        // Submitted, so that it comes after the connections that were. If it fails the thread has ended.
+        // The end is submitted, so that it follows the submitted connections. An error means that the thread has ended.
         let _ = handle.submit(move |_| waker.wake());
     }
     let mut all = Totals::default();
@@ -117,7 +126,7 @@ fn run(options: &Options) -> io::Result<()> {
     common::print(format_args!("in all: {} connections, {} bytes", all.connections, all.bytes))
 }
 
-/// Returns a listening socket for each thread that accepts, all for the same address, and the same port if it is any.
+/// Returns a listening socket per accepting thread, all with the same address and port.
 fn listen(address: &str, way: Way, threads: usize) -> io::Result<Vec<Socket>> {
     if way == Way::HandOver || threads == 1 {
         return Ok(vec![common::listen(address)?]);
@@ -147,7 +156,7 @@ fn listen_with_others(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-// Where socket2 has the option.
+// The platforms on which socket2 has the option.
 #[cfg(not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))]
 fn share_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_port(true)
@@ -158,10 +167,10 @@ fn share_port(_socket: &Socket) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::Unsupported, "no SO_REUSEPORT here: try --shared or --hand-over"))
 }
 
-/// What a source of a reactor is for.
+/// The role of a source in a reactor.
 enum Role {
     Listener,
-    /// A client, with the bytes that are on their way back to it.
+    /// A client, with the bytes to send back to it.
     Client(Buffer),
 }
 
@@ -171,15 +180,15 @@ struct Totals {
     bytes: usize,
 }
 
-/// What one thread has.
+/// The data of one thread.
 struct Shard {
     reactor: Reactor<Socket, Role>,
-    /// The key that is reported when the thread is to end, and the waker that has it reported.
+    /// The key of the waker that ends the thread, and the waker.
     end: Key,
     waker: Waker,
-    /// The threads that it hands its clients over to, itself included. If there are none it keeps them.
+    /// The threads that receive its clients, itself included. If this is empty, the thread keeps them.
     others: Vec<Handle<Socket, Role>>,
-    /// Of the connections that are closed.
+    /// Statistics of closed connections.
     totals: Totals,
 }
 
@@ -190,7 +199,7 @@ impl Shard {
         Ok(Self { reactor, end, waker, others: Vec::new(), totals: Totals::default() })
     }
 
-    /// Where no registration is exclusive, a connection wakes all threads that share the listener.
+    /// Registers a listener. Without exclusive mode, each connection wakes all threads that share the listener.
     fn insert_listener(&mut self, listener: Socket, way: Way) -> io::Result<()> {
         let has_exclusive = self.reactor.capabilities().contains(Capabilities::EXCLUSIVE);
         let mode = if way == Way::Shared && has_exclusive { Mode::Exclusive } else { Mode::Level };
@@ -198,19 +207,19 @@ impl Shard {
         Ok(())
     }
 
-    /// Serves until it is to end, and returns what it has done.
+    /// Serves until its waker ends it, and returns statistics.
     fn run(mut self) -> io::Result<Totals> {
         while self.turn()? {}
-        // A task that was handed over can't count itself: it is given the reactor, and not the totals.
+        // A submitted task can't count itself, because it gets the reactor without the totals.
         let open = self.reactor.iter_mut().filter(|(_, _, role)| matches!(role, Role::Client(_))).count();
         self.totals.connections += open;
         Ok(self.totals)
     }
 
-    /// Waits once, and serves what is ready; returns `false` when it is to end.
+    /// Waits once, serves the ready sources, and returns `false` if the thread must end.
     fn turn(&mut self) -> io::Result<bool> {
         self.reactor.wait(Timeout::Infinite)?;
-        // Not `next`, which skips wakers: its own is what ends the thread.
+        // `next` would skip wakers, and with them the one that ends the thread.
         while let Some(ready) = self.reactor.next_ready() {
             let key = ready.key();
             if key == self.end {
@@ -220,7 +229,7 @@ impl Shard {
                 (Some((_, Role::Listener)), Cause::Expired) => self.reactor.resume(key)?,
                 (Some((_, Role::Listener)), Cause::Ready(_)) => {
                     self.accept(key);
-                    // The next connection is another thread's. (This changes nothing unless the listener is exclusive.)
+                    // Another thread gets the next connection. Without exclusive mode, this has no effect.
                     if self.reactor.requeue(key).is_err() {
                         common::accept_later(&mut self.reactor, key);
                     }
@@ -248,7 +257,7 @@ impl Shard {
         }
     }
 
-    /// Reads and writes once, and has the reactor wait for what comes next; returns `false` if nothing does.
+    /// Reads once, writes once, and sets the interest. Returns `false` if the client is done.
     fn serve(&mut self, key: Key) -> io::Result<bool> {
         let Some((client, Role::Client(buffer))) = self.reactor.get(key) else { return Ok(true) };
         buffer.fill(client)?;

@@ -2,11 +2,11 @@
 //!
 //! `cargo run --example supervise -- 'web=python3 -m http.server' 'clock=while date; do sleep 1; done'`
 //!
-//! What to copy from it: a wait that loses no signal. The handlers only set flags; the signals are blocked,
-//! and let through by the mask of ppoll(2) alone, so none can come between the look at the flags and the
-//! wait. Since a busy ppoll lets no signal through, signals and output take turns (`MaskTurns`). Commands are
-//! started before the signals are blocked, since a child inherits the mask. A stream is a slot of the table,
-//! by its index, and is cleared when it ends.
+//! What to copy from it: a wait that loses no signal. The handlers only set flags. The signals are blocked except during
+//! ppoll(2), so none arrives between the check of the flags and the wait. A ppoll(2) that finds an fd ready delivers no
+//! signal, so signals and output take turns (`MaskTurns`). The program starts the commands before it blocks the signals,
+//! because a child inherits the mask. The index of a slot is the number of a stream, and the program clears the slot at
+//! end of file.
 //!
 //! Each command has its own process group, and no stdin, so the terminal sends its signals to this program only. The
 //! program forwards SIGINT, SIGQUIT, SIGTERM, SIGHUP and SIGTSTP (Ctrl-Z) to the groups of all running commands. The
@@ -61,10 +61,10 @@ Exit status:
 /// A longer line is printed in chunks of this size.
 const LONGEST_LINE: usize = 4096;
 
-/// More than a pipe holds, so that what is left in the background can't hold up the end by writing on.
+/// A limit above the size of a pipe, so that background processes that keep writing can't delay the exit.
 const LAST_READ: usize = 1 << 20;
 
-/// The streams of a command, each a slot: the command at `n` has its stdout at `2 * n`, its stderr after it.
+/// Streams per command. Command `n` has its stdout at slot `2 * n`, and its stderr at the next slot.
 const STREAMS: usize = 2;
 
 fn main() -> ExitCode {
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     common::run("supervise", USAGE, parse(&words), |commands| run(&commands).map(ExitCode::from))
 }
 
-/// The commands with their names; `None` for `--help`.
+/// Returns the commands with their names, or `None` for `--help`.
 fn parse(words: &[String]) -> Result<Option<Vec<(String, &str)>>, String> {
     let mut commands = Vec::new();
     for (index, word) in words.iter().enumerate() {
@@ -115,7 +115,7 @@ fn run(commands: &[(String, &str)]) -> io::Result<u8> {
     Supervisor { jobs, pipes: &pipes, slots, streams, output, turns }.run()
 }
 
-/// What the handlers of the signals set.
+/// The flags that the signal handlers set.
 struct Flags {
     child_has_changed: Arc<AtomicBool>,
     to_forward: Vec<(Signal, Arc<AtomicBool>)>,
@@ -123,7 +123,7 @@ struct Flags {
 
 impl Flags {
     fn install() -> io::Result<Self> {
-        // Those that the user had ignored stay ignored, for the commands as well.
+        // Signals that are ignored at the start stay ignored, also for the commands.
         let to_forward = [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP, Signal::TSTP].into_iter();
         let to_forward = to_forward.filter(|signal| !common::is_ignored(signal.as_raw()));
         let to_forward = to_forward.map(|signal| (signal, Arc::default())).collect();
@@ -135,13 +135,13 @@ impl Flags {
         Ok(flags)
     }
 
-    /// Holds the signals back from now on; the flags tell of those that came before.
+    /// Blocks the signals. The flags hold those that arrived before.
     fn block(&self) -> Result<MaskGuard, Error> {
         let forwarded = self.to_forward.iter().map(|(signal, _)| *signal);
         SigSet::from_iter(forwarded.chain([Signal::CHLD])).block()
     }
 
-    /// Passes on what has come, to the commands that still run. Returns `true` if a signal has come that is to end them.
+    /// Forwards the signals that arrived to the running commands. Returns `true` if one of them ends the commands.
     fn forward(&self, jobs: &[Job]) -> io::Result<bool> {
         let mut is_to_end = false;
         for (signal, _) in self.to_forward.iter().filter(|(_, flag)| flag.swap(false, Ordering::AcqRel)) {
@@ -157,33 +157,33 @@ impl Flags {
     }
 }
 
-/// A command that was started.
+/// A started command.
 struct Job {
     name: String,
     group: Pid,
-    /// How it has ended.
+    /// The exit status, once the command has exited.
     status: Option<ExitStatus>,
 }
 
 impl Job {
-    /// Starts it, and adds the pipes of its streams.
+    /// Starts the command, and adds the pipes of its streams.
     fn start(name: &str, command: &str, pipes: &mut Vec<File>) -> io::Result<Self> {
         let mut shell = Command::new("sh");
         shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A group of its own: a signal that is forwarded reaches what the shell has started, too.
+        // With its own process group, a forwarded signal also reaches the children of the shell.
         let mut child = shell.process_group(0).spawn()?;
         let streams = (child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from));
         let group = Pid::from_raw(child.id().cast_signed());
         let job = Self { name: name.to_owned(), group, status: None };
         for pipe in [streams.0, streams.1].into_iter().flatten() {
-            // Of this end of the pipe alone: the command's end stays as it is.
+            // Only this end of the pipe is non-blocking.
             fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             pipes.push(pipe.into());
         }
         Ok(job)
     }
 
-    /// Returns what has become of its process: exited, killed or stopped. `Child::try_wait` tells of no stop.
+    /// Returns a change of the process: exited, killed or stopped. `Child::try_wait` does not return stops.
     fn change(&self) -> io::Result<Option<ExitStatus>> {
         let mut status = 0;
         // SAFETY: waitpid(2) writes to `status` before it returns, and nothing else has it.
@@ -196,10 +196,10 @@ impl Job {
     }
 
     fn send(&self, signal: Signal) {
-        // Once it was waited for, its number may be another's.
+        // After waitpid(2), the kernel may reuse the process ID.
         if self.status.is_none() {
             let signal = nix::sys::signal::Signal::try_from(signal.as_raw());
-            let _ = signal.and_then(|signal| killpg(self.group, signal)); // gone already
+            let _ = signal.and_then(|signal| killpg(self.group, signal)); // fails if the group is gone
         }
     }
 }
@@ -230,14 +230,14 @@ impl Supervisor<'_> {
                     break;
                 }
             }
-            // Also with no slot left in use: the end of a command is a signal.
+            // The wait goes ahead even if all slots are empty, because SIGCHLD ends it.
             let mask = &self.output.mask;
             unless_interrupted(self.turns.wait(mask, || self.slots.ppoll(Timeout::Infinite, Some(mask))))?;
             while let Some(ready) = self.slots.next_ready() {
                 self.read(ready.index())?;
             }
         }
-        // What those that ended earlier have left in the background may have said more since.
+        // Background processes of earlier commands may have written more.
         (0..self.jobs.len()).try_for_each(|job| self.show_rest(job))?;
         let codes = self.jobs.iter().filter_map(|job| job.status).map(exit_code);
         Ok(codes.into_iter().find(|&code| code != 0).unwrap_or(0))
@@ -259,7 +259,7 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// Shows what the pipes of a command hold, and the lines that will not end any more.
+    /// Prints what the pipes of a command hold, and its unfinished lines.
     fn show_rest(&mut self, job: usize) -> io::Result<()> {
         for stream in STREAMS * job..STREAMS * (job + 1) {
             let mut count = 0;
@@ -275,7 +275,7 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// Reads a stream once, and shows the lines that have ended; returns how many bytes there were.
+    /// Reads a stream once, prints the complete lines, and returns the number of bytes.
     fn read(&mut self, index: usize) -> io::Result<usize> {
         let mut buffer = [0; 16 * 1024];
         let name = &self.jobs[index / STREAMS].name;
@@ -298,13 +298,13 @@ impl Supervisor<'_> {
     }
 }
 
-/// What a command says on its stdout or stderr, and where it is shown.
+/// The stdout or stderr of a command, and where its lines are printed.
 struct Stream {
     prefix: String,
     sink: Sink,
-    /// The line that has not ended yet.
+    /// The unfinished line.
     line: Vec<u8>,
-    /// Whole lines, each with the prefix, that are to be written.
+    /// Complete lines with their prefix, still to be written.
     shown: Vec<u8>,
 }
 
@@ -324,7 +324,7 @@ impl Stream {
         }
     }
 
-    /// Ends a line that has begun.
+    /// Ends an unfinished line.
     fn end_line(&mut self) {
         if !self.line.is_empty() {
             self.show_line();
@@ -340,7 +340,7 @@ impl Stream {
 
 fn unless_interrupted(answer: Result<usize, Error>) -> Result<(), Error> {
     match answer {
-        Err(Error::Interrupted) => Ok(()), // the handler has set a flag
+        Err(Error::Interrupted) => Ok(()), // the handler set a flag
         answer => answer.map(drop),
     }
 }
@@ -369,7 +369,7 @@ enum Sink {
     Stderr,
 }
 
-/// The program's own stdout and stderr, and the signals that are let through while they take no more.
+/// The stdout and stderr of this program, and the signals that are delivered while they are full.
 struct Output {
     stdout: File,
     stderr: File,
@@ -385,8 +385,8 @@ impl Output {
         Ok(Self { stdout, stderr, flags, mask: blocked.wait_mask(), _blocked: blocked })
     }
 
-    /// Writes it all before anything else is written, even if both go to the same terminal. If that waits for a reader, it
-    /// fails at the second signal that is to end the commands: they may have ended, and the reader may never come.
+    /// Writes all of `bytes` before any other output, even if both streams are the same terminal. While it waits for a
+    /// reader, a second signal makes it fail: the commands may have ended, and the reader may never read.
     fn write(&self, sink: Sink, mut bytes: &[u8], jobs: &[Job]) -> io::Result<()> {
         let (file, name) = match sink {
             Sink::Stdout => (&self.stdout, "stdout"),
@@ -394,7 +394,7 @@ impl Output {
         };
         let mut is_to_end = false;
         while !bytes.is_empty() {
-            // A write that blocks would hold the signals back for as long.
+            // A blocking write would delay the signals.
             let mut fds = [PollFd::new(file.as_fd(), Interest::WRITABLE)?];
             let answer = iomux::ppoll(&mut fds, Timeout::Infinite, Some(&self.mask));
             if self.flags.forward(jobs)? && mem::replace(&mut is_to_end, true) {

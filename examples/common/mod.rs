@@ -1,4 +1,4 @@
-//! What several examples contain: how a program begins and ends, sockets that never block, and a buffer between two of them.
+//! Shared code of the examples: how a program starts and ends, non-blocking sockets, and a buffer between two of them.
 
 #![allow(dead_code, reason = "each example uses a part of it")]
 

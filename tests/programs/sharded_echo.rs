@@ -159,16 +159,16 @@ fn a_stopped_terminal_does_not_keep_it_from_ending() {
 #[test]
 fn wrong_arguments_are_told_apart_and_explained() {
     let (code, said, complaint) = answer("sharded_echo", &["--help"]);
-    assert!(code == Some(0) && said.starts_with("usage: sharded_echo") && complaint.is_empty(), "{said}");
+    assert!(code == Some(0) && said.starts_with("Usage: sharded_echo") && complaint.is_empty(), "{said}");
     for (arguments, reason) in [
         (&["--threads"][..], "--threads needs a value"),
-        (&["--threads", "0"], "'0' is no number of threads"),
-        (&["--shared", "--hand-over"], "--shared or --hand-over, not both or twice"),
+        (&["--threads", "0"], "invalid number of threads '0'"),
+        (&["--shared", "--hand-over"], "give at most one of --shared and --hand-over"),
         (&["--fast"], "unknown option '--fast'"),
-        (&["a:1", "b:2"], "one ADDRESS:PORT is enough, without 'b:2'"),
+        (&["a:1", "b:2"], "extra operand 'b:2'"),
     ] {
         let (code, _, said) = answer("sharded_echo", arguments);
-        assert!(code == Some(2) && said.contains(reason) && said.contains("usage: "), "{said}");
+        assert!(code == Some(2) && said.contains(reason) && said.contains("Usage: "), "{said}");
     }
     for way in WAYS {
         let (code, _, said) = answer("sharded_echo", &[way, &["192.0.2.1:0"]].concat());
