@@ -1,6 +1,6 @@
 # Instructions by callgrind: read by `benches/cost` and `benches/instructions`, in the root of the repository.
 
-# The program whose works are counted, built.
+# The program whose benchmarks are counted, built.
 build_cost() {
     cargo build -q --release -p iomux-bench
     program=${CARGO_TARGET_DIR:-target}/release/cost

@@ -1,4 +1,4 @@
-/* The same few functions over each library, so that the works are written once. */
+/* The same few functions over each library, so that the benchmarks are written once. */
 #ifndef IOMUX_BENCH_SHIM_H
 #define IOMUX_BENCH_SHIM_H
 

@@ -1,11 +1,11 @@
 //! What is asked of the program, and who does it.
 
+use crate::benchmarks::{
+    addrm, build, call, chain, churn, echo, memory, returns, scale, scan, slot, timeout, timers, wake,
+};
 use crate::machine::{self, Machine};
 use crate::report::{self, Report};
 use crate::runner::Runner;
-use crate::works::{
-    addrm, build, call, chain, churn, echo, memory, returns, scale, scan, slot, timeout, timers, wake,
-};
 use crate::{page, peers};
 use clap::{Parser, Subcommand};
 use std::error::Error;
@@ -16,17 +16,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 #[derive(Parser)]
-#[command(version, about = "iomux beside its peers, on the same works in the same run")]
+#[command(version, about = "iomux beside its peers, on the same benchmarks in the same run")]
 struct Options {
     #[command(subcommand)]
     command: Command,
-    /// How often each contestant takes its turn
+    /// How often each competitor takes its turn
     #[arg(long, global = true, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
     /// How many ms the measured part of a turn lasts at least, where it can be repeated
     #[arg(long, global = true, default_value_t = 20)]
     ms: u64,
-    /// Only contestants whose name has one of these in it, and what they are held against
+    /// Only competitors whose name has one of these in it, and what they are held against
     #[arg(long, global = true, value_delimiter = ',')]
     only: Vec<String>,
     /// Keeps the results in this file, next to those of other commands
@@ -64,7 +64,7 @@ enum Command {
     Returns,
     /// How long a clean build takes, and how many crates it has
     Build,
-    /// All works but `build`, with the numbers that they have by themselves
+    /// All benchmarks but `build`, with the numbers that they have by themselves
     All,
     /// Shows all results that `--json` has kept in a file
     Report { results: PathBuf },
@@ -74,8 +74,8 @@ enum Command {
     Hold { wanted: usize },
 }
 
-fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
-    match work {
+fn measure(benchmark: &Command, runner: &mut Runner) -> io::Result<()> {
+    match benchmark {
         Command::Call(options) => call::run(runner, options),
         Command::Scan(options) => scan::run(runner, options),
         Command::Returns => returns::run(runner),
@@ -97,11 +97,13 @@ fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
 
 /// As if each had been asked for, without any options of its own.
 fn measure_all(runner: &mut Runner) -> io::Result<()> {
-    const WORKS: [&str; 13] = [
+    const BENCHMARKS: [&str; 13] = [
         "call", "scan", "slot", "churn", "addrm", "wake", "timeout", "timers", "chain", "scale", "memory",
         "echo", "returns",
     ];
-    WORKS.iter().try_for_each(|work| measure(&Options::parse_from(["iomux-bench", work]).command, runner))
+    BENCHMARKS
+        .iter()
+        .try_for_each(|benchmark| measure(&Options::parse_from(["iomux-bench", benchmark]).command, runner))
 }
 
 pub(crate) fn main() -> ExitCode {
@@ -125,7 +127,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             let names = page::write(&read(&folder.join(page::RESULTS))?, folder)?;
             Ok(names.iter().try_for_each(|name| writeln!(io::stdout(), "{name}"))?)
         }
-        work => run_work(work, options),
+        benchmark => run_benchmark(benchmark, options),
     }
 }
 
@@ -145,7 +147,7 @@ fn keep(report: Report, results: &Path) -> Result<(), Box<dyn Error>> {
     Ok(std::fs::write(results, report::json(&reports)?)?)
 }
 
-fn run_work(work: &Command, options: &Options) -> Result<(), Box<dyn Error>> {
+fn run_benchmark(benchmark: &Command, options: &Options) -> Result<(), Box<dyn Error>> {
     let report = Report {
         machine: Machine::here(),
         date: machine::date(),
@@ -158,7 +160,7 @@ fn run_work(work: &Command, options: &Options) -> Result<(), Box<dyn Error>> {
     for absent in peers::ABSENT {
         runner.note(format!("skipped: {absent}"));
     }
-    measure(work, &mut runner)?;
+    measure(benchmark, &mut runner)?;
     let report = runner.finish();
     write!(io::stdout(), "{report}")?;
     if let Some(path) = &options.json {

@@ -1,4 +1,4 @@
-//! The fds that works are done on.
+//! The fds that benchmarks are done on.
 
 use crate::runner::Runner;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
-/// Left for all that is not the work's: the standard three, the multiplexers and their helpers.
+/// Left for all that is not the benchmark's: the standard three, the multiplexers and their helpers.
 const RESERVED: u64 = 64;
 
 /// `wanted`, or as many as the limit of open files has room for at `each` fds a piece, which is noted.

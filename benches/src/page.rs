@@ -24,19 +24,19 @@ made from that file by `cargo run --release -p iomux-bench --bin iomux-bench -- 
 
 /// A column of the page: all tables of a benchmark whose case has these words.
 struct Column {
-    work: &'static str,
+    benchmark: &'static str,
     case: &'static str,
     measure: &'static str,
     heading: &'static str,
 }
 
 const fn column(
-    work: &'static str,
+    benchmark: &'static str,
     case: &'static str,
     measure: &'static str,
     heading: &'static str,
 ) -> Column {
-    Column { work, case, measure, heading }
+    Column { benchmark, case, measure, heading }
 }
 
 const SECTIONS: [(&str, &[Column]); 5] = [
@@ -171,7 +171,9 @@ impl Column {
     /// Its heading, and its entries in all tables.
     fn of<'a>(&self, tables: &[&'a Table]) -> Option<(&'static str, Vec<&'a Entry>)> {
         let is_mine = |table: &&&Table| {
-            table.work == self.work && table.measure == self.measure && table.case.contains(self.case)
+            table.benchmark == self.benchmark
+                && table.measure == self.measure
+                && table.case.contains(self.case)
         };
         let entries: Vec<_> = tables.iter().filter(is_mine).flat_map(|table| &table.entries).collect();
         (!entries.is_empty()).then_some((self.heading, entries))

@@ -1,4 +1,4 @@
-//! The contestants, each behind the same small trait, as a user of it would write the loop.
+//! The competitors, each behind the same small trait, as a user of it would write the loop.
 
 pub(crate) mod c;
 pub(crate) mod mio;
@@ -10,7 +10,7 @@ pub(crate) mod popol;
 pub(crate) mod raw;
 pub(crate) mod rustix;
 
-use crate::runner::{Contestant, Sample};
+use crate::runner::{Competitor, Sample};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) enum Ask {
     Both,
 }
 
-/// The system call that a contestant waits by.
+/// The system call that a competitor waits by.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mechanism {
     Epoll,
@@ -71,33 +71,33 @@ pub(crate) trait Waking<'fd>: Peer<'fd> {
     fn wait_for_wake(&mut self) -> io::Result<usize>;
 }
 
-/// One repetition of a work, for any peer.
-pub(crate) trait Work<'fd> {
+/// One repetition of a benchmark, for any peer.
+pub(crate) trait Benchmark<'fd> {
     fn once<P: Peer<'fd>>(&'fd self) -> io::Result<Sample>;
 
     /// Whether a peer takes part.
     fn admits(&self, mechanism: Mechanism) -> bool;
 }
 
-/// One repetition of a work, for any peer that can be woken.
-pub(crate) trait WakeWork<'fd> {
+/// One repetition of a benchmark, for any peer that can be woken.
+pub(crate) trait WakeBenchmark<'fd> {
     fn once<P: Waking<'fd>>(&'fd self) -> io::Result<Sample>;
 }
 
-struct Entrants<'fd, W>(&'fd W, Vec<Contestant<'fd>>);
+struct Entrants<'fd, W>(&'fd W, Vec<Competitor<'fd>>);
 
-impl<'fd, W: Work<'fd>> Entrants<'fd, W> {
+impl<'fd, W: Benchmark<'fd>> Entrants<'fd, W> {
     fn enter<P: Peer<'fd>>(&mut self) {
-        let work = self.0;
-        if work.admits(P::MECHANISM) {
-            self.1.push(Contestant::new(P::NAME, move || work.once::<P>()));
+        let benchmark = self.0;
+        if benchmark.admits(P::MECHANISM) {
+            self.1.push(Competitor::new(P::NAME, move || benchmark.once::<P>()));
         }
     }
 }
 
-/// All that a work admits, the one that the others are held against first.
-pub(crate) fn contestants<'fd, W: Work<'fd>>(work: &'fd W) -> Vec<Contestant<'fd>> {
-    let mut entrants = Entrants(work, Vec::new());
+/// All that a benchmark admits, the one that the others are held against first.
+pub(crate) fn competitors<'fd, W: Benchmark<'fd>>(benchmark: &'fd W) -> Vec<Competitor<'fd>> {
+    let mut entrants = Entrants(benchmark, Vec::new());
     entrants.enter::<raw::Epoll<false>>();
     entrants.enter::<raw::Epoll<true>>();
     entrants.enter::<raw::Poll>();
@@ -131,18 +131,18 @@ pub(crate) fn contestants<'fd, W: Work<'fd>>(work: &'fd W) -> Vec<Contestant<'fd
     entrants.1
 }
 
-struct Wakers<'fd, W>(&'fd W, Vec<Contestant<'fd>>);
+struct Wakers<'fd, W>(&'fd W, Vec<Competitor<'fd>>);
 
-impl<'fd, W: WakeWork<'fd>> Wakers<'fd, W> {
+impl<'fd, W: WakeBenchmark<'fd>> Wakers<'fd, W> {
     fn enter<P: Waking<'fd>>(&mut self) {
-        let work = self.0;
-        self.1.push(Contestant::new(P::NAME, move || work.once::<P>()));
+        let benchmark = self.0;
+        self.1.push(Competitor::new(P::NAME, move || benchmark.once::<P>()));
     }
 }
 
 /// All that have wakers.
-pub(crate) fn wakers<'fd, W: WakeWork<'fd>>(work: &'fd W) -> Vec<Contestant<'fd>> {
-    let mut wakers = Wakers(work, Vec::new());
+pub(crate) fn wakers<'fd, W: WakeBenchmark<'fd>>(benchmark: &'fd W) -> Vec<Competitor<'fd>> {
+    let mut wakers = Wakers(benchmark, Vec::new());
     wakers.enter::<raw::Epoll<false>>();
     wakers.enter::<ours::Epoll<'fd, false>>();
     wakers.enter::<ours::Poll<'fd>>();
@@ -156,7 +156,7 @@ pub(crate) fn wakers<'fd, W: WakeWork<'fd>>(work: &'fd W) -> Vec<Contestant<'fd>
     wakers.1
 }
 
-/// The C libraries that are not among the contestants, and why.
+/// The C libraries that are not among the competitors, and why.
 pub(crate) const ABSENT: &[&str] = &[
     #[cfg(not(has_libevent))]
     "libevent: no header when this was built (Debian: libevent-dev)",

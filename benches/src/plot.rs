@@ -26,11 +26,11 @@ pub(crate) fn draw(path: &Path, wanted: &str, tables: &[&Table]) -> Result<bool,
 
 /// What tables of one drawing share: all but the number that a curve is drawn over.
 fn title(table: &Table) -> String {
-    let Table { work, case, measure, unit, at, .. } = table;
+    let Table { benchmark, case, measure, unit, at, .. } = table;
     let words = case.split(' ').filter(|word| at.is_none_or(|at| *word != at.to_string()));
     let case = words.collect::<Vec<_>>().join(" ");
     let parts = [case.as_str(), measure.as_str()].into_iter().filter(|part| !part.is_empty());
-    format!("{work}: {}, {unit}", parts.collect::<Vec<_>>().join(", "))
+    format!("{benchmark}: {}, {unit}", parts.collect::<Vec<_>>().join(", "))
 }
 
 /// Ours in warm colours, what they are held against in black, the others in thin lines of their own.

@@ -9,17 +9,17 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     pub(crate) date: String,
     pub(crate) command: String,
-    /// How often each contestant took its turn.
+    /// How often each competitor took its turn.
     pub(crate) runs: usize,
     /// What was limited, or is missing, and why.
     pub(crate) notes: Vec<String>,
     pub(crate) tables: Vec<Table>,
 }
 
-/// One measure of a case of a work.
+/// One measure of a case of a benchmark.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Table {
-    pub(crate) work: String,
+    pub(crate) benchmark: String,
     pub(crate) case: String,
     pub(crate) at: Option<usize>,
     pub(crate) measure: String,
@@ -27,7 +27,7 @@ pub(crate) struct Table {
     pub(crate) entries: Vec<Entry>,
 }
 
-/// One contestant.
+/// One competitor.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Entry {
     pub(crate) name: String,
@@ -73,11 +73,11 @@ fn rounded(value: f64) -> f64 {
 /// The results as JSON with a line for each competitor, so that a person can read them.
 pub(crate) fn json(reports: &[Report]) -> serde_json::Result<String> {
     let text = serde_json::to_string(reports)?;
-    let starts = ["{\"machine\":", "{\"work\":", "{\"name\":"];
+    let starts = ["{\"machine\":", "{\"benchmark\":", "{\"name\":"];
     Ok(starts.iter().fold(text, |text, start| text.replace(start, &format!("\n{start}"))) + "\n")
 }
 
-/// Digits enough to tell contestants apart, and no more.
+/// Digits enough to tell competitors apart, and no more.
 pub(crate) fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
@@ -89,9 +89,9 @@ pub(crate) fn number(value: f64) -> String {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { work, case, measure, unit, .. } = self;
+        let Self { benchmark, case, measure, unit, .. } = self;
         let title = [case.as_str(), measure.as_str()].into_iter().filter(|part| !part.is_empty());
-        writeln!(f, "`{work}`: {}\n", title.collect::<Vec<_>>().join("; "))?;
+        writeln!(f, "`{benchmark}`: {}\n", title.collect::<Vec<_>>().join("; "))?;
         writeln!(f, "| | {unit} | least | most | MAD | ratio |\n|---|---|---|---|---|---|")?;
         for entry in &self.entries {
             let [median, min, max, mad] = [entry.median, entry.min, entry.max, entry.mad].map(number);

@@ -1,4 +1,4 @@
-//! The works of the backends: waits, modifies, registers, wakes.
+//! The benchmarks of the backends: waits, modifies, registers, wakes.
 
 use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Poll, Reactor, Timeout, Token};
 use std::hint::black_box;
@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
-pub(crate) fn run(work: &str, rounds: u64) -> io::Result<()> {
-    match work {
+pub(crate) fn run(benchmark: &str, rounds: u64) -> io::Result<()> {
+    match benchmark {
         "bare-epoll" => bare_epoll(rounds),
         "epoll-wait" => wait(Epoll::new()?, 1, rounds, Timeout::Nowait),
         "epoll-wait-zero" => wait(Epoll::new()?, 1, rounds, black_box(Timeout::After(Duration::ZERO))),
@@ -32,7 +32,9 @@ pub(crate) fn run(work: &str, rounds: u64) -> io::Result<()> {
             bare_loop(rounds);
             Ok(())
         }
-        work => Err(io::Error::other(format!("no work: '{work}'; benches/cost knows the works"))),
+        benchmark => {
+            Err(io::Error::other(format!("no benchmark: '{benchmark}'; benches/cost knows the benchmarks")))
+        }
     }
 }
 

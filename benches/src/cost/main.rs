@@ -1,6 +1,6 @@
-//! One piece of work, done a given number of times: for callgrind to count, and for a clock.
+//! One piece of benchmark, done a given number of times: for callgrind to count, and for a clock.
 //!
-//! `cost WORK ROUNDS` does it; `cost --time ROUNDS` times the scans against each other. `benches/cost`
+//! `cost BENCHMARK ROUNDS` does it; `cost --time ROUNDS` times the scans against each other. `benches/cost`
 //! runs all of it and prints the table of `docs/cost.md`; `benches/instructions` compares counts.
 
 #[cfg(target_os = "linux")]
@@ -19,7 +19,7 @@ const SET: usize = 64;
 
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let work = arguments.next().unwrap_or_default();
+    let benchmark = arguments.next().unwrap_or_default();
     let rounds: u64 = arguments.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(0);
     let (reader, mut writer) = io::pipe()?;
     writer.write_all(b"!")?;
@@ -29,7 +29,7 @@ fn main() -> io::Result<()> {
     let mut array = Slots::<[PollFd; 1]>::array();
     array.set(0, fd, Interest::READABLE)?;
     let ms = Duration::from_millis(5);
-    match work.as_str() {
+    match benchmark.as_str() {
         "bare-poll" => bare_poll(fd, rounds)?,
         "free-poll" => free_poll(fd, rounds)?,
         "slots-poll" => repeat(rounds, || black_box(&mut vec).poll(Timeout::Nowait))?,
@@ -42,19 +42,19 @@ fn main() -> io::Result<()> {
         "set-interest" => set_interest(fd, rounds)?,
         "ready" => ready(fd, rounds)?,
         "--time" => time_scans(fd, rounds)?,
-        work => return other(work, rounds),
+        benchmark => return other(benchmark, rounds),
     }
     Ok(())
 }
 
 #[cfg(target_os = "linux")]
-fn other(work: &str, rounds: u64) -> io::Result<()> {
-    backends::run(work, rounds)
+fn other(benchmark: &str, rounds: u64) -> io::Result<()> {
+    backends::run(benchmark, rounds)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn other(work: &str, _rounds: u64) -> io::Result<()> {
-    Err(io::Error::other(format!("no work here: '{work}'; benches/cost knows the works")))
+fn other(benchmark: &str, _rounds: u64) -> io::Result<()> {
+    Err(io::Error::other(format!("no benchmark here: '{benchmark}'; benches/cost knows the benchmarks")))
 }
 
 #[inline(always)]
@@ -165,7 +165,7 @@ type Choice = fn(usize) -> bool;
 /// `ready()` against the loop that one would write by hand, in turns, on the same table.
 fn time_scans(fd: BorrowedFd<'_>, rounds: u64) -> io::Result<()> {
     let (idle, _writer) = io::pipe()?;
-    let works: [(&str, Choice); 5] = [
+    let benchmarks: [(&str, Choice); 5] = [
         ("none", |_| false),
         ("the last one", |index| index == SLOTS - 1),
         ("1 %", |index| index % 100 == 99),
@@ -173,7 +173,7 @@ fn time_scans(fd: BorrowedFd<'_>, rounds: u64) -> io::Result<()> {
         ("all", |_| true),
     ];
     println!("{SLOTS} slots, best of {rounds} rounds in turns");
-    for (name, is_ready) in works {
+    for (name, is_ready) in benchmarks {
         let fds = scanned(fd, idle.as_fd(), is_ready)?;
         let mut slots = Slots::over(fds.clone());
         slots.poll(Timeout::Nowait)?;

@@ -143,7 +143,7 @@ impl<'fd, K: Kind> Peer<'fd> for Loop<K> {
 
     #[inline(always)]
     fn modify(&mut self, _fd: BorrowedFd<'fd>, token: usize, ask: Ask) -> io::Result<()> {
-        // SAFETY: the loop is there; the works modify what they have added.
+        // SAFETY: the loop is there; the benchmarks modify what they have added.
         check(unsafe { (K::library().modify)(self.shim(), token, c_int::from(ask == Ask::Both)) })
     }
 

@@ -1,7 +1,7 @@
 //! Interest in 64 fds changed between two waits: once, and there and back.
 
 use crate::fds;
-use crate::peers::{Ask, Mechanism, Peer, Work, contestants};
+use crate::peers::{Ask, Benchmark, Mechanism, Peer, competitors};
 use crate::runner::{Case, Runner, Sample, nanos, ns_a_round};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,20 +16,20 @@ pub(crate) struct Options {
 
 pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     let count = options.fds.max(1);
-    let works = [("once", &[Ask::Both][..]), ("there and back", &[Ask::Both, Ask::Read][..])];
+    let benchmarks = [("once", &[Ask::Both][..]), ("there and back", &[Ask::Both, Ask::Read][..])];
     for (mechanism, baseline, over) in
         [(Mechanism::Epoll, "raw epoll", "epoll"), (Mechanism::Poll, "raw poll", "poll")]
     {
-        for (name, asks) in works {
+        for (name, asks) in benchmarks {
             let (fds, writers) = fds::pipes(count)?;
             let churn = Churn { fds, writers, asks, mechanism, time: runner.time };
             runner.run(Case {
-                work: "churn",
+                benchmark: "churn",
                 name: format!("{name}, {count} fds, over {over}"),
                 at: None,
                 measures: &[("with the wait's share", "ns a modify"), ("modify alone", "ns a modify")],
                 baseline,
-                contestants: contestants(&churn),
+                competitors: competitors(&churn),
             })?;
         }
     }
@@ -45,7 +45,7 @@ struct Churn {
     time: Duration,
 }
 
-impl<'fd> Work<'fd> for Churn {
+impl<'fd> Benchmark<'fd> for Churn {
     fn admits(&self, mechanism: Mechanism) -> bool {
         mechanism == self.mechanism
     }

@@ -1,4 +1,4 @@
-//! The works, each on the same fds for all contestants, and each with a look whether the right events came.
+//! The benchmarks, each on the same fds for all competitors, and each with a look whether the right events came.
 
 pub(crate) mod addrm;
 pub(crate) mod build;

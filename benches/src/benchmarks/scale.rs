@@ -3,9 +3,9 @@
 //! A process has no more fds than its limit, an epoll has: others register what they open, and keep it open.
 
 use crate::fds;
-use crate::peers::{Ask, EVENTS, Mechanism, Peer, Work, contestants, mio, ours, polling, raw};
+use crate::peers::{Ask, Benchmark, EVENTS, Mechanism, Peer, competitors, mio, ours, polling, raw};
 use crate::report::median;
-use crate::runner::{Case, Contestant, Runner, Sample, nanos, ns_a_round};
+use crate::runner::{Case, Competitor, Runner, Sample, nanos, ns_a_round};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::cell::Cell;
@@ -31,23 +31,23 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
         let files = fds::files(&active)?;
         let others = registered.saturating_sub(active.len());
         let scale = Scale { active: &active, files, others, missing: Cell::new(0), time: runner.time };
-        let mut contestants = vec![
-            Contestant::new("raw epoll", || scale.once::<raw::Epoll<false>>()),
-            Contestant::new("iomux Epoll", || scale.once::<ours::Epoll<'_, false>>()),
+        let mut competitors = vec![
+            Competitor::new("raw epoll", || scale.once::<raw::Epoll<false>>()),
+            Competitor::new("iomux Epoll", || scale.once::<ours::Epoll<'_, false>>()),
         ];
         if !cfg!(mio_unsupported_force_poll_poll) {
-            contestants.push(Contestant::new("mio", || scale.once::<mio::Mio>()));
+            competitors.push(Competitor::new("mio", || scale.once::<mio::Mio>()));
         }
         if !cfg!(polling_test_poll_backend) {
-            contestants.push(Contestant::new("polling", || scale.once::<polling::Polling<false>>()));
+            competitors.push(Competitor::new("polling", || scale.once::<polling::Polling<false>>()));
         }
         runner.run(Case {
-            work: "scale",
+            benchmark: "scale",
             name: format!("{registered} registered over epoll, {} active", active.len()),
             at: Some(registered),
             measures: &[("", "ns an event")],
             baseline: "raw epoll",
-            contestants,
+            competitors,
         })?;
         if scale.missing.get() > 0 {
             let reached = registered - scale.missing.get();
@@ -165,12 +165,12 @@ fn over_poll(runner: &mut Runner, options: &Options) -> io::Result<()> {
         }
         let slots = Slots { fds, time: runner.time };
         runner.run(Case {
-            work: "scale",
+            benchmark: "scale",
             name: format!("{count} registered over poll, every hundredth ready"),
             at: Some(count),
             measures: &[("", "ns a slot")],
             baseline: "raw poll",
-            contestants: contestants(&slots),
+            competitors: competitors(&slots),
         })?;
     }
     Ok(())
@@ -181,7 +181,7 @@ struct Slots {
     time: Duration,
 }
 
-impl<'fd> Work<'fd> for Slots {
+impl<'fd> Benchmark<'fd> for Slots {
     fn admits(&self, mechanism: Mechanism) -> bool {
         mechanism == Mechanism::Poll
     }

@@ -2,7 +2,7 @@
 
 use super::life;
 use crate::fds;
-use crate::peers::{Ask, Mechanism, Peer, Work, contestants};
+use crate::peers::{Ask, Benchmark, Mechanism, Peer, competitors};
 use crate::runner::{Case, Runner, Sample, ns_a_round};
 use std::fs::File;
 use std::io;
@@ -24,12 +24,12 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
         let mut fds = fds::eventfds(others + 1)?;
         let addrm = AddRemove { fd: fds.swap_remove(others / 2), others: fds, mechanism, time: runner.time };
         runner.run(Case {
-            work: "addrm",
+            benchmark: "addrm",
             name: format!("register and deregister among {others} others, over {over}"),
             at: None,
             measures: &[("", "ns a pair")],
             baseline,
-            contestants: contestants(&addrm),
+            competitors: competitors(&addrm),
         })?;
     }
     life::run(runner, others)
@@ -43,7 +43,7 @@ struct AddRemove {
     time: Duration,
 }
 
-impl<'fd> Work<'fd> for AddRemove {
+impl<'fd> Benchmark<'fd> for AddRemove {
     fn admits(&self, mechanism: Mechanism) -> bool {
         mechanism == self.mechanism
     }

@@ -4,8 +4,8 @@
 //! under full load).
 
 use crate::fds;
-use crate::peers::{Ask, EVENTS, Mechanism, Peer, Work, contestants, raw};
-use crate::runner::{Case, Contestant, Runner, Sample};
+use crate::peers::{Ask, Benchmark, EVENTS, Mechanism, Peer, competitors, raw};
+use crate::runner::{Case, Competitor, Runner, Sample};
 use hdrhistogram::Histogram;
 use iomux_backend::{Interest, Mode, Native, Reactor, Timeout};
 use nix::sched::{CpuSet, sched_setaffinity};
@@ -43,19 +43,19 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     for &wanted in &options.connections {
         let count = fds::as_many(runner, "echo, connections", wanted, 2).max(1);
         let echo = Echo::connect(count, options.requests.max(count))?;
-        let mut contestants = contestants(&echo);
-        let reactor = contestants.iter().position(|one| one.name == "iomux Reactor");
+        let mut competitors = competitors(&echo);
+        let reactor = competitors.iter().position(|one| one.name == "iomux Reactor");
         if let Some(reactor) = reactor {
-            contestants[reactor] =
-                Contestant::new("iomux Reactor", || echo.measure(|| echo.serve_by_reactor()));
+            competitors[reactor] =
+                Competitor::new("iomux Reactor", || echo.measure(|| echo.serve_by_reactor()));
         }
         runner.run(Case {
-            work: "echo",
+            benchmark: "echo",
             name: format!("{count} connections, {MESSAGE} bytes to and fro"),
             at: Some(count),
             measures: MEASURES,
             baseline: "raw epoll",
-            contestants,
+            competitors,
         })?;
     }
     Ok(())
@@ -68,7 +68,7 @@ struct Echo {
     requests: usize,
 }
 
-impl<'fd> Work<'fd> for Echo {
+impl<'fd> Benchmark<'fd> for Echo {
     fn admits(&self, _mechanism: Mechanism) -> bool {
         true
     }

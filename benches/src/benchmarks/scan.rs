@@ -1,7 +1,7 @@
 //! Going through N slots of which some are ready: `Slots::ready` against the loop that one writes by hand.
 
 use crate::peers::{Ask, nix as of_nix, rustix as of_rustix};
-use crate::runner::{Case, Contestant, Runner, Sample, ns_a_round};
+use crate::runner::{Case, Competitor, Runner, Sample, ns_a_round};
 use crate::{fds, peers};
 use iomux::{Interest, Slots, Timeout};
 use std::hint::black_box;
@@ -31,20 +31,20 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
         let slots = fds::as_many(runner, "scan, slots", wanted, 1);
         for (name, is_ready) in CHOICES {
             let scan = Scan::new(slots, is_ready, runner.time)?;
-            let contestants = vec![
-                Contestant::new("raw loop", || scan.raw()),
-                Contestant::new("raw loop, to the last", || scan.raw_to_the_last()),
-                Contestant::new("iomux Slots", || scan.slots()),
-                Contestant::new("rustix PollFd", || scan.rustix()),
-                Contestant::new("nix PollFd", || scan.nix()),
+            let competitors = vec![
+                Competitor::new("raw loop", || scan.raw()),
+                Competitor::new("raw loop, to the last", || scan.raw_to_the_last()),
+                Competitor::new("iomux Slots", || scan.slots()),
+                Competitor::new("rustix PollFd", || scan.rustix()),
+                Competitor::new("nix PollFd", || scan.nix()),
             ];
             runner.run(Case {
-                work: "scan",
+                benchmark: "scan",
                 name: format!("{name} of {slots} ready"),
                 at: None,
                 measures: &[("", "ns a slot")],
                 baseline: "raw loop",
-                contestants,
+                competitors,
             })?;
         }
     }

@@ -13,7 +13,7 @@ pub(crate) fn run(runner: &mut Runner) -> io::Result<()> {
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn run(runner: &mut Runner) -> io::Result<()> {
-    use crate::runner::{Case, Contestant, ns_a_round};
+    use crate::runner::{Case, Competitor, ns_a_round};
     let time = runner.time;
     let once = move |call: fn()| {
         move || {
@@ -24,22 +24,22 @@ pub(crate) fn run(runner: &mut Runner) -> io::Result<()> {
         }
     };
     runner.run(Case {
-        work: "returns",
+        benchmark: "returns",
         name: "getppid(2), and so many returns after it".into(),
         at: None,
         measures: &[("", "ns a call")],
         baseline: "none",
-        contestants: vec![
-            Contestant::new("none, inlined", move || {
+        competitors: vec![
+            Competitor::new("none, inlined", move || {
                 Ok(vec![ns_a_round(time, || {
                     calls::inlined();
                     Ok(())
                 })?])
             }),
-            Contestant::new("one", once(calls::one)),
-            Contestant::new("two", once(calls::two)),
-            Contestant::new("three", once(calls::three)),
-            Contestant::new("libc's", once(calls::libc)),
+            Competitor::new("one", once(calls::one)),
+            Competitor::new("two", once(calls::two)),
+            Competitor::new("three", once(calls::three)),
+            Competitor::new("libc's", once(calls::libc)),
         ],
     })
 }

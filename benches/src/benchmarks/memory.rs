@@ -1,7 +1,7 @@
 //! What a registered fd costs in memory, and how often a wait allocates.
 
 use crate::fds;
-use crate::peers::{Ask, EVENTS, Mechanism, Peer, Work, contestants};
+use crate::peers::{Ask, Benchmark, EVENTS, Mechanism, Peer, competitors};
 use crate::runner::{Case, Runner, Sample};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -29,12 +29,12 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     {
         let bytes = Bytes { fds: &fds, mechanism };
         runner.run(Case {
-            work: "memory",
+            benchmark: "memory",
             name: format!("{count} fds over {over}"),
             at: None,
             measures: &[("", "bytes a registered fd")],
             baseline,
-            contestants: contestants(&bytes),
+            competitors: competitors(&bytes),
         })?;
     }
     drop(fds);
@@ -42,16 +42,16 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     for fd in &allocations.fds {
         fds::fill(&fd.try_clone()?.into())?;
     }
-    let mut contestants_in_rust = contestants(&allocations);
+    let mut contestants_in_rust = competitors(&allocations);
     // What C allocates is not counted.
-    contestants_in_rust.retain(|contestant| !contestant.name.starts_with("lib"));
+    contestants_in_rust.retain(|competitor| !competitor.name.starts_with("lib"));
     runner.run(Case {
-        work: "memory",
+        benchmark: "memory",
         name: format!("{WAITS} waits that find 100 fds"),
         at: None,
         measures: &[("", "allocations a wait")],
         baseline: "raw epoll",
-        contestants: contestants_in_rust,
+        competitors: contestants_in_rust,
     })
 }
 
@@ -60,7 +60,7 @@ struct Bytes<'a> {
     mechanism: Mechanism,
 }
 
-impl<'fd> Work<'fd> for Bytes<'fd> {
+impl<'fd> Benchmark<'fd> for Bytes<'fd> {
     fn admits(&self, mechanism: Mechanism) -> bool {
         mechanism == self.mechanism
     }
@@ -102,7 +102,7 @@ struct Allocations {
     fds: Vec<OwnedFd>,
 }
 
-impl<'fd> Work<'fd> for Allocations {
+impl<'fd> Benchmark<'fd> for Allocations {
     fn admits(&self, _mechanism: Mechanism) -> bool {
         true
     }

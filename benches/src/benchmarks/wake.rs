@@ -1,6 +1,6 @@
 //! Ending a wait from elsewhere: one wake and one wait, a burst of wakes before a wait, two threads in turns.
 
-use crate::peers::{WakeWork, Waking, wakers};
+use crate::peers::{WakeBenchmark, Waking, wakers};
 use crate::runner::{Case, Runner, Sample, nanos, ns_a_round};
 use std::io;
 use std::sync::mpsc;
@@ -20,13 +20,13 @@ pub(crate) struct Options {
 pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     let one = Burst { wakes: 1, time: runner.time };
     let burst = Burst { wakes: options.burst.max(1), time: runner.time };
-    let case = |name, measures, contestants| Case {
-        work: "wake",
+    let case = |name, measures, competitors| Case {
+        benchmark: "wake",
         name,
         at: None,
         measures,
         baseline: "raw epoll",
-        contestants,
+        competitors,
     };
     runner.run(case("one wake, one wait".into(), &[("", "ns a pair")], wakers(&one)))?;
     let name = format!("{} wakes, one wait", burst.wakes);
@@ -40,7 +40,7 @@ struct Burst {
     time: Duration,
 }
 
-impl<'fd> WakeWork<'fd> for Burst {
+impl<'fd> WakeBenchmark<'fd> for Burst {
     fn once<P: Waking<'fd>>(&'fd self) -> io::Result<Sample> {
         let mut peer = P::new()?;
         let waker = peer.waker()?;
@@ -59,7 +59,7 @@ struct Rally {
     rallies: usize,
 }
 
-impl<'fd> WakeWork<'fd> for Rally {
+impl<'fd> WakeBenchmark<'fd> for Rally {
     fn once<P: Waking<'fd>>(&'fd self) -> io::Result<Sample> {
         thread::scope(|scope| {
             let (give, take) = mpsc::channel();

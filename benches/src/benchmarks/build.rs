@@ -1,6 +1,6 @@
 //! How long a clean build of a program that depends on nothing but one crate takes, and on how many crates.
 
-use crate::runner::{Case, Contestant, Runner, Sample};
+use crate::runner::{Case, Competitor, Runner, Sample};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,16 +21,16 @@ const CRATES: [(&str, &str); 8] = [
 pub(crate) fn run(runner: &mut Runner) -> io::Result<()> {
     let folder = tempfile::tempdir()?;
     let packages = CRATES.map(|(name, line)| (name, Package::new(folder.path(), name, line)));
-    let contestants = packages.iter().map(|(name, package)| {
-        Contestant::new(name, move || package.as_ref().map_err(copy).and_then(Package::build))
+    let competitors = packages.iter().map(|(name, package)| {
+        Competitor::new(name, move || package.as_ref().map_err(copy).and_then(Package::build))
     });
     runner.run(Case {
-        work: "build",
+        benchmark: "build",
         name: "a program with that dependency alone, release, everything compiled anew".into(),
         at: None,
         measures: &[("", "s"), ("dependencies", "crates")],
         baseline: "raw libc",
-        contestants: contestants.collect(),
+        competitors: competitors.collect(),
     })
 }
 

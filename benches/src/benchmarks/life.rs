@@ -1,7 +1,7 @@
 //! The whole life of a short TCP connection: accept, register, read, answer, deregister, close.
 
 use crate::fds;
-use crate::peers::{Ask, Mechanism, Peer, Work, contestants};
+use crate::peers::{Ask, Benchmark, Mechanism, Peer, competitors};
 use crate::runner::{Case, Runner, Sample, nanos};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,12 +15,12 @@ pub(crate) fn run(runner: &mut Runner, others: usize) -> io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let life = Life { listener, others: fds::eventfds(others)? };
     runner.run(Case {
-        work: "addrm",
+        benchmark: "addrm",
         name: format!("a short TCP connection's life among {others} others"),
         at: None,
         measures: &[("the server's part", "ns a connection")],
         baseline: "raw epoll",
-        contestants: contestants(&life),
+        competitors: competitors(&life),
     })
 }
 
@@ -29,7 +29,7 @@ struct Life {
     others: Vec<OwnedFd>,
 }
 
-impl<'fd> Work<'fd> for Life {
+impl<'fd> Benchmark<'fd> for Life {
     fn admits(&self, _mechanism: Mechanism) -> bool {
         true
     }

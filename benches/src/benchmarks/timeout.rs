@@ -1,8 +1,8 @@
 //! What is waited on an idle set when 50 µs, 200 µs or 1.5 ms are asked for.
 
 use crate::fds;
-use crate::peers::{Ask, Mechanism, Peer, Work, contestants, ours};
-use crate::runner::{Case, Contestant, Runner, Sample};
+use crate::peers::{Ask, Benchmark, Mechanism, Peer, competitors, ours};
+use crate::runner::{Case, Competitor, Runner, Sample};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
@@ -27,15 +27,15 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
         let mut fds = fds::eventfds(1)?;
         let asked = Duration::from_micros(micros);
         let wait = Wait { fd: fds.remove(0), asked, waits: options.waits.max(1), early: RefCell::default() };
-        let mut contestants = contestants(&wait);
-        contestants.push(Contestant::new("iomux Epoll, slack 1 ns", || wait.with_least_slack()));
+        let mut competitors = competitors(&wait);
+        competitors.push(Competitor::new("iomux Epoll, slack 1 ns", || wait.with_least_slack()));
         runner.run(Case {
-            work: "timeout",
+            benchmark: "timeout",
             name: format!("asked for {micros} µs; a thread's timer slack is 50 µs unless lowered"),
             at: None,
             measures: &[("", "µs waited")],
             baseline: "raw epoll",
-            contestants,
+            competitors,
         })?;
         for (name, count) in wait.early.borrow().iter() {
             runner
@@ -52,7 +52,7 @@ struct Wait {
     early: RefCell<BTreeMap<&'static str, usize>>,
 }
 
-impl<'fd> Work<'fd> for Wait {
+impl<'fd> Benchmark<'fd> for Wait {
     fn admits(&self, _mechanism: Mechanism) -> bool {
         true
     }

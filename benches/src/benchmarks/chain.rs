@@ -1,7 +1,7 @@
 //! The classic benchmark of libevent: so many socket pairs, bytes that go from each to the next.
 
 use crate::fds;
-use crate::peers::{Ask, Mechanism, Peer, Work, contestants};
+use crate::peers::{Ask, Benchmark, Mechanism, Peer, competitors};
 use crate::runner::{Case, Runner, Sample, nanos};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -54,12 +54,12 @@ impl Chain {
     fn case(&self, baseline: &'static str) -> Case<'_> {
         let (count, over) = (self.readers.len(), &baseline["raw ".len()..]);
         Case {
-            work: "chain",
+            benchmark: "chain",
             name: format!("over {over}, {count} pairs"),
             at: Some(count),
             measures: &[("", "ns a byte")],
             baseline,
-            contestants: contestants(self),
+            competitors: competitors(self),
         }
     }
 
@@ -104,7 +104,7 @@ impl Chain {
     }
 }
 
-impl<'fd> Work<'fd> for Chain {
+impl<'fd> Benchmark<'fd> for Chain {
     fn admits(&self, mechanism: Mechanism) -> bool {
         mechanism == self.mechanism
     }

@@ -1,4 +1,4 @@
-//! Every work, once and with small numbers, for every contestant: each of them panics if a wrong event comes.
+//! Every benchmark, once and with small numbers, for every competitor: each of them panics if a wrong event comes.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ fn run(words: &[&str]) -> String {
     said.into_owned()
 }
 
-/// Runs a work, and looks who took part.
+/// Runs a benchmark, and looks who took part.
 #[track_caller]
 fn takes_part(words: &[&str], wanted: &[&str]) {
     let words: Vec<_> = words.iter().chain(&["--runs", "1", "--ms", "0"]).copied().collect();

@@ -1,8 +1,8 @@
 //! poll(2) on N fds, the last one ready: the call alone, and with finding which one it is.
 
 use crate::fds;
-use crate::peers::{Ask, Mechanism, Peer, Work, contestants, nix as of_nix, raw, rustix as of_rustix};
-use crate::runner::{Case, Contestant, Runner, Sample, ns_a_round};
+use crate::peers::{Ask, Benchmark, Mechanism, Peer, competitors, nix as of_nix, raw, rustix as of_rustix};
+use crate::runner::{Case, Competitor, Runner, Sample, ns_a_round};
 use iomux::{Interest, PollFd, Timeout};
 use std::hint::black_box;
 use std::io;
@@ -21,16 +21,16 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
         let count = fds::as_many(runner, "call, fds", wanted, 1);
         let call = Call { fds: fds::eventfds(count)?, time: runner.time };
         fds::fill(&call.fds[count - 1].try_clone()?.into())?;
-        let case = |part, contestants| Case {
-            work: "call",
+        let case = |part, competitors| Case {
+            benchmark: "call",
             name: format!("{part}, {count} fds"),
             at: Some(count),
             measures: &[("", "ns a call")],
             baseline: "raw poll",
-            contestants,
+            competitors,
         };
         runner.run(case("the call alone", call.alone()))?;
-        runner.run(case("call and finding", contestants(&call)))?;
+        runner.run(case("call and finding", competitors(&call)))?;
     }
     Ok(())
 }
@@ -40,7 +40,7 @@ struct Call {
     time: Duration,
 }
 
-impl<'fd> Work<'fd> for Call {
+impl<'fd> Benchmark<'fd> for Call {
     fn admits(&self, mechanism: Mechanism) -> bool {
         mechanism == Mechanism::Poll
     }
@@ -63,13 +63,13 @@ impl<'fd> Work<'fd> for Call {
 
 impl Call {
     /// Those whose call can be made without looking at what it found.
-    fn alone(&self) -> Vec<Contestant<'_>> {
+    fn alone(&self) -> Vec<Competitor<'_>> {
         vec![
-            Contestant::new("raw poll", || self.raw()),
-            Contestant::new("iomux poll", || self.free_function()),
-            Contestant::new("iomux Slots", || self.slots()),
-            Contestant::new("rustix poll", || self.rustix()),
-            Contestant::new("nix poll", || self.nix()),
+            Competitor::new("raw poll", || self.raw()),
+            Competitor::new("iomux poll", || self.free_function()),
+            Competitor::new("iomux Slots", || self.slots()),
+            Competitor::new("rustix poll", || self.rustix()),
+            Competitor::new("nix poll", || self.nix()),
         ]
     }
 

@@ -2,7 +2,7 @@
 
 use crate::fds;
 use crate::peers::{Ask, nix as of_nix, rustix as of_rustix};
-use crate::runner::{Case, Contestant, Runner, Sample, ns_a_round};
+use crate::runner::{Case, Competitor, Runner, Sample, ns_a_round};
 use iomux::{Interest, Readiness, Slots, Timeout};
 use std::hint::black_box;
 use std::io;
@@ -20,20 +20,20 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     let mut eventfds = fds::eventfds(1)?;
     fds::fill(&eventfds[0].try_clone()?.into())?;
     let slot = Slot { fd: eventfds.remove(0), slots: options.slots.max(1), time: runner.time };
-    let contestants = vec![
-        Contestant::new("raw pollfd", || slot.raw()),
-        Contestant::new("iomux Slots", || slot.table()),
-        Contestant::new("rustix PollFd", || slot.rustix()),
-        Contestant::new("nix PollFd", || slot.nix()),
-        Contestant::new("popol Sources", || slot.popol()),
+    let competitors = vec![
+        Competitor::new("raw pollfd", || slot.raw()),
+        Competitor::new("iomux Slots", || slot.table()),
+        Competitor::new("rustix PollFd", || slot.rustix()),
+        Competitor::new("nix PollFd", || slot.nix()),
+        Competitor::new("popol Sources", || slot.popol()),
     ];
     runner.run(Case {
-        work: "slot",
+        benchmark: "slot",
         name: format!("{} slots, one after the other", slot.slots),
         at: None,
         measures: &[("set", "ns a slot"), ("get", "ns a slot"), ("modify", "ns a slot")],
         baseline: "raw pollfd",
-        contestants,
+        competitors,
     })
 }
 

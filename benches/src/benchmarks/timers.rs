@@ -1,7 +1,7 @@
 //! What a deadline costs: to move it among many, and in a wait.
 
 use crate::fds;
-use crate::runner::{Case, Contestant, Runner, Sample, ns_a_round};
+use crate::runner::{Case, Competitor, Runner, Sample, ns_a_round};
 use hierarchical_hash_wheel_timer::IdOnlyTimerEntry;
 use hierarchical_hash_wheel_timer::wheels::cancellable::QuadWheelWithOverflow;
 use iomux_backend::{Interest, Key, Mode, Reactor, Timeout, TimerKey, Timers};
@@ -25,31 +25,31 @@ const MOVES_PER_MS: usize = 100;
 pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     let (timers, time) = (options.timers.max(1), runner.time);
     runner.run(Case {
-        work: "timers",
+        benchmark: "timers",
         name: format!("{timers} timers of {IDLE:?}, moved one after the other, {MOVES_PER_MS} in each ms"),
         at: None,
         measures: &[("as time passes", "ns a move"), ("at one time", "ns a move")],
         baseline: "BTreeMap",
-        contestants: vec![
-            Contestant::new("BTreeMap", || moves(Tree::default(), timers, time)),
-            Contestant::new("hierarchical_hash_wheel_timer", || moves(Wheel::new(), timers, time)),
-            Contestant::new("iomux Timers", || moves(Heap::default(), timers, time)),
+        competitors: vec![
+            Competitor::new("BTreeMap", || moves(Tree::default(), timers, time)),
+            Competitor::new("hierarchical_hash_wheel_timer", || moves(Wheel::new(), timers, time)),
+            Competitor::new("iomux Timers", || moves(Heap::default(), timers, time)),
         ],
     })?;
     let sources = fds::as_many(runner, "timers, sources", timers, 1);
     let wait = |deadlines, moved| move || wait(sources, deadlines, moved, time);
     runner.run(Case {
-        work: "timers",
+        benchmark: "timers",
         name: format!("a wait of a reactor of {sources} sources of which one is ready"),
         at: None,
         measures: &[("", "ns a wait")],
         baseline: "no deadline",
-        contestants: vec![
-            Contestant::new("no deadline", wait(0, false)),
-            Contestant::new("one deadline", wait(1, false)),
-            Contestant::new("one deadline, moved", wait(1, true)),
-            Contestant::new("a deadline each", wait(sources, false)),
-            Contestant::new("a deadline each, one moved", wait(sources, true)),
+        competitors: vec![
+            Competitor::new("no deadline", wait(0, false)),
+            Competitor::new("one deadline", wait(1, false)),
+            Competitor::new("one deadline, moved", wait(1, true)),
+            Competitor::new("a deadline each", wait(sources, false)),
+            Competitor::new("a deadline each, one moved", wait(sources, true)),
         ],
     })
 }
