@@ -1,4 +1,4 @@
-//! The benchmarks, each on the same fds for all competitors, and each with a look whether the right events came.
+//! The benchmarks. Each uses the same fds for all competitors, and checks that the right events came.
 
 pub(crate) mod addrm;
 pub(crate) mod build;

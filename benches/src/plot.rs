@@ -10,7 +10,7 @@ use std::path::Path;
 const WIDTH: u32 = 900;
 const BAR: u32 = 24;
 
-/// Draws all tables of this title into a file; returns whether there are any.
+/// Draws all tables with this title into a file. Returns `true` if there are any.
 pub(crate) fn draw(path: &Path, wanted: &str, tables: &[&Table]) -> Result<bool, Box<dyn Error>> {
     let tables: Vec<_> = tables.iter().copied().filter(|table| title(table) == wanted).collect();
     if tables.is_empty() {
@@ -24,7 +24,7 @@ pub(crate) fn draw(path: &Path, wanted: &str, tables: &[&Table]) -> Result<bool,
     Ok(true)
 }
 
-/// What tables of one drawing share: all but the number that a curve is drawn over.
+/// Returns the title that the tables of one picture share, without the number that a curve is drawn over.
 fn title(table: &Table) -> String {
     let Table { benchmark, case, measure, unit, at, .. } = table;
     let words = case.split(' ').filter(|word| at.is_none_or(|at| *word != at.to_string()));
@@ -33,7 +33,7 @@ fn title(table: &Table) -> String {
     format!("{benchmark}: {}, {unit}", parts.collect::<Vec<_>>().join(", "))
 }
 
-/// Ours in warm colours, what they are held against in black, the others in thin lines of their own.
+/// Returns warm colours for iomux, black for the baseline, and thin lines for the others.
 fn style(name: &str, index: usize) -> ShapeStyle {
     match name {
         "iomux Epoll" | "iomux Poll" | "iomux poll" => RGBColor(200, 30, 30).stroke_width(3),
@@ -55,7 +55,7 @@ fn curves(path: &Path, title: &str, tables: &[&Table]) -> Result<(), Box<dyn Err
     for table in tables {
         let Some(at) = table.at else { continue };
         for entry in &table.entries {
-            // What two commands have measured is drawn once.
+            // Two commands may have measured the same point.
             series.entry(&entry.name).or_default().entry(at).or_insert(entry.median);
         }
     }
@@ -94,7 +94,7 @@ fn bars(path: &Path, title: &str, tables: &[&Table]) -> Result<(), Box<dyn Error
     let count = u32::try_from(entries.len())?;
     let root = SVGBackend::new(path, (WIDTH, count * BAR + 90)).into_drawing_area();
     root.fill(&WHITE)?;
-    // So that the longest bar does not push the others out of sight.
+    // A logarithmic axis keeps short bars visible next to a long one.
     let positive = entries.iter().map(|entry| entry.median).filter(|median| *median > 0.0);
     let (low, high) = bounds(positive);
     let (low, high) = (low / 2.0, high * 2.0);
@@ -161,7 +161,7 @@ fn short(value: &f64) -> String {
 fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) =
         values.fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
-    // Nothing, or a single value, is still to have an extent.
+    // The axis needs an extent, even for a single value or none.
     if low < high {
         (low, high)
     } else if high > 0.0 {

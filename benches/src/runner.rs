@@ -1,11 +1,11 @@
-//! Takes the competitors' repetitions in turns, so that whatever else the machine does falls on all of them.
+//! Runs the competitors in turns, so that other load on the machine affects all of them.
 
 use crate::report::{Entry, Report, Table};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// What a repetition has measured: a number for each measure of its case.
+/// The results of one repetition: a number per measure of its case.
 pub(crate) type Sample = Vec<f64>;
 
 pub(crate) struct Competitor<'a> {
@@ -19,22 +19,22 @@ impl<'a> Competitor<'a> {
     }
 }
 
-/// A benchmark with one choice of its numbers.
+/// A benchmark with one choice of its parameters.
 pub(crate) struct Case<'a> {
     pub(crate) benchmark: &'static str,
     pub(crate) name: String,
-    /// The number that the cases of a benchmark differ in, if a curve can be drawn over it.
+    /// The parameter that differs between the cases of a benchmark, if a curve can be drawn over it.
     pub(crate) at: Option<usize>,
-    /// What each number of a sample is, and its unit.
+    /// The name and unit of each number of a sample.
     pub(crate) measures: &'static [(&'static str, &'static str)],
-    /// The others are held against the first whose name begins so.
+    /// The others are compared with the first competitor whose name starts with this.
     pub(crate) baseline: &'static str,
     pub(crate) competitors: Vec<Competitor<'a>>,
 }
 
 pub(crate) struct Runner {
     pub(crate) report: Report,
-    /// How long the measured part of a repetition lasts at least, where it can be repeated.
+    /// The minimum time of the measured part of a repetition, where it can be repeated.
     pub(crate) time: Duration,
     only: Vec<String>,
     bar: ProgressBar,
@@ -47,7 +47,7 @@ impl Runner {
         Self { report, time, only, bar }
     }
 
-    /// Says something that belongs to the results: a limit that was met, a competitor that is missing.
+    /// Adds a note to the results, such as a limit or a missing competitor.
     pub(crate) fn note(&mut self, note: String) {
         if !self.report.notes.contains(&note) {
             self.bar.suspend(|| eprintln!("note: {note}"));
@@ -66,7 +66,7 @@ impl Runner {
         self.bar.inc_length((self.report.runs * count) as u64);
         for run in 0..self.report.runs {
             for turn in 0..count {
-                // Nobody is always the one who comes after the same neighbour at the same moment.
+                // The first competitor changes each turn, so that the order favours none.
                 let index = (turn + run) % count;
                 let competitor = &mut case.competitors[index];
                 self.bar.set_message(format!("{} {}: {}", case.benchmark, case.name, competitor.name));
@@ -110,10 +110,10 @@ fn tables<'a>(case: &'a Case<'_>, samples: &'a [Vec<Sample>]) -> impl Iterator<I
     })
 }
 
-/// ns that a round takes: as many rounds as last for `time`, after some that are not counted.
+/// Returns the ns per round, over as many rounds as last for `time`, after a warm-up.
 ///
-/// `round` is called in one place, so that it is inlined whoever's it is: else a competitor that is a little larger pays
-/// for one more return after its system call (`iomux-bench returns`).
+/// `round` is called in one place, so that it is inlined for every competitor. Otherwise a larger one would pay for one
+/// more return after its system call (`iomux-bench returns`).
 pub(crate) fn ns_a_round(time: Duration, mut round: impl FnMut() -> io::Result<()>) -> io::Result<f64> {
     let mut rounds: u32 = 1;
     loop {
@@ -125,7 +125,7 @@ pub(crate) fn ns_a_round(time: Duration, mut round: impl FnMut() -> io::Result<(
         if taken >= time || rounds > u32::MAX / 4 {
             return Ok(nanos(taken) / f64::from(rounds));
         }
-        // Straight to what will do, once there is something to go by.
+        // Fewer steps, once the first rounds show how long one takes.
         let missing = time.as_secs_f64() / taken.as_secs_f64().max(1e-9);
         rounds *= if missing > 4.0 { 4 } else { 2 };
     }

@@ -1,4 +1,4 @@
-//! Every benchmark, once and with small numbers, for every competitor: each of them panics if a wrong event comes.
+//! Every benchmark once, with small numbers, for every competitor. Each panics if a wrong event comes.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use std::process::Command;
 const OURS: [&str; 3] = ["iomux Epoll", "iomux Poll", "iomux Slots"];
 const PEERS: [&str; 5] = ["mio", "polling", "rustix", "nix", "popol"];
 
-/// Runs the program, and returns what it says.
+/// Runs the program, and returns its output.
 #[track_caller]
 fn run(words: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_iomux-bench")).args(words).output().unwrap();
@@ -17,7 +17,7 @@ fn run(words: &[&str]) -> String {
     said.into_owned()
 }
 
-/// Runs a benchmark, and looks who took part.
+/// Runs a benchmark, and checks which competitors took part.
 #[track_caller]
 fn takes_part(words: &[&str], wanted: &[&str]) {
     let words: Vec<_> = words.iter().chain(&["--runs", "1", "--ms", "0"]).copied().collect();
@@ -92,7 +92,7 @@ fn echo() {
 }
 
 #[test]
-fn what_is_kept_is_shown_and_drawn() {
+fn kept_results_are_shown_and_drawn() {
     let folder = tempfile::tempdir().unwrap();
     let (json, out) = (folder.path().join("results.json"), folder.path().to_str().unwrap());
     let json = json.to_str().unwrap();
@@ -111,13 +111,16 @@ fn what_is_kept_is_shown_and_drawn() {
 }
 
 #[test]
-fn the_page_in_docs_is_made_of_its_results() {
+fn docs_page_matches_its_results() {
     let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/bench");
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(format!("{docs}/results.json"), folder.path().join("results.json")).unwrap();
     for name in run(&["page", folder.path().to_str().unwrap()]).lines() {
         let made = std::fs::read_to_string(folder.path().join(name)).unwrap();
         let kept = std::fs::read_to_string(format!("{docs}/{name}")).unwrap();
-        assert!(made == kept, "docs/bench/{name} is another: `iomux-bench page docs/bench` makes it");
+        assert!(
+            made == kept,
+            "docs/bench/{name} does not match results.json: run `iomux-bench page docs/bench`"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! An fd registered and deregistered among 1,000 others; and a short connection's whole life there.
+//! Registers and deregisters an fd among 1,000 others, and serves a whole short connection there.
 
 use super::life;
 use crate::fds;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many others are registered
+    /// Number of other registered fds
     #[arg(long, default_value_t = 1000)]
     others: usize,
 }
@@ -27,7 +27,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
             benchmark: "addrm",
             name: format!("register and deregister among {others} others, over {over}"),
             at: None,
-            measures: &[("", "ns a pair")],
+            measures: &[("", "ns per pair")],
             baseline,
             competitors: competitors(&addrm),
         })?;
@@ -36,7 +36,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
 }
 
 struct AddRemove {
-    /// The one that comes and goes.
+    /// The fd that is registered and deregistered.
     fd: OwnedFd,
     others: Vec<OwnedFd>,
     mechanism: Mechanism,

@@ -1,4 +1,4 @@
-//! How long a clean build of a program that depends on nothing but one crate takes, and on how many crates.
+//! The time of a clean build of a program with one dependency, and the number of its crates.
 
 use crate::runner::{Case, Competitor, Runner, Sample};
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// A crate, and the line that a program has for it; the one that all build on first.
+/// A crate, and its line in Cargo.toml. The baseline comes first.
 const CRATES: [(&str, &str); 8] = [
     ("raw libc", "libc = { version = \"0.2\", default-features = false }"),
     ("iomux", "iomux = { path = \"ROOT/iomux\" }"),
@@ -26,7 +26,7 @@ pub(crate) fn run(runner: &mut Runner) -> io::Result<()> {
     });
     runner.run(Case {
         benchmark: "build",
-        name: "a program with that dependency alone, release, everything compiled anew".into(),
+        name: "a program with only that dependency, clean release build".into(),
         at: None,
         measures: &[("", "s"), ("dependencies", "crates")],
         baseline: "raw libc",
@@ -41,7 +41,7 @@ fn copy(error: &io::Error) -> io::Error {
 struct Package(PathBuf);
 
 impl Package {
-    /// Makes it, and fetches what it needs, so that the network is not what is measured.
+    /// Creates the package and fetches its dependencies, so that the network is not measured.
     fn new(folder: &Path, name: &str, line: &str) -> io::Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or(io::ErrorKind::NotFound)?;
         let package = folder.join(name.replace(' ', "-"));
@@ -64,7 +64,7 @@ impl Package {
         self.cargo(&["build", "--release", "--offline"])?;
         let taken = begin.elapsed();
         let tree = self.cargo(&["tree", "--offline", "--edges", "normal,build", "--prefix", "none"])?;
-        // The first line is the program; the same crate may be on several lines.
+        // The first line is the program. A crate may be on several lines.
         let mut crates: Vec<_> = tree.lines().skip(1).map(|line| line.trim_end_matches(" (*)")).collect();
         crates.sort_unstable();
         crates.dedup();
@@ -73,7 +73,7 @@ impl Package {
 
     fn cargo(&self, words: &[&str]) -> io::Result<String> {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // Those of this program's own build would change what is built.
+        // The variables of this program's build would change the measured build.
         for variable in ["RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS"] {
             cargo.env_remove(variable);
         }

@@ -1,4 +1,4 @@
-//! poll(2) on N fds, the last one ready: the call alone, and with finding which one it is.
+//! poll(2) on N fds of which the last is ready: the call alone, and with the search for the ready fd.
 
 use crate::fds;
 use crate::peers::{Ask, Benchmark, Mechanism, Peer, competitors, nix as of_nix, raw, rustix as of_rustix};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many fds are polled
+    /// Numbers of fds
     #[arg(long, value_delimiter = ',', default_value = "1,8,64,1024,16384")]
     fds: Vec<usize>,
 }
@@ -25,12 +25,12 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
             benchmark: "call",
             name: format!("{part}, {count} fds"),
             at: Some(count),
-            measures: &[("", "ns a call")],
+            measures: &[("", "ns per call")],
             baseline: "raw poll",
             competitors,
         };
         runner.run(case("the call alone", call.alone()))?;
-        runner.run(case("call and finding", competitors(&call)))?;
+        runner.run(case("call and search", competitors(&call)))?;
     }
     Ok(())
 }
@@ -62,7 +62,7 @@ impl<'fd> Benchmark<'fd> for Call {
 }
 
 impl Call {
-    /// Those whose call can be made without looking at what it found.
+    /// The competitors whose call can be made without a search.
     fn alone(&self) -> Vec<Competitor<'_>> {
         vec![
             Competitor::new("raw poll", || self.raw()),

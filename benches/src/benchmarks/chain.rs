@@ -1,4 +1,4 @@
-//! The classic benchmark of libevent: so many socket pairs, bytes that go from each to the next.
+//! The classic benchmark of libevent: bytes pass along a chain of socket pairs.
 
 use crate::fds;
 use crate::peers::{Ask, Benchmark, Mechanism, Peer, competitors};
@@ -10,13 +10,13 @@ use std::time::Instant;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many socket pairs there are
+    /// Numbers of socket pairs
     #[arg(long, value_delimiter = ',', default_value = "100,1000,10000,100000")]
     pairs: Vec<usize>,
-    /// How many bytes are under way at a time; at most every fourth pair has one
+    /// Number of bytes in flight; at most every fourth pair has one
     #[arg(long, default_value_t = 100)]
     active: usize,
-    /// How many bytes are passed on over epoll; over poll so many as look at no more than 20,000,000 fds
+    /// Number of bytes passed on over epoll; over poll, as many as check at most 20,000,000 fds
     #[arg(long, default_value_t = 20_000)]
     writes: usize,
 }
@@ -28,13 +28,13 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     for count in counts {
         let active = options.active.min(count / 4).max(1);
         if active < options.active {
-            runner.note(format!("chain, {count} pairs: {active} active, which is every fourth"));
+            runner.note(format!("chain, {count} pairs: {active} active, every fourth pair"));
         }
         let (readers, writers) = fds::pairs(count)?;
         let mut chain =
             Chain { readers, writers, active, writes: options.writes, mechanism: Mechanism::Epoll };
         runner.run(chain.case("raw epoll"))?;
-        // Each wait looks at all of them, and passes on `active` bytes.
+        // Each wait checks all fds, and passes on `active` bytes.
         chain.writes = options.writes.min(20_000_000 / count * active).max(active);
         chain.mechanism = Mechanism::Poll;
         runner.run(chain.case("raw poll"))?;
@@ -57,13 +57,13 @@ impl Chain {
             benchmark: "chain",
             name: format!("over {over}, {count} pairs"),
             at: Some(count),
-            measures: &[("", "ns a byte")],
+            measures: &[("", "ns per byte")],
             baseline,
             competitors: competitors(self),
         }
     }
 
-    /// Begins the chains, and lets them run until all is written and all has come.
+    /// Starts the chains, and runs them until every byte was written and read.
     fn chase<'fd, P: Peer<'fd>>(&'fd self, peer: &mut P) -> io::Result<()> {
         let count = self.readers.len();
         for chain in 0..self.active {
@@ -89,7 +89,7 @@ impl Chain {
         Ok(())
     }
 
-    /// Reads what has come, which a read that was not filled says was all, and writes as much to the next.
+    /// Reads until a read is short, and writes as many bytes to the next pair.
     #[inline(always)]
     fn pass_on(&self, token: usize, to_write: &mut usize) -> io::Result<(usize, usize)> {
         let mut buffer = [0; 64];

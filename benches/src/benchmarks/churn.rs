@@ -1,4 +1,4 @@
-//! Interest in 64 fds changed between two waits: once, and there and back.
+//! Changes the interest in 64 fds between two waits: once, or there and back.
 
 use crate::fds;
 use crate::peers::{Ask, Benchmark, Mechanism, Peer, competitors};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many fds change
+    /// Number of fds whose interest changes
     #[arg(long, default_value_t = 64)]
     fds: usize,
 }
@@ -27,7 +27,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
                 benchmark: "churn",
                 name: format!("{name}, {count} fds, over {over}"),
                 at: None,
-                measures: &[("with the wait's share", "ns a modify"), ("modify alone", "ns a modify")],
+                measures: &[("with the wait's share", "ns per modify"), ("modify alone", "ns per modify")],
                 baseline,
                 competitors: competitors(&churn),
             })?;
@@ -36,7 +36,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// The reading ends of idle pipes, which are never to be written: so no change makes an event.
+/// The reading ends of idle pipes. They are never writable, so no change causes an event.
 struct Churn {
     fds: Vec<OwnedFd>,
     writers: Vec<io::PipeWriter>,
@@ -60,7 +60,7 @@ impl<'fd> Benchmark<'fd> for Churn {
         let ns = ns_a_round(self.time, || {
             let begin = Instant::now();
             for ask in self.asks {
-                // Where there is one change a round, every other goes back.
+                // With one change per round, every second round changes back.
                 let ask = if is_both { Ask::Read } else { *ask };
                 for (token, fd) in self.fds.iter().enumerate() {
                     peer.modify(fd.as_fd(), token, ask)?;
@@ -81,13 +81,13 @@ impl<'fd> Benchmark<'fd> for Churn {
 }
 
 impl Churn {
-    /// After all that, each is still reported under its own token.
+    /// Checks that each fd still has its own token.
     fn check<'fd, P: Peer<'fd>>(&'fd self, peer: &mut P) -> io::Result<()> {
         for token in [0, self.fds.len() / 2, self.fds.len() - 1] {
             (&self.writers[token]).write_all(b"!")?;
             let mut found = Vec::new();
             peer.wait(Some(Duration::ZERO), |token| found.push(token))?;
-            assert_eq!(found, [token], "{}: what can be read", P::NAME);
+            assert_eq!(found, [token], "{}: the readable fd", P::NAME);
             io::Read::read_exact(&mut std::fs::File::from(self.fds[token].try_clone()?), &mut [0])?;
             peer.rearm(self.fds[token].as_fd(), token)?;
         }

@@ -1,7 +1,7 @@
-//! A TCP echo server with all its connections busy: requests a second, the server's CPU, latencies.
+//! A TCP echo server whose connections are all busy: requests per second, the server's CPU, latencies.
 //!
-//! One thread serves, one asks; a connection asks again when it has had its answer (so latencies are those
-//! under full load).
+//! One thread serves, and one sends requests. A connection sends its next request after each response, so latencies are
+//! those under full load.
 
 use crate::fds;
 use crate::peers::{Ask, Benchmark, EVENTS, Mechanism, Peer, competitors, raw};
@@ -19,21 +19,21 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many connections there are
+    /// Numbers of connections
     #[arg(long, value_delimiter = ',', default_value = "100,5000")]
     connections: Vec<usize>,
-    /// How many requests a turn has, of all connections
+    /// Number of requests per turn, over all connections
     #[arg(long, default_value_t = 50_000)]
     requests: usize,
 }
 
 const MESSAGE: usize = 64;
-/// What ends a turn, instead of a message.
+/// Ends a turn, in place of a message.
 const STOP: &[u8] = b".";
 
 const MEASURES: &[(&str, &str)] = &[
     ("throughput", "requests/s"),
-    ("the server's CPU", "µs a request"),
+    ("the server's CPU", "µs per request"),
     ("latency, median", "µs"),
     ("latency, 99 %", "µs"),
     ("latency, 99.9 %", "µs"),
@@ -51,7 +51,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
         }
         runner.run(Case {
             benchmark: "echo",
-            name: format!("{count} connections, {MESSAGE} bytes to and fro"),
+            name: format!("{count} connections, {MESSAGE}-byte messages"),
             at: Some(count),
             measures: MEASURES,
             baseline: "raw epoll",
@@ -61,7 +61,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// Connections that stay from turn to turn: new ones each time would run out of ports.
+/// Connections that are kept over all turns, since new ones would exhaust the ports.
 struct Echo {
     served: Vec<TcpStream>,
     clients: Vec<TcpStream>,
@@ -93,7 +93,7 @@ impl Echo {
         Ok(echo)
     }
 
-    /// Has a thread serve while another asks.
+    /// Serves in one thread while another sends requests.
     fn measure(&self, serve: impl FnOnce() -> io::Result<Duration> + Send) -> io::Result<Sample> {
         let (cpu, (taken, latencies)) = thread::scope(|scope| {
             let server = scope.spawn(|| {
@@ -124,7 +124,7 @@ impl Echo {
         ])
     }
 
-    /// Serves until it is told to stop; returns the CPU time that it took.
+    /// Serves until the client ends the turn. Returns the CPU time of the thread.
     fn serve<'fd, P: Peer<'fd>>(&'fd self) -> io::Result<Duration> {
         let mut peer = P::new()?;
         for (token, stream) in self.served.iter().enumerate() {
@@ -150,7 +150,7 @@ impl Echo {
         Ok(cpu_time()? - begin)
     }
 
-    /// As a user of `Reactor` does: the source is found by its key.
+    /// Serves with a `Reactor`, which finds the source by its key.
     fn serve_by_reactor(&self) -> io::Result<Duration> {
         let mut reactor: Reactor<&TcpStream, (), Native<'static>> = Reactor::new()?;
         for stream in &self.served {
@@ -168,7 +168,7 @@ impl Echo {
         }
     }
 
-    /// Has every connection ask, again and again, and looks at each answer.
+    /// Sends requests on every connection, and checks each response.
     fn ask(&self) -> io::Result<(Duration, Histogram<u64>)> {
         let mut peer = raw::Epoll::<false>::new()?;
         for (token, stream) in self.clients.iter().enumerate() {
@@ -217,13 +217,13 @@ impl Echo {
     ) -> io::Result<()> {
         let mut answer = [0; MESSAGE];
         (&self.clients[client]).read_exact(&mut answer)?;
-        assert_eq!(answer, message(*number), "what was sent comes back");
+        assert_eq!(answer, message(*number), "the response is the request");
         let nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
         latencies.record(nanos).map_err(io::Error::other)
     }
 }
 
-/// Ends a connection when dropped, so that one thread does not wait for ever for the other that has failed.
+/// Ends a connection when dropped, so that a thread does not wait indefinitely for one that has failed.
 struct HangUp<'a>(&'a TcpStream);
 
 impl HangUp<'_> {
@@ -234,7 +234,7 @@ impl HangUp<'_> {
 
 impl Drop for HangUp<'_> {
     fn drop(&mut self) {
-        // Where it has ended already, that will do.
+        // It may have ended already.
         let _ = self.0.shutdown(Shutdown::Both);
     }
 }
@@ -245,7 +245,7 @@ fn message(number: usize) -> [u8; MESSAGE] {
     message
 }
 
-/// Reads once and writes that; `false` if it is told to stop.
+/// Reads once and writes the same bytes back. Returns `false` at the end of a turn.
 #[inline(always)]
 fn send_back(mut stream: &TcpStream) -> io::Result<bool> {
     let mut buffer = [0; 1024];
@@ -253,21 +253,21 @@ fn send_back(mut stream: &TcpStream) -> io::Result<bool> {
     if &buffer[..count] == STOP {
         return Ok(false);
     }
-    assert_eq!(count, MESSAGE, "a message is written, and comes, as a whole");
+    assert_eq!(count, MESSAGE, "a message is written and read as a whole");
     stream.write_all(&buffer[..count])?;
     Ok(true)
 }
 
-/// What this thread has taken of a processor.
+/// Returns the CPU time of this thread.
 fn cpu_time() -> io::Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
 
-/// Keeps this thread on one processor, where there are two: a thread that moves is slow by chance.
+/// Pins this thread to one processor if there are several, since a thread that migrates is slower at random.
 fn stay_on(processor: usize) {
     let mut set = CpuSet::new();
     if thread::available_parallelism().is_ok_and(|count| count.get() > 1) && set.set(processor).is_ok() {
-        // It may be forbidden, and then chance stays.
+        // Pinning may be forbidden. The results then vary more.
         let _ = sched_setaffinity(Pid::from_raw(0), &set);
     }
 }

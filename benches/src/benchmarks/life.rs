@@ -1,4 +1,4 @@
-//! The whole life of a short TCP connection: accept, register, read, answer, deregister, close.
+//! A whole short TCP connection: accept, register, read, write, deregister, close.
 
 use crate::fds;
 use crate::peers::{Ask, Benchmark, Mechanism, Peer, competitors};
@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// How many connections a turn has: those that are over keep their port for a while.
+/// The number of connections per turn, limited since a closed one keeps its port for a while.
 const LIVES: usize = 100;
 
 pub(crate) fn run(runner: &mut Runner, others: usize) -> io::Result<()> {
@@ -16,9 +16,9 @@ pub(crate) fn run(runner: &mut Runner, others: usize) -> io::Result<()> {
     let life = Life { listener, others: fds::eventfds(others)? };
     runner.run(Case {
         benchmark: "addrm",
-        name: format!("a short TCP connection's life among {others} others"),
+        name: format!("a short TCP connection among {others} others"),
         at: None,
-        measures: &[("the server's part", "ns a connection")],
+        measures: &[("the server's part", "ns per connection")],
         baseline: "raw epoll",
         competitors: competitors(&life),
     })
@@ -53,7 +53,7 @@ impl<'fd> Benchmark<'fd> for Life {
             peer.rearm(self.listener.as_fd(), listening)?;
             let mut answer = String::new();
             client.read_to_string(&mut answer)?;
-            assert_eq!(answer, "Late.", "{}: the answer, and the end", P::NAME);
+            assert_eq!(answer, "Late.", "{}: the response and end of file", P::NAME);
         }
         Ok(vec![nanos(taken) / LIVES as f64])
     }
@@ -66,7 +66,7 @@ impl Life {
         mut served: TcpStream,
         token: usize,
     ) -> io::Result<()> {
-        // SAFETY: open until `served` is dropped below, and removed before; where something fails, the peer
+        // SAFETY: open until `served` is dropped below, and removed before. After a failure, the peer
         // does not wait any more.
         let fd: BorrowedFd<'fd> = unsafe { BorrowedFd::borrow_raw(served.as_raw_fd()) };
         peer.add(fd, token, Ask::Read)?;
@@ -79,7 +79,7 @@ impl Life {
     }
 }
 
-/// Waits for just this event.
+/// Waits for exactly this event.
 fn expect<'fd, P: Peer<'fd>>(peer: &mut P, token: usize) -> io::Result<()> {
     let (mut count, mut last) = (0, 0);
     peer.wait(None, |token| (count, last) = (count + 1, token))?;

@@ -1,4 +1,4 @@
-//! What a registered fd costs in memory, and how often a wait allocates.
+//! The memory per registered fd, and the allocations per wait.
 
 use crate::fds;
 use crate::peers::{Ask, Benchmark, EVENTS, Mechanism, Peer, competitors};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many fds are registered
+    /// Number of registered fds
     #[arg(long, default_value_t = 100_000)]
     fds: usize,
 }
@@ -19,8 +19,8 @@ const WAITS: usize = 100;
 pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     let count = fds::as_many(runner, "memory, fds", options.fds, 1);
     runner.note(
-        "memory: the C libraries' figures are malloc's, its share included, and a pointer a fd to the \
-         watcher, which a program keeps (8 to 12 bytes)"
+        "memory: the figures of the C libraries are bytes of malloc(3) with its overhead, and include a pointer \
+         per fd that a program keeps (8 to 12 bytes)"
             .into(),
     );
     let fds = fds::eventfds(count)?;
@@ -32,7 +32,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
             benchmark: "memory",
             name: format!("{count} fds over {over}"),
             at: None,
-            measures: &[("", "bytes a registered fd")],
+            measures: &[("", "bytes per registered fd")],
             baseline,
             competitors: competitors(&bytes),
         })?;
@@ -43,13 +43,13 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
         fds::fill(&fd.try_clone()?.into())?;
     }
     let mut contestants_in_rust = competitors(&allocations);
-    // What C allocates is not counted.
+    // The allocations of C libraries are not counted.
     contestants_in_rust.retain(|competitor| !competitor.name.starts_with("lib"));
     runner.run(Case {
         benchmark: "memory",
         name: format!("{WAITS} waits that find 100 fds"),
         at: None,
-        measures: &[("", "allocations a wait")],
+        measures: &[("", "allocations per wait")],
         baseline: "raw epoll",
         competitors: contestants_in_rust,
     })
@@ -79,16 +79,16 @@ impl<'fd> Benchmark<'fd> for Bytes<'fd> {
             answer?;
             used.bytes_current
         };
-        // What is put off until the wait is not to be forgotten.
+        // A wait submits deferred changes, whose memory counts too.
         peer.wait(Some(Duration::ZERO), |_| panic!("{}: nothing is ready", P::NAME))?;
         Ok(vec![held as f64 / self.fds.len() as f64])
     }
 }
 
-/// What malloc(3) has given out, by its own count.
+/// Returns the bytes that malloc(3) has allocated, by its own count.
 #[cfg(target_env = "gnu")]
 fn malloced() -> i64 {
-    // SAFETY: takes nothing, and returns numbers.
+    // SAFETY: it takes nothing, and returns numbers.
     let info = unsafe { libc::mallinfo2() };
     i64::try_from(info.uordblks + info.hblkhd).unwrap_or(i64::MAX)
 }
@@ -116,11 +116,11 @@ impl<'fd> Benchmark<'fd> for Allocations {
         let mut wait = || {
             found.clear();
             peer.wait(Some(Duration::ZERO), |token| found.push(token))?;
-            // Those that report an edge have none left the second time.
+            // An edge-triggered competitor has no event left the second time.
             assert!(found.len() == self.fds.len() || found.is_empty(), "{}: all or none", P::NAME);
             found.iter().try_for_each(|&token| peer.rearm(self.fds[token].as_fd(), token))
         };
-        // The first may make room.
+        // The first wait may allocate.
         wait()?;
         let mut answer = Ok(());
         let used = allocation_counter::measure(|| answer = (0..WAITS).try_for_each(|_| wait()));

@@ -1,13 +1,13 @@
-//! What it costs to return after a system call: processors that can't trust their prediction of returns across the
-//! kernel (AMD's, mitigated by "Safe RET") pay for the first one, so a call that is inlined looks cheaper until the
-//! caller itself returns.
+//! The cost of returns after a system call. With the mitigation "Safe RET" of AMD processors, the first return is
+//! slow, since the processor can't trust its prediction across the kernel. So an inlined call looks cheaper until its
+//! caller returns.
 
 use crate::runner::Runner;
 use std::io;
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn run(runner: &mut Runner) -> io::Result<()> {
-    runner.note("returns: written for x86-64 alone".into());
+    runner.note("returns: only for x86-64".into());
     Ok(())
 }
 
@@ -25,9 +25,9 @@ pub(crate) fn run(runner: &mut Runner) -> io::Result<()> {
     };
     runner.run(Case {
         benchmark: "returns",
-        name: "getppid(2), and so many returns after it".into(),
+        name: "getppid(2), followed by so many returns".into(),
         at: None,
-        measures: &[("", "ns a call")],
+        measures: &[("", "ns per call")],
         baseline: "none",
         competitors: vec![
             Competitor::new("none, inlined", move || {
@@ -52,7 +52,7 @@ mod calls {
     #[inline(always)]
     pub(super) fn inlined() {
         let mut answer = libc::SYS_getppid;
-        // SAFETY: getppid takes nothing, changes nothing, and clobbers what is named here.
+        // SAFETY: getppid takes nothing, changes nothing, and clobbers the registers named here.
         unsafe {
             asm!("syscall", inlateout("rax") answer, out("rcx") _, out("r11") _, options(nostack));
         }
@@ -78,7 +78,7 @@ mod calls {
 
     #[inline(never)]
     pub(super) fn libc() {
-        // SAFETY: asks for nothing.
+        // SAFETY: it takes nothing.
         black_box(unsafe { libc::getppid() });
     }
 }

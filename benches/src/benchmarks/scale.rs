@@ -1,6 +1,6 @@
-//! An event's cost among few and among many registered fds; over poll(2), a slot's.
+//! The cost of an event among few and many registered fds. Over poll(2), it is the cost of a slot.
 //!
-//! A process has no more fds than its limit, an epoll has: others register what they open, and keep it open.
+//! A process has a limit of fds, an epoll has none. So child processes register fds of their own, and keep them open.
 
 use crate::fds;
 use crate::peers::{Ask, Benchmark, EVENTS, Mechanism, Peer, competitors, mio, ours, polling, raw};
@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many fds are registered
+    /// Numbers of registered fds
     #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000,1000000")]
     registered: Vec<usize>,
-    /// How many of them are active over epoll, at most 1,024; over poll it is every hundredth
+    /// Number of active fds over epoll, at most 1,024; over poll, every hundredth fd is active
     #[arg(long, default_value_t = 1000)]
     active: usize,
 }
@@ -45,14 +45,15 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
             benchmark: "scale",
             name: format!("{registered} registered over epoll, {} active", active.len()),
             at: Some(registered),
-            measures: &[("", "ns an event")],
+            measures: &[("", "ns per event")],
             baseline: "raw epoll",
             competitors,
         })?;
         if scale.missing.get() > 0 {
             let reached = registered - scale.missing.get();
-            runner
-                .note(format!("scale: {registered} wanted, {reached} reached: the system has no more files"));
+            runner.note(format!(
+                "scale: {reached} instead of {registered}, since the machine has no more files"
+            ));
         }
     }
     drop(active);
@@ -68,7 +69,7 @@ struct Scale<'fd> {
 }
 
 impl<'fd> Scale<'fd> {
-    /// The time of the waits alone: all that are active are made ready before, and drained after.
+    /// Returns the time of the waits alone. All active fds are made ready before them, and drained after them.
     fn once<P: Peer<'fd>>(&self) -> io::Result<Sample> {
         let mut peer = P::new()?;
         for (token, fd) in self.active.iter().enumerate() {
@@ -85,14 +86,14 @@ impl<'fd> Scale<'fd> {
             peer.wait(None, |token| sum += token + 1)?;
             times.push(nanos(begin.elapsed()) / self.active.len() as f64);
             let all = self.active.len();
-            assert_eq!(sum, all * (all + 1) / 2, "{}: all that are active, and nobody else", P::NAME);
+            assert_eq!(sum, all * (all + 1) / 2, "{}: exactly the active ones", P::NAME);
             self.files.iter().try_for_each(fds::drain)?;
         }
         Ok(vec![median(times)])
     }
 }
 
-/// Processes that have registered eventfds of their own in an epoll of ours, until they are dropped.
+/// Child processes whose eventfds are registered in an epoll of this process, until they are dropped.
 struct Children {
     children: Vec<Child>,
     registered: usize,
@@ -111,7 +112,7 @@ impl Children {
         Ok(all)
     }
 
-    /// One more, which says how many it could register.
+    /// Starts one more child, and returns how many fds it could register.
     fn add(&mut self, epoll: &OwnedFd, wanted: usize) -> io::Result<usize> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["hold", &wanted.to_string()]).stdin(epoll.try_clone()?).stdout(Stdio::piped());
@@ -119,7 +120,7 @@ impl Children {
         let mut says = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
         let mut count = String::new();
         says.read_line(&mut count)?;
-        // Kept, since it ends when nobody listens any more.
+        // Kept open, since the child ends when its output is closed.
         child.stdout = Some(says.into_inner());
         self.children.push(child);
         count.trim().parse().map_err(io::Error::other)
@@ -129,15 +130,15 @@ impl Children {
 impl Drop for Children {
     fn drop(&mut self) {
         for child in &mut self.children {
-            // Gone already is as good.
+            // The child may have ended already.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 }
 
-/// What a child does: registers `wanted` eventfds in the epoll that is its standard input, says how many it
-/// has, and keeps them until nobody reads its standard output any more.
+/// Runs a child: registers `wanted` eventfds in the epoll that is its standard input, prints how many it has, and
+/// keeps them open until its standard output is closed.
 pub(crate) fn hold(wanted: usize) -> io::Result<()> {
     let (input, mut output) = (io::stdin(), io::stdout());
     let mut held = Vec::new();
@@ -168,7 +169,7 @@ fn over_poll(runner: &mut Runner, options: &Options) -> io::Result<()> {
             benchmark: "scale",
             name: format!("{count} registered over poll, every hundredth ready"),
             at: Some(count),
-            measures: &[("", "ns a slot")],
+            measures: &[("", "ns per slot")],
             baseline: "raw poll",
             competitors: competitors(&slots),
         })?;

@@ -1,4 +1,4 @@
-//! Going through N slots of which some are ready: `Slots::ready` against the loop that one writes by hand.
+//! Iterates over N slots of which some are ready: `Slots::ready` compared with a loop by hand.
 
 use crate::peers::{Ask, nix as of_nix, rustix as of_rustix};
 use crate::runner::{Case, Competitor, Runner, Sample, ns_a_round};
@@ -11,12 +11,12 @@ use std::time::Duration;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many slots a table has; at most as many as there may be open files
+    /// Numbers of slots, at most the open-files limit
     #[arg(long, value_delimiter = ',', default_value = "64,1024,16384")]
     slots: Vec<usize>,
 }
 
-/// Which of so many slots are ready.
+/// Decides which slots of a table are ready.
 type Choice = fn(index: usize, slots: usize) -> bool;
 
 const CHOICES: [(&str, Choice); 4] = [
@@ -42,7 +42,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
                 benchmark: "scan",
                 name: format!("{name} of {slots} ready"),
                 at: None,
-                measures: &[("", "ns a slot")],
+                measures: &[("", "ns per slot")],
                 baseline: "raw loop",
                 competitors,
             })?;
@@ -51,7 +51,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// The same two fds over and over: a table may have one in many slots.
+/// All slots have one of two fds, since a table may have an fd in many slots.
 struct Scan {
     ready: OwnedFd,
     idle: OwnedFd,
@@ -75,11 +75,11 @@ impl Scan {
         self.which.iter().map(|is_ready| if *is_ready { self.ready.as_fd() } else { self.idle.as_fd() })
     }
 
-    /// Times a walk that sums up the indices of what is ready.
+    /// Measures an iteration that sums up the indices of the ready slots.
     #[inline(always)]
-    fn times(&self, mut walk: impl FnMut() -> usize) -> io::Result<Sample> {
+    fn times(&self, mut iterate: impl FnMut() -> usize) -> io::Result<Sample> {
         let ns = ns_a_round(self.time, || {
-            assert_eq!(walk(), self.sum, "those that are ready, and no other");
+            assert_eq!(iterate(), self.sum, "exactly the ready ones");
             Ok(())
         })?;
         Ok(vec![ns / self.which.len() as f64])
@@ -101,7 +101,7 @@ impl Scan {
         })
     }
 
-    /// As a careful program does: it stops when it has found as many as the call has said.
+    /// A loop that stops once it has found the number of ready fds that poll(2) returned.
     fn raw_to_the_last(&self) -> io::Result<Sample> {
         let fds = self.raw_table()?;
         self.times(|| {

@@ -1,4 +1,4 @@
-//! What a table of slots costs between two polls: to set a slot, to look at it, to ask it for something else.
+//! The cost of a table between two polls: to set a slot, to read it, and to change its interest.
 
 use crate::fds;
 use crate::peers::{Ask, nix as of_nix, rustix as of_rustix};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many slots the table has
+    /// Number of slots
     #[arg(long, default_value_t = 64)]
     slots: usize,
 }
@@ -29,9 +29,9 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     ];
     runner.run(Case {
         benchmark: "slot",
-        name: format!("{} slots, one after the other", slot.slots),
+        name: format!("{} slots, one by one", slot.slots),
         at: None,
-        measures: &[("set", "ns a slot"), ("get", "ns a slot"), ("modify", "ns a slot")],
+        measures: &[("set", "ns per slot"), ("get", "ns per slot"), ("modify", "ns per slot")],
         baseline: "raw pollfd",
         competitors,
     })
@@ -44,7 +44,7 @@ struct Slot {
 }
 
 impl Slot {
-    /// Sets every slot of `table`, polls it, looks at every slot, and modifies them all to and fro.
+    /// Sets every slot of `table`, polls it, reads every slot, and modifies each back and forth.
     #[inline(always)]
     fn times<'fd, T>(
         &'fd self,
@@ -146,7 +146,7 @@ impl Slot {
         )
     }
 
-    /// A source is found by its key, so that setting one is to register it, in a table that is made anew.
+    /// popol finds a source by its key. Setting one is registering it, in a new table.
     fn popol(&self) -> io::Result<Sample> {
         use popol::{Sources, interest};
         self.times(

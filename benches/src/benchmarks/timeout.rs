@@ -1,4 +1,4 @@
-//! What is waited on an idle set when 50 µs, 200 µs or 1.5 ms are asked for.
+//! Waits on an idle set with timeouts of 50 µs, 200 µs and 1.5 ms.
 
 use crate::fds;
 use crate::peers::{Ask, Benchmark, Mechanism, Peer, competitors, ours};
@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The times asked for
+    /// Timeouts
     #[arg(long, value_delimiter = ',', default_value = "50,200,1500")]
     micros: Vec<u64>,
-    /// How many waits a turn takes the median of
+    /// Number of waits per turn, of which the median counts
     #[arg(long, default_value_t = 21)]
     waits: usize,
 }
 
-/// Peers that round some time down: theirs is noted. Nobody else may be early.
+/// The competitors that round timeouts down. Early returns are noted for them, and are a failure for others.
 const MAY_BE_EARLY: [&str; 5] = ["popol", "libevent", "libev", "libuv", "mio, over poll"];
 
 pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
@@ -31,7 +31,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
         competitors.push(Competitor::new("iomux Epoll, slack 1 ns", || wait.with_least_slack()));
         runner.run(Case {
             benchmark: "timeout",
-            name: format!("asked for {micros} µs; a thread's timer slack is 50 µs unless lowered"),
+            name: format!("a timeout of {micros} µs; a thread's timer slack is 50 µs unless lowered"),
             at: None,
             measures: &[("", "µs waited")],
             baseline: "raw epoll",
@@ -39,7 +39,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
         })?;
         for (name, count) in wait.early.borrow().iter() {
             runner
-                .note(format!("timeout: {name} was early {count} times of those that asked for {micros} µs"));
+                .note(format!("timeout: {name} returned early {count} times from a timeout of {micros} µs"));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What a deadline costs: to move it among many, and in a wait.
+//! The cost of a deadline: to move it among many, and in a wait.
 
 use crate::fds;
 use crate::runner::{Case, Competitor, Runner, Sample, ns_a_round};
@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many deadlines there are
+    /// Numbers of deadlines
     #[arg(long, default_value_t = 100_000)]
     timers: usize,
 }
 
-/// The idle timeout, and how many are moved in each of its ms: at 100,000 timers each ten times before it would expire.
+/// The idle timeout. With 100,000 timers, each is moved ten times before it would expire.
 const IDLE: Duration = Duration::from_secs(10);
 const MOVES_PER_MS: usize = 100;
 
@@ -26,9 +26,9 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     let (timers, time) = (options.timers.max(1), runner.time);
     runner.run(Case {
         benchmark: "timers",
-        name: format!("{timers} timers of {IDLE:?}, moved one after the other, {MOVES_PER_MS} in each ms"),
+        name: format!("{timers} timers of {IDLE:?}, moved one by one, {MOVES_PER_MS} per ms"),
         at: None,
-        measures: &[("as time passes", "ns a move"), ("at one time", "ns a move")],
+        measures: &[("as time passes", "ns per move"), ("at one time", "ns per move")],
         baseline: "BTreeMap",
         competitors: vec![
             Competitor::new("BTreeMap", || moves(Tree::default(), timers, time)),
@@ -40,9 +40,9 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     let wait = |deadlines, moved| move || wait(sources, deadlines, moved, time);
     runner.run(Case {
         benchmark: "timers",
-        name: format!("a wait of a reactor of {sources} sources of which one is ready"),
+        name: format!("a wait of a reactor with {sources} sources, one of them ready"),
         at: None,
-        measures: &[("", "ns a wait")],
+        measures: &[("", "ns per wait")],
         baseline: "no deadline",
         competitors: vec![
             Competitor::new("no deadline", wait(0, false)),
@@ -58,7 +58,7 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
 trait Queue {
     fn insert(&mut self, number: usize, deadline: Instant);
     fn reset(&mut self, number: usize, deadline: Instant);
-    /// Takes all that has expired after one more ms, at `now`, and returns how many.
+    /// Takes all timers that have expired by `now`, one ms later, and returns their number.
     fn expire(&mut self, now: Instant) -> usize;
 }
 
@@ -77,14 +77,14 @@ fn moves(mut queue: impl Queue, timers: usize, time: Duration) -> io::Result<Sam
         }
         Ok(())
     };
-    // As long as what is put off until a timer comes up takes to come up.
+    // A timer that moved is corrected only when it comes up, so the benchmark runs until all have.
     (0..IDLE.as_millis()).try_for_each(|_| round(1))?;
     let passing = ns_a_round(time, || round(1))?;
     let standing = ns_a_round(time, || round(0))?;
     Ok(vec![passing / MOVES_PER_MS as f64, standing / MOVES_PER_MS as f64])
 }
 
-/// What the standard library has.
+/// The sorted map of the standard library.
 #[derive(Default)]
 struct Tree {
     deadlines: Vec<Instant>,
@@ -113,7 +113,7 @@ impl Queue for Tree {
     }
 }
 
-/// A hierarchical wheel, which counts ms and does not know a deadline.
+/// A hierarchical wheel, which counts milliseconds and has no next deadline.
 struct Wheel(QuadWheelWithOverflow<IdOnlyTimerEntry<usize>>);
 
 impl Wheel {
@@ -157,7 +157,7 @@ impl Queue for Heap {
     }
 }
 
-/// Waits of a reactor whose first `deadlines` sources have one; that of the ready one may be moved in each turn.
+/// Waits of a reactor whose first `deadlines` sources have a deadline. `moved` moves that of the ready source each time.
 fn wait(sources: usize, deadlines: usize, is_moved: bool, time: Duration) -> io::Result<Sample> {
     let fds = fds::eventfds(sources)?;
     fds::fill(&fds[0].try_clone()?.into())?;

@@ -1,4 +1,4 @@
-//! Ending a wait from elsewhere: one wake and one wait, a burst of wakes before a wait, two threads in turns.
+//! Wakers: one wake and one wait, a burst of wakes before a wait, two threads that wake each other in turns.
 
 use crate::peers::{WakeBenchmark, Waking, wakers};
 use crate::runner::{Case, Runner, Sample, nanos, ns_a_round};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many wakes are a burst
+    /// Number of wakes in a burst
     #[arg(long, default_value_t = 1000)]
     burst: usize,
-    /// How often the ball goes to and fro
+    /// Number of round trips between the threads
     #[arg(long, default_value_t = 2000)]
     rallies: usize,
 }
@@ -28,11 +28,11 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
         baseline: "raw epoll",
         competitors,
     };
-    runner.run(case("one wake, one wait".into(), &[("", "ns a pair")], wakers(&one)))?;
+    runner.run(case("one wake, one wait".into(), &[("", "ns per pair")], wakers(&one)))?;
     let name = format!("{} wakes, one wait", burst.wakes);
-    runner.run(case(name, &[("", "ns a wake")], wakers(&burst)))?;
+    runner.run(case(name, &[("", "ns per wake")], wakers(&burst)))?;
     let rally = Rally { rallies: options.rallies.max(1) };
-    runner.run(case("to another thread and back".into(), &[("", "ns a rally")], wakers(&rally)))
+    runner.run(case("to another thread and back".into(), &[("", "ns per round trip")], wakers(&rally)))
 }
 
 struct Burst {
@@ -67,13 +67,13 @@ impl<'fd> WakeBenchmark<'fd> for Rally {
             let answer = here.waker()?;
             let other = scope.spawn(move || {
                 let mut there = P::new()?;
-                // The receiver is there for as long as this thread runs.
+                // The receiver lives as long as this thread runs.
                 let _ = give.send(there.waker()?);
                 for _ in 0..self.rallies {
                     assert_eq!(there.wait_for_wake()?, 1, "{}: a wake", P::NAME);
                     P::wake(&answer)?;
                 }
-                // Handed back: to drop one may be to close its fd, and with it goes a wake that was not heard.
+                // Handed back, since dropping a waker may close its fd and lose a pending wake.
                 io::Result::Ok(answer)
             });
             let there = take.recv().map_err(io::Error::other)?;

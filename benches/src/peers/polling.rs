@@ -80,7 +80,7 @@ impl<'fd> Waking<'fd> for Polling<false> {
         waker.notify()
     }
 
-    /// A notification is no event: the wait ends without one.
+    /// A notification is not an event, so the wait ends without one.
     #[inline(always)]
     fn wait_for_wake(&mut self) -> io::Result<usize> {
         self.events.clear();
