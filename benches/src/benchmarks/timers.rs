@@ -157,7 +157,7 @@ impl Queue for Heap {
     }
 }
 
-/// Waits of a reactor whose first `deadlines` sources have a deadline. `moved` moves that of the ready source each time.
+/// Waits of a reactor whose first `deadlines` sources have a deadline. `is_moved` moves that of the ready one.
 fn wait(sources: usize, deadlines: usize, is_moved: bool, time: Duration) -> io::Result<Sample> {
     let fds = fds::eventfds(sources)?;
     fds::fill(&fds[0].try_clone()?.into())?;
