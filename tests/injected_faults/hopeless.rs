@@ -1,4 +1,4 @@
-//! Backends of which nothing is right: each property fails on one of them at least, so none is empty.
+//! Backends that do everything wrong. Each property fails on at least one of them, so no property is empty.
 
 use iomux_backend::{
     Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, SigSet, Timeout, Token, Waker,
@@ -9,13 +9,13 @@ use std::os::fd::BorrowedFd;
 
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Vice {
-    /// Takes everything, and never reports anything.
+    /// Accepts every call, and never returns an event.
     Deaf,
-    /// Reports everything that was ever registered, and all of it.
+    /// Returns all events of everything that was ever registered.
     Loud,
-    /// Takes nothing.
+    /// Rejects every call.
     Refusing,
-    /// Says that it can do nothing, and does not mind when it is asked.
+    /// Has no capabilities, and accepts calls that need them.
     Dishonest,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Hopeless<'fd> {
     vice: Vice,
     _lender: PhantomData<BorrowedFd<'fd>>,
     tokens: Vec<Token>,
-    /// Nobody listens to them.
+    /// The sources of wakers, which no wait polls.
     wakers: Vec<WakerSource>,
 }
 

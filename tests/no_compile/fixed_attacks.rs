@@ -1,5 +1,5 @@
 //! compiles
-//! The attacks of this folder that are one word away from a program that is right, each made right.
+//! The attacks of this folder that are one word away from a correct program, each corrected.
 use iomux::{Interest, PollFd, SigSet, Slots, Timeout};
 use iomux_backend::{Events, Mode, Multiplexer, Poll, Reactor, TrustedMultiplexer};
 use std::io::PipeReader;

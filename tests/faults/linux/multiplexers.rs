@@ -1,4 +1,4 @@
-//! `Poll`, when poll(2) fails; and every backend, when close(2) does.
+//! `Poll`, if poll(2) fails, and every backend, if close(2) fails.
 
 use super::{CLOSE, POLL, PPOLL, REFUSALS, failing, from_here_on, has_poll_without_ppoll, in_turn, tokens};
 use crate::support::{empty_pipe, full_pipe};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 type Wait = fn(&mut Poll<'_>, &mut Events) -> Result<usize, Error>;
 
 #[test]
-fn a_wait_of_poll_that_fails_says_so_and_loses_no_event() {
+fn failed_poll_wait_loses_no_event() {
     let Some(_alone) = in_turn() else { return };
     let waits: [(&str, Wait); 4] = [
         ("poll", |poll, events| poll.wait(events, Timeout::Nowait)),
@@ -40,7 +40,7 @@ fn a_wait_of_poll_that_fails_says_so_and_loses_no_event() {
 }
 
 #[test]
-fn an_interrupted_wait_of_poll_goes_on_until_its_time_has_passed_and_a_masked_one_says_so() {
+fn eintr_ends_only_masked_polls() {
     let Some(_alone) = in_turn() else { return };
     let (once, _writer) = full_pipe();
     for time in [0, 10, 2000].map(Duration::from_micros) {
@@ -59,7 +59,7 @@ fn an_interrupted_wait_of_poll_goes_on_until_its_time_has_passed_and_a_masked_on
 }
 
 #[test]
-fn where_ppoll_is_refused_poll_waits_without_a_mask_and_says_so_with_one() {
+fn rejected_ppoll_falls_back_to_poll() {
     let Some(_alone) = in_turn() else { return };
     if !has_poll_without_ppoll() {
         return;
@@ -75,7 +75,7 @@ fn where_ppoll_is_refused_poll_waits_without_a_mask_and_says_so_with_one() {
             assert_eq!(poll.wait(&mut events, fine), Ok(0));
             assert!(begin.elapsed() >= Duration::from_millis(1), "rounded up");
             poll.register(ready.as_fd(), Token(2), Interest::READABLE, Mode::Level).unwrap();
-            from_here_on(PPOLL, EINVAL); // it is not made again
+            from_here_on(PPOLL, EINVAL); // it must not be called again
             assert_eq!(poll.wait(&mut events, fine), Ok(1));
             from_here_on(PPOLL, code);
             poll.wait_masked(&mut events, fine, &SigSet::full()).unwrap_err()
@@ -87,7 +87,7 @@ fn where_ppoll_is_refused_poll_waits_without_a_mask_and_says_so_with_one() {
 }
 
 #[test]
-fn a_close_that_fails_is_no_panic() {
+fn failed_close_does_not_panic() {
     let Some(_alone) = in_turn() else { return };
     for code in [EINTR, EIO, ENOSPC, EDQUOT] {
         let mut epoll = Epoll::new().unwrap();

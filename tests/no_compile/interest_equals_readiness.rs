@@ -1,4 +1,4 @@
-//! E0308: what is asked and what is reported are different types.
+//! E0308: interest and readiness are different types
 use iomux::{Interest, Readiness};
 
 fn main() {

@@ -1,4 +1,4 @@
-//! E0599: a hangup is reported unasked; it is no `Interest`.
+//! E0599: a hangup is always returned and is no `Interest`
 use iomux::Interest;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! E0277: a multiplexer of one's own, which is safe to write and may lie, is not trusted with lent fds
+//! E0277: a custom multiplexer is safe to write and may lie, so it is not trusted with lent fds
 use iomux_backend::{
     Capabilities, Error, Events, Interest, Mode, Multiplexer, Reactor, Timeout, Token, Waker,
 };

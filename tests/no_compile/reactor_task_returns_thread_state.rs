@@ -1,4 +1,4 @@
-//! E0277: a task does not carry a state that is for one thread to another
+//! E0277: a task does not carry a state that is not `Send` to another thread
 use iomux_backend::Reactor;
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! E0597: a source that dies before the epoll is not registered through `&self`
+//! E0597: `&self` registers no source that is dropped before the epoll
 use iomux_backend::{Epoll, EpollFlags, Events, Interest, Mode, Multiplexer, Timeout, Token};
 use std::os::fd::AsFd;
 

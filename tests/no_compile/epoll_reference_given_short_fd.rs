@@ -1,4 +1,4 @@
-//! E0597: a source that dies before the epoll is not registered through `&Epoll`
+//! E0597: `&Epoll` registers no source that is dropped before the epoll
 use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Timeout, Token};
 use std::os::fd::AsFd;
 

@@ -1,4 +1,4 @@
-//! E0277: an epoll that other threads hold as well is not trusted with lent fds
+//! E0277: an epoll that other threads share is not trusted with lent fds
 use iomux_backend::{Epoll, Reactor};
 
 fn main() {

@@ -1,4 +1,4 @@
-//! E0277: a box of any multiplexer may have one in it that lies
+//! E0277: a box of any multiplexer may contain one that lies
 use iomux_backend::{Multiplexer, Poll, Reactor};
 
 fn main() {

@@ -1,4 +1,4 @@
-//! E0597: a task may run when who submitted it has returned, so it borrows nothing
+//! E0597: a task may run after its submitter has returned, so it borrows nothing
 use iomux_backend::Reactor;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,4 +1,4 @@
-//! E0277: what is submitted runs in the loop's thread, so it must be Send
+//! E0277: a submitted task runs in the reactor's thread, so it must be `Send`
 use iomux_backend::Reactor;
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! E0502: events are looked at while the next wait writes over them
+//! E0502: events are read while the next wait overwrites them
 use iomux_backend::{Events, Multiplexer, Poll, Timeout};
 
 fn main() {

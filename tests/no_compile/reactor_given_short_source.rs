@@ -1,4 +1,4 @@
-//! E0597: a reactor of sources that live long does not become one of others behind a reference
+//! E0597: a reference does not turn a reactor of long-lived sources into one of short-lived sources
 use iomux_backend::{Interest, Mode, Reactor, Timeout};
 use std::io::PipeReader;
 

@@ -1,4 +1,4 @@
-//! E0502: a source is looked at after it was taken out, and closed
+//! E0502: a source is used after it was removed and closed
 use iomux_backend::{Interest, Mode, Reactor};
 
 fn main() {

@@ -1,4 +1,4 @@
-//! E0277: a reactor whose states are for one thread stays in it
+//! E0277: a reactor whose state is not `Send` stays in its thread
 use iomux_backend::Reactor;
 use std::rc::Rc;
 

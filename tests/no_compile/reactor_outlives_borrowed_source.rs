@@ -1,4 +1,4 @@
-//! E0597: a source that borrows its fd dies before the reactor that was declared first
+//! E0597: a source that borrows its fd is dropped before the reactor
 use iomux_backend::{Interest, Mode, Reactor};
 
 fn main() {

@@ -1,4 +1,4 @@
-//! E0505: a registered source outlives the multiplexer, deregistered or not
+//! E0505: a registered source outlives the multiplexer, even after it was deregistered
 use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
 use std::os::fd::AsFd;
 

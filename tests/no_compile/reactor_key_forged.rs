@@ -1,4 +1,4 @@
-//! E0451: a key is made by the reactor that it is of
+//! E0451: only a reactor creates its keys
 use iomux_backend::Key;
 
 fn main() {

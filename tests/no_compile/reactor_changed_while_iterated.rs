@@ -1,4 +1,4 @@
-//! E0499: a source is removed while all of them are lent
+//! E0499: a source is removed while the iteration lends all of them
 use iomux_backend::{Interest, Mode, Reactor};
 
 fn main() {

@@ -1,4 +1,4 @@
-//! E0502: a walk over what was ready goes on after the kernel has written to the table again.
+//! E0502: an iterator over ready slots is used after the kernel has written to the table again
 use iomux::{Slots, Timeout};
 
 fn main() -> std::io::Result<()> {

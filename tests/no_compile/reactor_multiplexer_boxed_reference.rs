@@ -1,4 +1,4 @@
-//! E0277: a multiplexer that is borrowed is not trusted for being in a box
+//! E0277: a box does not make a borrowed multiplexer trusted
 use iomux_backend::{Poll, Reactor};
 
 fn main() {
