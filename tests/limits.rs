@@ -72,7 +72,7 @@ fn slot_above_limit_is_an_error() {
     assert_eq!(slots.poll_first(65, Timeout::Nowait), Err(Error::TooManySlots { count: 65, limit: 64 }));
 
     slots.clear(80).unwrap();
-    assert_eq!(slots.poll(Timeout::Nowait), Ok(2), "and it goes on once that is cleared");
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(2), "it works again once that slot is cleared");
 }
 
 /// Returns the backends with an fd of their own. Prints a skip of `test` if there are none.

@@ -1,5 +1,5 @@
-//! The four tests of ocaml-iomux, each with a check for leaked fds. They have a process of their own and run one by one,
-//! since other tests open fds.
+//! The four tests of ocaml-iomux, each with a check for leaked fds. They have a process of their own and run one by
+//! one, since other tests open fds.
 
 use iomux::{HAS_PPOLL, Interest, Readiness, Slots, Timeout};
 use std::io::Write;

@@ -115,13 +115,13 @@ impl Channel {
             return;
         }
         set_nonblocking(source, true);
-        let refused = loop {
+        let rejected = loop {
             match file(source).write(&[b'!'; 1 << 16]) {
                 Ok(count) => self.sent.set(self.sent.get() + count),
                 Err(error) => break error.kind(),
             }
         };
-        assert_eq!(refused, ErrorKind::WouldBlock);
+        assert_eq!(rejected, ErrorKind::WouldBlock);
         set_nonblocking(source, false);
     }
 

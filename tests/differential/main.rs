@@ -1,8 +1,8 @@
-//! Random programs of register, modify, deregister, read, write, shutdown, close, dup, wake, signal, fork and wait. Each
-//! backend is compared with a model, and several backends with each other.
+//! Random programs of register, modify, deregister, read, write, shutdown, close, dup, wake, signal, fork and wait.
+//! Each backend is compared with a model, and several backends with each other.
 //!
-//! Each test prints its seed and its number of steps, which `IOMUX_STEPS=1000000` sets. A failure prints the seed of its
-//! program and the smallest program that fails. `IOMUX_SEED=…` starts with that seed.
+//! Each test prints its seed and its number of steps, which `IOMUX_STEPS=1000000` sets. A failure prints the seed of
+//! its program and the smallest program that fails. `IOMUX_SEED=…` starts with that seed.
 //!
 //! The tests run in a process of their own, one at a time. A child has a copy of every fd, so a pipe that another test
 //! closes would not hang up.

@@ -165,7 +165,8 @@ impl<M: Multiplexer<'static>> World<M> {
         Ok(())
     }
 
-    /// Forks a child, which has a copy of each fd. Its peers do not hang up, and its deregistered sources have no events.
+    /// Forks a child, which has a copy of each fd. Its peers do not hang up, and its deregistered sources have no
+    /// events.
     fn fork(&mut self) {
         if self.children.len() < MOST_CHILDREN {
             let peers = self.sources.iter().flatten().filter_map(|source| source.channel.copy_of_peer());
@@ -294,7 +295,8 @@ impl<M: Multiplexer<'static>> World<M> {
         }
     }
 
-    /// Rearms every registration and wakes again. Sources may share a token, so an event does not tell which was disarmed.
+    /// Rearms every registration and wakes again. Sources may share a token, so an event does not tell which of them
+    /// was disarmed.
     fn rearm_all(&mut self) -> Checked {
         for place in 0..PLACES {
             let registration = self.sources[place].as_ref().and_then(|source| source.registration);

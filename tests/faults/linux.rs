@@ -52,7 +52,7 @@ operations! {
 }
 
 /// The errnos of sandboxes, which the calls themselves never return.
-pub(crate) const REFUSALS: [i32; 3] = [libc::ENOSYS, libc::EPERM, libc::EOPNOTSUPP];
+pub(crate) const SANDBOX_ERRNOS: [i32; 3] = [libc::ENOSYS, libc::EPERM, libc::EOPNOTSUPP];
 
 /// Returns `true` if poll(2) is a separate system call from ppoll(2). Otherwise prints a skip.
 pub(crate) fn has_poll_without_ppoll() -> bool {

@@ -1,4 +1,5 @@
-//! Any sequence of calls on a reactor. Each source has the events of its socket under its own key, and a removed one has none.
+//! Any sequence of calls on a reactor. Each source has the events of its socket under its own key, and a removed source
+//! has none.
 
 use crate::program::program;
 use arbitrary::Arbitrary;

@@ -46,7 +46,7 @@ pub(crate) fn run(bytes: &[u8]) {
         assert!(SigSet::from(signal).contains(signal) && !signal.to_string().is_empty());
     }
     if let Err(error) = text.parse::<Any>() {
-        assert!(error.to_string().contains("poll"), "it says what there is");
+        assert!(error.to_string().contains("poll"), "it lists the available names");
     }
 }
 

@@ -91,7 +91,7 @@ impl Broken<'_> {
     }
 
     /// Returns `true` if the fault rejects a wait as if nothing could end it.
-    fn is_refused(&self, timeout: Timeout) -> bool {
+    fn is_rejected(&self, timeout: Timeout) -> bool {
         let without_sources = timeout == Timeout::Infinite && self.registered.is_empty();
         match self.fault {
             Fault::RejectsWaitForSignal => without_sources,
@@ -332,7 +332,7 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
 
     fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
         let (earlier, timeout) = (listed(events), self.time(timeout));
-        if self.is_refused(timeout) {
+        if self.is_rejected(timeout) {
             return Err(Error::NothingToWaitFor);
         }
         if self.has_an_age_of_its_own() {
@@ -373,7 +373,7 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
         if self.fault == Fault::AcceptsMaskedWaitWithoutRoom && events.capacity() == 0 {
             return Ok(0);
         }
-        if self.is_refused(timeout) {
+        if self.is_rejected(timeout) {
             return Err(Error::NothingToWaitFor);
         }
         let earlier = listed(events);

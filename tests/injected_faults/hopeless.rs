@@ -14,7 +14,7 @@ pub(super) enum Vice {
     /// Returns all events of everything that was ever registered.
     Loud,
     /// Rejects every call.
-    Refusing,
+    Rejecting,
     /// Has no capabilities, and accepts calls that need them.
     Dishonest,
 }
@@ -27,7 +27,7 @@ pub(super) struct Hopeless<'fd> {
     wakers: Vec<WakerSource>,
 }
 
-pub(super) const VICES: [Vice; 4] = [Vice::Deaf, Vice::Loud, Vice::Refusing, Vice::Dishonest];
+pub(super) const VICES: [Vice; 4] = [Vice::Deaf, Vice::Loud, Vice::Rejecting, Vice::Dishonest];
 
 impl Hopeless<'_> {
     pub(super) fn new(vice: Vice) -> Self {
@@ -36,7 +36,7 @@ impl Hopeless<'_> {
 
     fn answer(&mut self, token: Token) -> Result<(), Error> {
         self.tokens.push(token);
-        if self.vice == Vice::Refusing { Err(Error::OutOfMemory) } else { Ok(()) }
+        if self.vice == Vice::Rejecting { Err(Error::OutOfMemory) } else { Ok(()) }
     }
 
     fn report(&self, events: &mut Events) -> Result<usize, Error> {
@@ -45,7 +45,7 @@ impl Hopeless<'_> {
                 let _ = self.tokens.iter().all(|token| events.push(*token, Readiness::all()));
             }
             Vice::Deaf | Vice::Dishonest => events.clear(),
-            Vice::Refusing => return Err(Error::OutOfMemory),
+            Vice::Rejecting => return Err(Error::OutOfMemory),
         }
         Ok(events.len())
     }

@@ -33,11 +33,11 @@ fn excuse(property: &str) -> Option<&'static str> {
     }
     match property {
         "a_refused_connection_is_reported" | "a_reset_is_reported" => {
-            Some("libkqueue takes the socket's error away with SO_ERROR when it reports it")
+            Some("libkqueue clears the socket's error with SO_ERROR when it returns it")
         }
-        "a_closed_fd_can_be_deregistered" => Some("libkqueue does not drop what is closed"),
+        "a_closed_fd_can_be_deregistered" => Some("libkqueue keeps closed fds"),
         "dev_null_is_always_ready_or_refused" => {
-            Some("libkqueue says EFAULT whatever the reason why it does not take an fd")
+            Some("libkqueue fails with EFAULT for every fd that it rejects")
         }
         "with_room_left_nothing_else_was_ready" => {
             Some("libkqueue with little room returns a level again before it has returned all others")
@@ -164,7 +164,7 @@ fn one_wait_fills_a_large_buffer() {
 fn late_rejection_is_invalid_once() {
     let name = "late_rejection_is_invalid_once";
     if cfg!(iomux_libkqueue) {
-        return skip(name, "libkqueue loses the answer to a change when nothing is ready");
+        return skip(name, "libkqueue loses the error of a change when nothing is ready");
     }
     let (reader, _writer) = pipe().unwrap();
     let number = reader.as_raw_fd();

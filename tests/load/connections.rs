@@ -118,7 +118,7 @@ fn all_connections_echo_every_byte() {
         assert_eq!(pair.client.says(), format!("{size} connections are open, and have had everything back"));
     }
     let open: usize = pairs.iter().map(Pair::open).sum();
-    report(&format!("connections: {open} open at once, of {} servers", pairs.len()));
+    report(&format!("connections: {open} open at the same time, on {} servers", pairs.len()));
     assert_eq!(open, wanted);
     let bytes: u64 = pairs.into_iter().zip(sizes).map(|(pair, size)| pair.end(size)).sum();
     report(&format!("connections: {bytes} bytes in {MESSAGES} messages each, all came back; no fd is left"));

@@ -19,8 +19,8 @@ fn comes_back(mut client: &TcpStream, bytes: &[u8]) {
     expect(client, bytes);
 }
 
-/// Checks that a server at its limit is idle. It checks for fds ten times per second. A busy loop on the waiting clients
-/// would use all of the CPU.
+/// Checks that a server at its limit is idle. It checks for fds ten times per second. A busy loop on the waiting
+/// clients would use all of the CPU.
 #[track_caller]
 fn rests(server: &Server) -> u64 {
     server.falls_asleep("when clients wait and there are no fds");
@@ -28,7 +28,7 @@ fn rests(server: &Server) -> u64 {
     let before = process.ticks().unwrap();
     iomux::wait(&mut [], Duration::from_millis(500)).unwrap();
     let ticks = process.ticks().unwrap() - before;
-    assert!(ticks <= 10, "{ticks} of 50 hundredths of a second were computed, for nobody");
+    assert!(ticks <= 10, "a busy loop: {ticks} of 50 hundredths of a second of CPU time");
     ticks
 }
 
@@ -58,8 +58,8 @@ fn exhaust(program: &str, arguments: &[&str]) {
     }
     server.end_by(Signal::SIGTERM);
     report(&format!(
-        "descriptors, {program} {}: {served} clients, {CLIENTS} at once on {FDS} fds, all served; \
-         at its limit it computed {} ms of 500; {before} fds again",
+        "descriptors, {program} {}: {served} clients, {CLIENTS} at a time on {FDS} fds, all served; \
+         at its limit it used {} ms of CPU in 500; {before} fds again",
         arguments.join(" "),
         ticks * 10
     ));

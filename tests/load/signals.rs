@@ -49,8 +49,8 @@ fn handle(flags: SaFlags) {
     unsafe { sigaction(NixSignal::SIGUSR1, &action) }.unwrap();
 }
 
-/// Sends each signal when it is due, and late ones immediately, until the waits end. If they hang for too long, it stops
-/// too, and the test fails.
+/// Sends each signal when it is due, and late ones immediately, until the waits end. If they hang for too long, it
+/// stops too, and the test fails.
 fn send(waiter: Thread, is_over: &AtomicBool, progress: &AtomicU64) -> u64 {
     // Not every platform can make a thread's waits exact.
     let _ = iomux::set_timer_slack(Duration::from_nanos(1));

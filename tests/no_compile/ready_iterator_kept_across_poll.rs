@@ -3,8 +3,8 @@ use iomux::{Slots, Timeout};
 
 fn main() -> std::io::Result<()> {
     let mut slots = Slots::with_capacity(1);
-    let mut walk = slots.ready();
+    let mut ready = slots.ready();
     slots.poll(Timeout::Nowait)?;
-    println!("{:?}", walk.next());
+    println!("{:?}", ready.next());
     Ok(())
 }

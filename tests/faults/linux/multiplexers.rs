@@ -1,6 +1,8 @@
 //! `Poll`, if poll(2) fails, and every backend, if close(2) fails.
 
-use super::{CLOSE, POLL, PPOLL, REFUSALS, failing, from_here_on, has_poll_without_ppoll, in_turn, tokens};
+use super::{
+    CLOSE, POLL, PPOLL, SANDBOX_ERRNOS, failing, from_here_on, has_poll_without_ppoll, in_turn, tokens,
+};
 use crate::support::{empty_pipe, full_pipe};
 use iomux_backend::{Epoll, Error, Events, Interest, Mode, Multiplexer, Poll, SigSet, Timeout, Token};
 use libc::{EAGAIN, EDQUOT, EFAULT, EINTR, EINVAL, EIO, ENOMEM, ENOSPC};
@@ -66,7 +68,7 @@ fn rejected_ppoll_falls_back_to_poll() {
     }
     let ((idle, _w1), (ready, _w2)) = (empty_pipe(), full_pipe());
     let fine = Duration::from_nanos(1).into();
-    for code in REFUSALS {
+    for code in SANDBOX_ERRNOS {
         let mut poll = Poll::new();
         let mut events = Events::with_capacity(8);
         poll.register(idle.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();

@@ -1,6 +1,6 @@
 //! The slot table, if poll(2) and ppoll(2) fail.
 
-use super::{POLL, PPOLL, REFUSALS, failing, from_here_on, has_poll_without_ppoll, in_turn};
+use super::{POLL, PPOLL, SANDBOX_ERRNOS, failing, from_here_on, has_poll_without_ppoll, in_turn};
 use crate::support::{empty_pipe, full_pipe};
 use iomux::{Error, Interest, PollFd, Readiness, SigSet, Slots, Timeout};
 use libc::{EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, ENOSYS, EPERM};
@@ -39,10 +39,10 @@ fn forgets_and_goes_on(wait: Wait, code: i32, expected: Error) {
     assert_eq!(slots.poll(Timeout::Nowait), Ok(1));
     let answer = failing(POLL, code, || wait(&mut slots));
     assert_eq!(answer, Err(expected));
-    assert_eq!(slots.readiness(1), Ok(Readiness::empty()), "not the answer of the wait before");
+    assert_eq!(slots.readiness(1), Ok(Readiness::empty()), "not the readiness of the earlier wait");
     assert_eq!(slots.next_ready().map(|ready| ready.index()), None);
     assert_eq!(slots.interest(1), Ok(Interest::READABLE));
-    assert_eq!(wait(&mut slots), Ok(1), "it goes on");
+    assert_eq!(wait(&mut slots), Ok(1), "it still works");
     assert_eq!(slots.next_ready().map(|ready| ready.index()), Some(1));
 }
 
@@ -70,7 +70,7 @@ fn failed_ppoll_clears_readiness() {
     let masked: Wait = |slots| slots.ppoll(Timeout::Infinite, Some(&SigSet::full()));
     for code in CODES {
         // After a rejected ppoll(2), the wait uses poll(2), which is rejected too.
-        let call = if REFUSALS.contains(&code) { "poll" } else { "ppoll" };
+        let call = if SANDBOX_ERRNOS.contains(&code) { "poll" } else { "ppoll" };
         fine.into_iter().for_each(|wait| forgets_and_goes_on(wait, code, Error::Os { call, code }));
         forgets_and_goes_on(masked, code, Error::Os { call: "ppoll", code });
     }
@@ -95,7 +95,7 @@ fn failed_slice_wait_clears_readiness() {
             matches!(failing(POLL, code, || wait(&mut fds)), Err(Error::Os { code: said, .. }) if said == code)
         );
         assert_eq!(fds[0].readiness(), Readiness::empty());
-        assert_eq!(wait(&mut fds), Ok(1), "it goes on");
+        assert_eq!(wait(&mut fds), Ok(1), "it still works");
     }
 }
 
@@ -111,7 +111,7 @@ fn deadline_survives_eintr() {
         });
         assert_eq!(answer, Ok(0));
         assert!(took >= time, "{took:?} of {time:?}");
-        assert_eq!(iomux::wait(&mut fds, time), Ok(1), "it goes on");
+        assert_eq!(iomux::wait(&mut fds, time), Ok(1), "it still works");
     }
 }
 
@@ -122,7 +122,7 @@ fn rejected_ppoll_rounds_timeout_up() {
         return;
     }
     let ((ready, _w1), (idle, _w2)) = (full_pipe(), empty_pipe());
-    for (wait, code) in FINE_WAITS.into_iter().flat_map(|wait| REFUSALS.map(|code| (wait, code))) {
+    for (wait, code) in FINE_WAITS.into_iter().flat_map(|wait| SANDBOX_ERRNOS.map(|code| (wait, code))) {
         for (source, expected) in [(&ready, Ok(1)), (&idle, Ok(0))] {
             let mut slots = Slots::with_capacity(1);
             slots.set(0, source.as_fd(), Interest::READABLE).unwrap();
@@ -163,7 +163,7 @@ fn mask_without_ppoll_is_an_error() {
     let (reader, _writer) = full_pipe();
     let mut slots = Slots::with_capacity(1);
     slots.set(0, reader.as_fd(), Interest::READABLE).unwrap();
-    for code in REFUSALS {
+    for code in SANDBOX_ERRNOS {
         let mask = SigSet::full();
         let error = failing(PPOLL, code, || {
             let _ = slots.wait(Duration::from_nanos(5)); // which falls back to poll(2)
@@ -171,6 +171,6 @@ fn mask_without_ppoll_is_an_error() {
         });
         assert_eq!(error, Error::Os { call: "ppoll", code });
         assert!(error.to_string().ends_with("; allow ppoll(2), or wait without a signal mask"), "{error}");
-        assert_eq!(slots.ppoll(Timeout::Infinite, Some(&mask)), Ok(1), "it goes on");
+        assert_eq!(slots.ppoll(Timeout::Infinite, Some(&mask)), Ok(1), "it still works");
     }
 }
