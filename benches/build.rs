@@ -1,4 +1,4 @@
-//! Compiles the shims over the C libraries whose headers are there, and says which.
+//! Compiles the shims of the C libraries whose headers are installed, and sets a cfg for each.
 
 const LIBRARIES: [(&str, &str); 3] = [("libevent", "event_core"), ("libev", "ev"), ("libuv", "uv")];
 

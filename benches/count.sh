@@ -1,18 +1,18 @@
-# Instructions by callgrind: read by `benches/cost` and `benches/instructions`, in the root of the repository.
+# Counts instructions with callgrind. `benches/cost` and `benches/instructions` source it, in the root of the repository.
 
-# The program whose works are counted, built.
+# Builds the program with the benchmarks.
 build_cost() {
     cargo build -q --release -p iomux-bench
     program=${CARGO_TARGET_DIR:-target}/release/cost
 }
 
-# Instructions of a whole run.
+# Prints the instructions of a whole run.
 instructions() {
     valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" "$@" 2>&1 |
         sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
 
-# Instructions a round: what 10,000 rounds more cost, so that start and end cancel out.
+# Prints the instructions per round: the difference of 10,000 rounds, so that start and end cancel out.
 a_round() {
     local few many
     few=$(instructions "$1" 1000)

@@ -1,4 +1,4 @@
-//! No call after construction allocates: counted by a global allocator, in a process of its own.
+//! No call after construction allocates. A global allocator counts, so the test has a process of its own.
 
 use allocation_counter::measure;
 use iomux::{Interest, PollFd, SigSet, Slots, Timeout};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const ROUNDS: usize = 100_000;
 
-/// Every call of the hot paths, `ROUNDS` times.
+/// Makes every call of the hot paths `ROUNDS` times.
 fn rounds<'fd, S>(slots: &mut Slots<'fd, S>, ready: BorrowedFd<'fd>, idle: BorrowedFd<'fd>)
 where
     S: AsRef<[PollFd<'fd>]> + AsMut<[PollFd<'fd>]>,
@@ -33,7 +33,7 @@ where
 }
 
 #[test]
-fn no_call_after_construction_allocates_whatever_the_storage() {
+fn calls_never_allocate() {
     let (ready, mut writer) = std::io::pipe().unwrap();
     writer.write_all(b"!").unwrap();
     let (idle, _writer) = std::io::pipe().unwrap();
@@ -49,7 +49,7 @@ fn no_call_after_construction_allocates_whatever_the_storage() {
 }
 
 #[test]
-fn recycling_does_not_allocate_and_growing_does() {
+fn recycle_never_allocates() {
     let mut slots = Slots::with_capacity(8);
     let counted = measure(|| {
         for _ in 0..ROUNDS {

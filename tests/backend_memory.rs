@@ -1,5 +1,4 @@
-//! What a registered fd costs in memory, and that a wait allocates nothing: a process of its own, for the
-//! allocator and for its many fds.
+//! The memory per registered fd, and the allocations of waits. The allocator and many fds need a process of their own.
 
 use allocation_counter::measure;
 use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Reactor, Timeout, Token};
@@ -11,14 +10,14 @@ use std::sync::Mutex;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 #[test]
-fn a_registered_fd_costs_poll_at_most_27_bytes() {
-    // 8 for the slot, 8 for the token, 4 for the age, 4 in the table indexed by fd, and room to grow by an eighth.
+fn poll_takes_27_bytes_per_fd() {
+    // 8 bytes for the slot, 8 for the token, 4 for the age, 4 in the table indexed by fd, and an eighth for growth.
     a_registered_fd_costs_at_most(27.0, Poll::new());
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_registered_fd_costs_epoll_nothing() {
+fn epoll_takes_no_memory_per_fd() {
     a_registered_fd_costs_at_most(0.0, iomux_backend::Epoll::new().unwrap());
 }
 
@@ -43,7 +42,7 @@ fn a_registered_fd_costs_at_most(most: f64, mut mux: impl Multiplexer<'static>) 
     }
     let used = measure(|| {
         for (index, fd) in fds.iter().enumerate() {
-            // SAFETY: the fds are dropped after the multiplexer.
+            // SAFETY: the multiplexer is dropped before the fds.
             unsafe { mux.register_raw(fd.as_raw_fd(), Token(index), Interest::READABLE, Mode::Level) }
                 .unwrap();
         }
@@ -56,7 +55,7 @@ fn a_registered_fd_costs_at_most(most: f64, mut mux: impl Multiplexer<'static>) 
 }
 
 #[test]
-fn a_wait_allocates_nothing() {
+fn waits_never_allocate() {
     let _alone = ONE_AT_A_TIME.lock();
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(b"!").unwrap();
@@ -83,7 +82,7 @@ fn a_wait_allocates_nothing() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_wait_of_epoll_allocates_nothing() {
+fn epoll_waits_never_allocate() {
     let _alone = ONE_AT_A_TIME.lock();
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(b"!").unwrap();
@@ -113,7 +112,7 @@ fn a_wait_of_epoll_allocates_nothing() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_change_of_a_reactor_allocates_nothing_once_each_source_was_changed() {
+fn reactor_changes_never_allocate() {
     let _alone = ONE_AT_A_TIME.lock();
     let mut reactor = Reactor::with(iomux_backend::Epoll::new().unwrap(), 64);
     let (reader, mut writer) = std::io::pipe().unwrap();
@@ -132,11 +131,11 @@ fn a_change_of_a_reactor_allocates_nothing_once_each_source_was_changed() {
         assert_eq!(reactor.wait(Timeout::Infinite), Ok(64));
         while reactor.next_ready().is_some() {}
     };
-    // The first makes room for all changes between two waits.
+    // The first round allocates room for all changes between two waits.
     round();
     let used = measure(|| (0..1000).for_each(|_| round()));
     assert_eq!(used.count_total, 0);
-    // Without a wait, sources that come, change and go don't make the list longer.
+    // Without a wait, inserts, modifies and removals don't make the list longer.
     let used = measure(|| {
         for number in 0..1_000_000 {
             let (source, ()) = reactor.remove(keys[number % 100]).unwrap();
@@ -151,20 +150,20 @@ fn a_change_of_a_reactor_allocates_nothing_once_each_source_was_changed() {
 }
 
 #[test]
-fn a_waker_may_get_the_number_of_a_source_that_was_closed_though_registered() {
+fn waker_may_reuse_number_of_closed_fd() {
     let _alone = ONE_AT_A_TIME.lock();
     let (reader, _writer) = std::io::pipe().unwrap();
     let others: Vec<_> = (0..3).map(|_| reader.try_clone().unwrap()).collect();
     let mut poll = Poll::new();
     let closed = reader.try_clone().unwrap();
     let number = closed.as_raw_fd();
-    // SAFETY: not kept, which is what this is about: the multiplexer is to do no harm even so.
+    // SAFETY: violated on purpose, since the test is about a closed fd that is still registered.
     unsafe { poll.register_raw(number, Token(1), Interest::READABLE, Mode::Level) }.unwrap();
     for (token, other) in others.iter().enumerate() {
         poll.register(other.as_fd(), Token(10 + token), Interest::READABLE, Mode::Level).unwrap();
     }
     drop(closed);
-    // One of these gets the number.
+    // One of these reuses the number.
     let wakers: Vec<_> = (0..4).map(|token| poll.waker(Token(100 + token)).unwrap()).collect();
     wakers.iter().for_each(iomux_backend::Waker::wake);
     let mut events = Events::with_capacity(16);
@@ -176,7 +175,7 @@ fn a_waker_may_get_the_number_of_a_source_that_was_closed_though_registered() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_deadline_that_is_moved_set_again_and_expires_allocates_nothing_once_each_source_had_one() {
+fn deadlines_never_allocate() {
     let _alone = ONE_AT_A_TIME.lock();
     let mut reactor = Reactor::with(iomux_backend::Epoll::new().unwrap(), 64);
     let (reader, mut writer) = std::io::pipe().unwrap();
@@ -184,7 +183,7 @@ fn a_deadline_that_is_moved_set_again_and_expires_allocates_nothing_once_each_so
     let insert = |copy| reactor.insert(copy, (), Interest::READABLE, Mode::Level).unwrap();
     let mut keys: Vec<_> = copies.map(insert).collect();
     let hour = std::time::Duration::from_secs(3600);
-    // Not even the first wait.
+    // Even the first wait must not allocate.
     keys.iter().for_each(|key| reactor.set_deadline(*key, Timeout::Nowait).unwrap());
     let used = measure(|| assert_eq!(reactor.wait(Timeout::Infinite), Ok(100)));
     assert_eq!(used.count_total, 0);
@@ -193,7 +192,7 @@ fn a_deadline_that_is_moved_set_again_and_expires_allocates_nothing_once_each_so
         keys.iter().for_each(|key| reactor.set_deadline(*key, 2 * hour).unwrap());
         keys.iter().for_each(|key| reactor.set_deadline(*key, Timeout::Nowait).unwrap());
         assert_eq!(reactor.wait(Timeout::Infinite), Ok(100));
-        // Some are taken, some set again, some removed, and the others come again.
+        // Some expire, some are set again, some are removed, and the others expire later.
         let taken = std::iter::from_fn(|| reactor.next_ready()).take(number % 100).count();
         assert_eq!(taken, number % 100);
         keys.iter().step_by(3).for_each(|key| reactor.set_deadline(*key, hour).unwrap());
@@ -202,7 +201,7 @@ fn a_deadline_that_is_moved_set_again_and_expires_allocates_nothing_once_each_so
         let (source, ()) = reactor.remove(keys[number % 100]).unwrap();
         keys[number % 100] = reactor.insert(source, (), Interest::READABLE, Mode::Level).unwrap();
         reactor.wait(Timeout::Nowait).unwrap();
-        // With a full buffer, too.
+        // Also with a full buffer.
         writer.write_all(b"!").unwrap();
         assert!(reactor.wait(Timeout::Infinite).unwrap() >= 64);
         std::io::Read::read_exact(&mut &reader, &mut [0]).unwrap();
@@ -215,7 +214,7 @@ fn a_deadline_that_is_moved_set_again_and_expires_allocates_nothing_once_each_so
 }
 
 #[test]
-fn of_ten_thousand_sources_those_that_were_heard_in_time_stay_however_small_the_buffer() {
+fn small_buffer_expires_no_ready_source() {
     const SOURCES: usize = 10_000;
     let _alone = ONE_AT_A_TIME.lock();
     let (_, hard) = Resource::NOFILE.get().unwrap();
@@ -235,7 +234,7 @@ fn of_ten_thousand_sources_those_that_were_heard_in_time_stay_however_small_the_
             let key = reactor.insert(source, (number, false), Interest::READABLE, Mode::Level).unwrap();
             reactor.set_deadline(key, soon).unwrap();
         }
-        // As a process that was stopped: all have passed, and each that is ready is hidden by the others at first.
+        // As after a stop of the process, all deadlines have passed, and full buffers hide ready sources at first.
         let mut heard = 0;
         while reactor.len() > SOURCES / 2 {
             reactor.wait(Timeout::Infinite).unwrap();
@@ -255,7 +254,7 @@ fn of_ten_thousand_sources_those_that_were_heard_in_time_stay_however_small_the_
 }
 
 #[test]
-fn a_reactor_gives_the_memory_of_what_was_removed_back_when_asked_to() {
+fn reactor_shrinks_to_fit() {
     let _alone = ONE_AT_A_TIME.lock();
     let (reader, _writer) = std::io::pipe().unwrap();
     let used = measure(|| {
@@ -270,7 +269,7 @@ fn a_reactor_gives_the_memory_of_what_was_removed_back_when_asked_to() {
         let keys: Vec<_> = reactor.keys().filter(|key| *key != kept).collect();
         keys.iter().for_each(|key| drop(reactor.remove(*key)));
         let full = measure(|| reactor.shrink_to_fit());
-        // A place has a key, a state of the registration and the source.
+        // A place holds a generation, the source and its registration.
         let least = i64::try_from(500 * 4 * size_of::<usize>()).unwrap();
         assert!(-full.bytes_current > least, "{}", full.bytes_current);
         assert!(reactor.contains(kept));

@@ -1,4 +1,4 @@
-//! The conformance suite over this repository's own backends.
+//! The conformance suite over the backends of this repository.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[path = "differential/shared_epoll.rs"]
@@ -11,7 +11,7 @@ use iomux_backend::{Any, Error, Multiplexer, Native, Poll, Spin, Traced, by_name
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use shared_epoll::SharedEpoll;
 
-/// A family of backends, and a test of each property of it.
+/// Defines a family of backends, with a test per property.
 macro_rules! proved {
     ($module:ident: $mux:ty, $create:expr) => {
         mod $module {
@@ -33,7 +33,7 @@ macro_rules! proved {
 }
 
 proved!(poll: Poll<'fd>, Ok(Poll::new()));
-proved!(poll_without_ppoll: Any<'fd>, Ok(by_name("poll-without-ppoll").expect("a name that there is")));
+proved!(poll_without_ppoll: Any<'fd>, Ok(by_name("poll-without-ppoll").expect("a known name")));
 proved!(trait_object: Box<dyn Multiplexer<'fd> + Send + 'fd>, Ok(Box::new(Poll::new())));
 proved!(native_trait_object: Box<dyn Multiplexer<'fd> + Send + 'fd>, Ok(Box::new(native()?)));
 proved!(traced: Traced<Poll<'fd>>, Ok(Traced::new(Poll::new())));
@@ -42,12 +42,12 @@ proved!(spinning_native: Spin<Native<'fd>>, Ok(Spin::new(native()?)));
 #[cfg(any(target_os = "linux", target_os = "android"))]
 proved!(epoll: Epoll<'fd>, Epoll::new());
 #[cfg(any(target_os = "linux", target_os = "android"))]
-proved!(epoll_without_pwait2: Any<'fd>, Ok(by_name("epoll-without-pwait2").expect("a name that there is")));
+proved!(epoll_without_pwait2: Any<'fd>, Ok(by_name("epoll-without-pwait2").expect("a known name")));
 #[cfg(any(target_os = "linux", target_os = "android"))]
 proved!(shared: SharedEpoll<'fd>, SharedEpoll::new());
 
 #[test]
-fn there_are_more_than_sixty_properties_each_of_its_own_name() {
+fn property_names_are_unique() {
     let names: std::collections::BTreeSet<&str> =
         iomux_backend::conformance::PROPERTIES.iter().copied().collect();
     assert_eq!(names.len(), iomux_backend::conformance::PROPERTIES.len());
@@ -55,9 +55,9 @@ fn there_are_more_than_sixty_properties_each_of_its_own_name() {
 }
 
 #[test]
-fn what_a_backend_lacks_is_skipped_and_said_and_nothing_else() {
+fn only_missing_features_are_skipped() {
     if std::env::var_os("IOMUX_EMULATED").is_some() {
-        eprintln!("skipped: what a backend lacks: the emulator starts no other program");
+        eprintln!("skipped: missing features: the emulator starts no other program");
         return;
     }
     let said = tempfile::NamedTempFile::new().expect("a file");

@@ -1,4 +1,4 @@
-//! The open-files limit: a process of its own, since it lowers that of all its threads.
+//! The open-files limit. The tests lower it for all threads, so they have a process of their own.
 
 #[path = "it/support.rs"]
 #[allow(dead_code, reason = "of all that it has, this needs little")]
@@ -15,10 +15,10 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use support::skip;
 
-/// Held by the test whose limit it is.
+/// Held by the test that has lowered the limit.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// A limit of 64 open files, for as long as this lives.
+/// Lowers the limit to 64 open files until dropped.
 struct Limit {
     before: (u64, u64),
     _alone: MutexGuard<'static, ()>,
@@ -40,13 +40,13 @@ impl Drop for Limit {
     }
 }
 
-/// Opens files until there are no more fds.
+/// Opens files until the process is out of file descriptors.
 fn all_fds() -> Vec<File> {
     std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
 }
 
 #[test]
-fn a_table_larger_than_the_limit_is_polled_up_to_its_highest_slot_and_told_when_that_is_too_high() {
+fn slot_above_limit_is_an_error() {
     let _limit = Limit::of_64();
     assert_eq!(max_open_files(), Some(64));
 
@@ -72,10 +72,10 @@ fn a_table_larger_than_the_limit_is_polled_up_to_its_highest_slot_and_told_when_
     assert_eq!(slots.poll_first(65, Timeout::Nowait), Err(Error::TooManySlots { count: 65, limit: 64 }));
 
     slots.clear(80).unwrap();
-    assert_eq!(slots.poll(Timeout::Nowait), Ok(2), "and it goes on once that is cleared");
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(2), "it works again once that slot is cleared");
 }
 
-/// The backends that have an fd of their own; if there are none, `test` is skipped.
+/// Returns the backends with an fd of their own. Prints a skip of `test` if there are none.
 fn backends_with_an_fd(test: &str) -> Vec<&'static str> {
     let is_lazy = |name: &str| cfg!(iomux_libkqueue) && name == "kqueue";
     let (lazy, names): (Vec<&str>, Vec<&str>) =
@@ -89,8 +89,8 @@ fn backends_with_an_fd(test: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_backend_gives_its_fd_back() {
-    let names = backends_with_an_fd("a_backend_gives_its_fd_back");
+fn backend_closes_its_fd() {
+    let names = backends_with_an_fd("backend_closes_its_fd");
     let _limit = Limit::of_64();
     for name in names {
         for _ in 0..100 {
@@ -100,8 +100,8 @@ fn a_backend_gives_its_fd_back() {
 }
 
 #[test]
-fn a_backend_for_which_there_is_no_fd_says_so() {
-    let names = backends_with_an_fd("a_backend_for_which_there_is_no_fd_says_so");
+fn backend_without_fd_is_an_error() {
+    let names = backends_with_an_fd("backend_without_fd_is_an_error");
     let _limit = Limit::of_64();
     let _files = all_fds();
     for name in names {
@@ -112,9 +112,9 @@ fn a_backend_for_which_there_is_no_fd_says_so() {
 }
 
 #[test]
-fn a_waker_for_which_there_is_no_fd_is_not_counted() {
+fn failed_waker_is_not_counted() {
     let limit = Limit::of_64();
-    // Over poll: the wakers of some backends need none.
+    // Over poll, since the wakers of some backends need no fd.
     let mut reactor = Reactor::<PipeReader, (), _>::with(Poll::new(), 8);
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(b"!").unwrap();
@@ -133,7 +133,7 @@ fn a_waker_for_which_there_is_no_fd_is_not_counted() {
 }
 
 #[test]
-fn wakers_that_are_dropped_do_not_use_up_the_fds() {
+fn dropped_wakers_free_their_fds() {
     let _limit = Limit::of_64();
     for name in NAMES {
         let mut mux = by_name(name).unwrap();

@@ -1,4 +1,4 @@
-//! Calls that allocate return an error when there is no memory: a process of its own, for its allocator.
+//! Calls that allocate return an error without memory. The allocator needs a process of its own.
 
 use iomux_backend::{
     ALL_NAMES, Any, Error, Interest, Mode, Multiplexer, Reactor, SubmitError, Token, by_name,
@@ -10,24 +10,24 @@ use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 
-/// The system's allocator, for which a thread may set a limit.
+/// The system's allocator, with a limit per thread.
 struct Limited;
 
 #[global_allocator]
 static ALLOCATOR: Limited = Limited;
 
 thread_local! {
-    /// How many bytes the thread may allocate.
+    /// The number of bytes that the thread may allocate.
     static LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-// SAFETY: memory comes from the system's allocator, or not at all.
+// SAFETY: all memory comes from the system's allocator.
 unsafe impl GlobalAlloc for Limited {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match LEFT.get().checked_sub(layout.size()) {
             Some(left) => {
                 LEFT.set(left);
-                // SAFETY: the caller's layout.
+                // SAFETY: the layout is the caller's.
                 unsafe { System.alloc(layout) }
             }
             None => ptr::null_mut(),
@@ -36,18 +36,18 @@ unsafe impl GlobalAlloc for Limited {
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         LEFT.set(LEFT.get().saturating_add(layout.size()));
-        // SAFETY: of `alloc`.
+        // SAFETY: `alloc` has allocated it with this layout.
         unsafe { System.dealloc(memory, layout) }
     }
 }
 
-/// Runs `call` with a limit that grows until it succeeds, and returns how often it failed.
+/// Runs `call` with a growing limit until it succeeds. Returns the number of failures.
 #[track_caller]
 fn failures<R>(call: impl FnMut() -> Result<R, Error>) -> usize {
     failures_from(0, call)
 }
 
-/// The same, with a limit that begins at `least` bytes.
+/// Does the same, with a limit that starts at `least` bytes.
 #[track_caller]
 fn failures_from<R>(least: usize, mut call: impl FnMut() -> Result<R, Error>) -> usize {
     for limit in least..10_000 {
@@ -67,14 +67,14 @@ fn backends() -> impl Iterator<Item = Any<'static>> {
 }
 
 #[test]
-fn a_waker_without_memory_is_an_error() {
+fn waker_without_memory_is_an_error() {
     for mut mux in backends() {
         assert!(failures(|| mux.waker(Token(1))) > 0, "{}", mux.name());
     }
 }
 
 #[test]
-fn a_registration_without_memory_is_an_error() {
+fn register_without_memory_is_an_error() {
     let (reader, _writer) = std::io::pipe().unwrap();
     for mut mux in backends() {
         // SAFETY: the multiplexer is dropped before the pipe.
@@ -85,7 +85,7 @@ fn a_registration_without_memory_is_an_error() {
 }
 
 #[test]
-fn a_reactor_without_memory_hands_back_what_it_was_given() {
+fn insert_without_memory_returns_source() {
     for backend in backends() {
         let mut reactor = Reactor::<PipeReader, (), _>::with(backend, 8);
         assert!(failures(|| reactor.handle()) > 0);
@@ -105,11 +105,11 @@ fn a_reactor_without_memory_hands_back_what_it_was_given() {
 }
 
 #[test]
-fn a_task_without_memory_is_handed_back() {
+fn submit_without_memory_returns_task() {
     let mut reactor = Reactor::<PipeReader>::new().unwrap();
     let handle = reactor.handle().unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
-    sender.send(0).unwrap(); // which makes room for more
+    sender.send(0).unwrap(); // this allocates room for more
     let mut task = Some(move |_: &mut Reactor<PipeReader>| sender.send(1).unwrap());
     let submit = || {
         handle.submit(task.take().unwrap()).map_err(|failed: SubmitError<_>| {
@@ -124,7 +124,7 @@ fn a_task_without_memory_is_handed_back() {
 }
 
 #[test]
-fn a_task_with_a_result_and_without_memory_is_handed_back() {
+fn submit_with_result_returns_task() {
     let mut reactor = Reactor::<PipeReader>::new().unwrap();
     let handle = reactor.handle().unwrap();
     let large = [7_u8; 4000];
@@ -135,7 +135,7 @@ fn a_task_with_a_result_and_without_memory_is_handed_back() {
             Error::OutOfMemory
         })
     };
-    // The channel is std's, and takes what is left out here.
+    // std's channel allocates too. That part is left out here.
     assert!(failures_from(2000, submit) > 0);
     assert!(reactor.run_submitted());
 }

@@ -1,5 +1,5 @@
-//! The four tests of ocaml-iomux, each under a check that no fd is leaked: a process of their own, and
-//! one after the other, since other tests open fds.
+//! The four tests of ocaml-iomux, each with a check for leaked fds. They have a process of their own and run one by
+//! one, since other tests open fds.
 
 use iomux::{HAS_PPOLL, Interest, Readiness, Slots, Timeout};
 use std::io::Write;
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// The fds that are open, of those that a small program has.
+/// Returns the open fds among the numbers of a small program.
 fn open_fds() -> Vec<i32> {
-    // SAFETY: F_GETFD takes any number, and only looks.
+    // SAFETY: F_GETFD takes any number, and changes nothing.
     (0..1024).filter(|&fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } != -1).collect()
 }
 
-/// The fds that are open after `test` and were not before.
+/// Returns the fds that are open after `test` and were not before.
 fn leaked(test: impl FnOnce()) -> Vec<i32> {
     let before = open_fds();
     test();
@@ -92,7 +92,7 @@ fn example() {
 }
 
 #[test]
-fn the_leak_check_finds_a_leak() {
+fn leak_check_finds_a_leak() {
     let _alone = alone();
     let mut kept = None;
     let leaked = leaked(|| kept = Some(std::io::pipe().unwrap().0));

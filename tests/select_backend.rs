@@ -1,5 +1,5 @@
-//! The conformance suite over the backend written outside: a process of its own, since select(2) takes only
-//! small fd numbers, and other backends' sources take thousands.
+//! The conformance suite over the backend of an example. It has a process of its own, since select(2) takes only small
+//! fd numbers, and other backends' tests use thousands.
 
 use iomux_backend::Error;
 use iomux_backend::conformance::Backend;

@@ -99,7 +99,7 @@ static int wait_(void *data, int64_t ns, found *found, void *context) {
         struct timeval time = {ns / 1000000000, (ns % 1000000000 + 999) / 1000};
         evtimer_add(loop->timer, &time);
     }
-    /* Without ONCE it goes on for as long as something is ready. */
+    /* Without ONCE it loops as long as anything is ready. */
     int status = event_base_loop(loop->base, EVLOOP_ONCE | (ns == 0 ? EVLOOP_NONBLOCK : 0));
     if (ns > 0)
         evtimer_del(loop->timer);

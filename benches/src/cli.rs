@@ -1,12 +1,12 @@
-//! What is asked of the program, and who does it.
+//! The command line, and the function of each command.
 
-use crate::machine::{self, Machine};
-use crate::report::{self, Report};
-use crate::runner::Runner;
-use crate::works::{
+use crate::benchmarks::{
     addrm, build, call, chain, churn, echo, memory, returns, scale, scan, share, slot, spin, timeout, timers,
     wake,
 };
+use crate::machine::{self, Machine};
+use crate::report::{self, Report};
+use crate::runner::Runner;
 use crate::{page, peers};
 use clap::{Parser, Subcommand};
 use std::error::Error;
@@ -17,70 +17,70 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 #[derive(Parser)]
-#[command(version, about = "iomux beside its peers, on the same works in the same run")]
+#[command(version, about = "Compares iomux with its competitors, in the same benchmarks and the same run")]
 struct Options {
     #[command(subcommand)]
     command: Command,
-    /// How often each contestant takes its turn
+    /// Number of turns per competitor
     #[arg(long, global = true, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
-    /// How many ms the measured part of a turn lasts at least, where it can be repeated
+    /// Minimum time of the measured part of a turn, in ms, where it can be repeated
     #[arg(long, global = true, default_value_t = 20)]
     ms: u64,
-    /// Only contestants whose name has one of these in it, and what they are held against
+    /// Run only competitors whose name contains one of these words, and their baseline
     #[arg(long, global = true, value_delimiter = ',')]
     only: Vec<String>,
-    /// Keeps the results in this file, next to those of other commands
+    /// Keep the results in this file, next to those of other commands
     #[arg(long, global = true)]
     json: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// poll(2) on N fds, the last one ready, and finding it
+    /// poll(2) on N fds of which the last is ready, and the search for it
     Call(call::Options),
-    /// Going through N slots of which some are ready
+    /// Iterate over N slots of which some are ready
     Scan(scan::Options),
-    /// A slot set, looked at, modified
+    /// Set, read and modify slots
     Slot(slot::Options),
-    /// Interest changed between waits, once and there and back
+    /// Change interest between waits, once or back and forth
     Churn(churn::Options),
-    /// An fd registered and deregistered among others
+    /// Register and deregister an fd among others
     Addrm(addrm::Options),
-    /// A wait ended from elsewhere
+    /// End a wait with a waker
     Wake(wake::Options),
-    /// What is waited on an idle set
+    /// Short timeouts on an idle set
     Timeout(timeout::Options),
-    /// A deadline moved among many, and a wait with deadlines
+    /// Move a deadline among many, and wait with deadlines
     Timers(timers::Options),
-    /// The classic benchmark of libevent
+    /// libevent's chain of socket pairs
     Chain(chain::Options),
-    /// An event among few and among many registered fds
+    /// The cost of an event among few and many registered fds
     Scale(scale::Options),
-    /// Bytes a registered fd, allocations a wait
+    /// Bytes per registered fd, and allocations per wait
     Memory(memory::Options),
-    /// A TCP echo server: requests a second, CPU, latencies
+    /// A TCP echo server: requests per second, CPU, latencies
     Echo(echo::Options),
-    /// Short connections to workers that share a port: how even the shares are, and the CPU
+    /// Short connections to workers that share a port: their shares and the CPU time
     Share(share::Options),
-    /// A spin before the sleep: round trips and wakes, and the CPU that they take
+    /// A spin before the sleep: round trips, wakes and CPU time
     Spin(spin::Options),
-    /// What a return costs after a system call
+    /// The cost of a return after a system call
     Returns,
-    /// How long a clean build takes, and how many crates it has
+    /// The time and the number of crates of a clean build
     Build,
-    /// All works but `build`, with the numbers that they have by themselves
+    /// All benchmarks except `build`, with their default options
     All,
-    /// Shows all results that `--json` has kept in a file
+    /// Print all results that `--json` has kept in a file
     Report { results: PathBuf },
-    /// Makes `results.md` and the pictures of the `results.json` in a folder
+    /// Write `results.md` and the pictures from the `results.json` in a folder
     Page { folder: PathBuf },
     #[command(hide = true)]
     Hold { wanted: usize },
 }
 
-fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
-    match work {
+fn measure(benchmark: &Command, runner: &mut Runner) -> io::Result<()> {
+    match benchmark {
         Command::Call(options) => call::run(runner, options),
         Command::Scan(options) => scan::run(runner, options),
         Command::Returns => returns::run(runner),
@@ -102,13 +102,15 @@ fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
     }
 }
 
-/// As if each had been asked for, without any options of its own.
+/// Runs each benchmark as if it had been named without options.
 fn measure_all(runner: &mut Runner) -> io::Result<()> {
-    const WORKS: [&str; 15] = [
+    const BENCHMARKS: [&str; 15] = [
         "call", "scan", "slot", "churn", "addrm", "wake", "timeout", "timers", "chain", "scale", "memory",
         "echo", "share", "spin", "returns",
     ];
-    WORKS.iter().try_for_each(|work| measure(&Options::parse_from(["iomux-bench", work]).command, runner))
+    BENCHMARKS
+        .iter()
+        .try_for_each(|benchmark| measure(&Options::parse_from(["iomux-bench", benchmark]).command, runner))
 }
 
 pub(crate) fn main() -> ExitCode {
@@ -132,7 +134,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             let names = page::write(&read(&folder.join(page::RESULTS))?, folder)?;
             Ok(names.iter().try_for_each(|name| writeln!(io::stdout(), "{name}"))?)
         }
-        work => run_work(work, options),
+        benchmark => run_benchmark(benchmark, options),
     }
 }
 
@@ -142,7 +144,7 @@ fn read(results: &Path) -> Result<Vec<Report>, Box<dyn Error>> {
     Ok(serde_json::from_str(&text).map_err(|error| said(&error))?)
 }
 
-/// Puts a report into the file, in the place of what the same command has said before.
+/// Puts a report into the file, replacing the earlier one of the same command.
 fn keep(report: Report, results: &Path) -> Result<(), Box<dyn Error>> {
     let mut reports = if results.exists() { read(results)? } else { Vec::new() };
     match reports.iter_mut().find(|other| other.command == report.command) {
@@ -152,7 +154,7 @@ fn keep(report: Report, results: &Path) -> Result<(), Box<dyn Error>> {
     Ok(std::fs::write(results, report::json(&reports)?)?)
 }
 
-fn run_work(work: &Command, options: &Options) -> Result<(), Box<dyn Error>> {
+fn run_benchmark(benchmark: &Command, options: &Options) -> Result<(), Box<dyn Error>> {
     let report = Report {
         machine: Machine::here(),
         date: machine::date(),
@@ -165,7 +167,7 @@ fn run_work(work: &Command, options: &Options) -> Result<(), Box<dyn Error>> {
     for absent in peers::ABSENT {
         runner.note(format!("skipped: {absent}"));
     }
-    measure(work, &mut runner)?;
+    measure(benchmark, &mut runner)?;
     let report = runner.finish();
     write!(io::stdout(), "{report}")?;
     if let Some(path) = &options.json {

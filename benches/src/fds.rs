@@ -1,4 +1,4 @@
-//! The fds that works are done on.
+//! The fds that benchmarks use.
 
 use crate::runner::Runner;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -7,27 +7,27 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
-/// Left for all that is not the work's: the standard three, the multiplexers and their helpers.
+/// The fds that are left for other uses: the standard three, the multiplexers and their helpers.
 const RESERVED: u64 = 64;
 
-/// `wanted`, or as many as the limit of open files has room for at `each` fds a piece, which is noted.
+/// Returns `wanted`, or as many as the open-files limit allows at `each` fds per item. A note says so.
 pub(crate) fn as_many(runner: &mut Runner, what: &str, wanted: usize, each: u64) -> usize {
     let limit = runner.report.machine.open_files;
     let room = usize::try_from(limit.saturating_sub(RESERVED) / each).unwrap_or(usize::MAX);
     if wanted > room {
-        runner.note(format!("{what}: {wanted} wanted, {room} reached: the limit of open files is {limit}"));
+        runner.note(format!("{what}: {room} instead of {wanted}, since the open-files limit is {limit}"));
     }
     wanted.min(room)
 }
 
-/// Counters of 0, which are ready when they are not.
+/// Creates eventfds with a count of 0. A nonzero count makes one ready.
 pub(crate) fn eventfds(count: usize) -> io::Result<Vec<OwnedFd>> {
     (0..count)
         .map(|_| Ok(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?.into()))
         .collect()
 }
 
-/// The same counters, as files.
+/// Creates the same eventfds, as files.
 pub(crate) fn files(fds: &[OwnedFd]) -> io::Result<Vec<File>> {
     fds.iter().map(|fd| fd.try_clone().map(File::from)).collect()
 }
@@ -40,13 +40,13 @@ pub(crate) fn drain(mut eventfd: &File) -> io::Result<()> {
     eventfd.read_exact(&mut [0; 8])
 }
 
-/// Pipes: the ends to read from, and those to write to.
+/// Creates pipes. Returns the reading ends and the writing ends.
 pub(crate) fn pipes(count: usize) -> io::Result<(Vec<OwnedFd>, Vec<io::PipeWriter>)> {
     let pipes = (0..count).map(|_| io::pipe().map(|(reader, writer)| (reader.into(), writer)));
     pipes.collect::<io::Result<Vec<_>>>().map(|pipes| pipes.into_iter().unzip())
 }
 
-/// Socket pairs, whose ends do not block.
+/// Creates pairs of non-blocking sockets.
 pub(crate) fn pairs(count: usize) -> io::Result<(Vec<UnixStream>, Vec<UnixStream>)> {
     let pair = || {
         let (one, other) = UnixStream::pair()?;

@@ -1,4 +1,4 @@
-//! Where and when it was measured.
+//! Where and when a benchmark ran.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::utsname::uname;
@@ -11,7 +11,7 @@ pub(crate) struct Machine {
     system: String,
     processor: String,
     cores: usize,
-    /// The limit of open files, raised as far as it goes.
+    /// The open-files limit, after it was raised to the hard limit.
     pub(crate) open_files: u64,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Machine {
     }
 }
 
-/// The soft limit becomes the hard one.
+/// Raises the soft limit to the hard one.
 fn raise_open_files() -> u64 {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 1024 };
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_or(soft, |()| hard)
@@ -50,7 +50,7 @@ pub(crate) fn date() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// This command, without the folder that the program is in.
+/// Returns the command line, without the folder of the program.
 pub(crate) fn command() -> String {
     let mut words: Vec<_> = std::env::args().collect();
     if let Some(program) = words.first_mut() {

@@ -1,8 +1,10 @@
-//! iomux beside its peers, on the same works in the same run.
+//! Compares iomux with its competitors, in the same benchmarks and the same run.
 //!
-//! `iomux-bench WORK` prints Markdown, and `--json FILE` keeps the numbers. `iomux-bench report` prints what was kept;
-//! `iomux-bench page` makes the page and the pictures of `docs/bench` from it.
+//! `iomux-bench BENCHMARK` prints Markdown, and `--json FILE` keeps the numbers. `iomux-bench report` prints the kept
+//! results. `iomux-bench page` writes the page and the pictures of `docs/bench` from them.
 
+#[cfg(target_os = "linux")]
+mod benchmarks;
 #[cfg(target_os = "linux")]
 mod cli;
 #[cfg(target_os = "linux")]
@@ -19,8 +21,6 @@ mod plot;
 mod report;
 #[cfg(target_os = "linux")]
 mod runner;
-#[cfg(target_os = "linux")]
-mod works;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
@@ -29,5 +29,5 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    eprintln!("skipped: iomux-bench: its works are on epoll(7) and eventfd(2), which this system has not");
+    eprintln!("skipped: iomux-bench: it needs epoll(7) and eventfd(2), which this platform lacks");
 }

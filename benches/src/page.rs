@@ -1,4 +1,4 @@
-//! The page and the pictures of `docs/bench`, made from the results that `--json` keeps.
+//! Writes the page and the pictures of `docs/bench` from the results that `--json` keeps.
 
 use crate::plot::Picture;
 use crate::report::{Entry, Report, Table, number};
@@ -6,37 +6,37 @@ use std::error::Error;
 use std::fmt::Write;
 use std::path::Path;
 
-/// The file of the folder that has the results.
+/// The name of the file with the results.
 pub(crate) const RESULTS: &str = "results.json";
 
 const INTRODUCTION: &str = "\
-# iomux compared with its peers
+# iomux compared with its competitors
 
-A row that starts with `raw` is a program that makes the bare calls of libc: its cells are what it took, in the unit of
-the column. All other cells are ratios to the bare calls: 0.94 took 6 % less time. A column without ratios says so.
-`over poll` columns and rows are compared with `raw poll`, unless a column says otherwise.
+A row that starts with `raw` is a program that calls libc directly. Its cells are measurements, in the unit of the
+column. All other cells are ratios to these: 0.94 took 6 % less time. Columns marked \"no ratio\" have measurements only.
+Rows and columns with `over poll` are compared with `raw poll`, unless a column says otherwise.
 
-In each turn every competitor runs once; a ratio is the median of the ratios of all turns. The machine has two cores,
-which other work shares: before you believe a difference, look at the spread with
-`cargo run --release -p iomux-bench --bin iomux-bench -- report docs/bench/results.json`. This page and its pictures are
-made from that file by `cargo run --release -p iomux-bench --bin iomux-bench -- page docs/bench`.
+In each turn every competitor runs once. A ratio is the median of the ratios of all turns. The machine has two cores,
+which other work shares, so check the spread before you believe a difference:
+`cargo run --release -p iomux-bench --bin iomux-bench -- report docs/bench/results.json`. This command writes this page and
+its pictures from that file: `cargo run --release -p iomux-bench --bin iomux-bench -- page docs/bench`.
 ";
 
-/// A column of the page: all tables of a benchmark whose case has these words.
+/// A column of the page: all tables of a benchmark whose case contains `case`.
 struct Column {
-    work: &'static str,
+    benchmark: &'static str,
     case: &'static str,
     measure: &'static str,
     heading: &'static str,
 }
 
 const fn column(
-    work: &'static str,
+    benchmark: &'static str,
     case: &'static str,
     measure: &'static str,
     heading: &'static str,
 ) -> Column {
-    Column { work, case, measure, heading }
+    Column { benchmark, case, measure, heading }
 }
 
 const SECTIONS: [(&str, &[Column]); 5] = [
@@ -61,16 +61,16 @@ const SECTIONS: [(&str, &[Column]); 5] = [
             column("echo", "5000 conn", "throughput", "echo, 5,000 connections, requests per s"),
             column("echo", "5000 conn", "the server's CPU", "its CPU, µs per request"),
             column("addrm", "a short", "the server's part", "a short TCP connection, ns"),
-            column("timeout", "asked for 200 µs", "", "a wait of 200 µs, µs"),
+            column("timeout", "a timeout of 200 µs", "", "a wait of 200 µs, µs"),
         ],
     ),
     (
         "poll(2) and its table",
         &[
-            column("call", "call and finding, 1 fds", "", "poll, 1 fd, ns"),
-            column("call", "call and finding, 64 fds", "", "64 fds, ns"),
-            column("call", "call and finding, 1024 fds", "", "1,024 fds, ns"),
-            column("call", "call and finding, 16384 fds", "", "16,384 fds, ns"),
+            column("call", "call and search, 1 fds", "", "poll, 1 fd, ns"),
+            column("call", "call and search, 64 fds", "", "64 fds, ns"),
+            column("call", "call and search, 1024 fds", "", "1,024 fds, ns"),
+            column("call", "call and search, 16384 fds", "", "16,384 fds, ns"),
             column("scan", "the last one of 16384", "", "find 1 ready of 16,384, ns per slot"),
             column("scan", "50 % of 16384", "", "find half of 16,384, ns per slot"),
             column("slot", "64 slots", "set", "set a slot, ns"),
@@ -93,7 +93,7 @@ const SECTIONS: [(&str, &[Column]); 5] = [
         &[
             column("build", "a program", "", "release build, s"),
             column("build", "a program", "dependencies", "crates, no ratio"),
-            column("returns", "getppid(2)", "", "so many returns after getppid(2), ns, no ratio"),
+            column("returns", "getppid(2)", "", "returns after getppid(2), ns, no ratio"),
         ],
     ),
 ];
@@ -105,7 +105,7 @@ const OVER_POLL: &[&str] =
 const PICTURES: [Picture; 6] = [
     Picture {
         file: "chain-epoll",
-        work: "chain",
+        benchmark: "chain",
         case: "over epoll",
         measure: "",
         title: "chain: a byte passes through all pairs of sockets, over epoll",
@@ -114,7 +114,7 @@ const PICTURES: [Picture; 6] = [
     },
     Picture {
         file: "chain-poll",
-        work: "chain",
+        benchmark: "chain",
         case: "over poll",
         measure: "",
         title: "chain: a byte passes through all pairs of sockets, over poll",
@@ -123,7 +123,7 @@ const PICTURES: [Picture; 6] = [
     },
     Picture {
         file: "modify",
-        work: "churn",
+        benchmark: "churn",
         case: "there and back, 64 fds, over epoll",
         measure: "with the wait's share",
         title: "an interest changed there and back between two waits, 64 fds, over epoll",
@@ -132,7 +132,7 @@ const PICTURES: [Picture; 6] = [
     },
     Picture {
         file: "wake",
-        work: "wake",
+        benchmark: "wake",
         case: "1000 wakes, one wait",
         measure: "",
         title: "1,000 wakes and one wait",
@@ -141,7 +141,7 @@ const PICTURES: [Picture; 6] = [
     },
     Picture {
         file: "echo",
-        work: "echo",
+        benchmark: "echo",
         case: "",
         measure: "the server's CPU",
         title: "echo server: CPU time per request",
@@ -150,7 +150,7 @@ const PICTURES: [Picture; 6] = [
     },
     Picture {
         file: "scale",
-        work: "scale",
+        benchmark: "scale",
         case: "over epoll",
         measure: "",
         title: "an event among many registered fds, 1,000 of them active, over epoll",
@@ -175,7 +175,7 @@ pub(crate) fn write(reports: &[Report], folder: &Path) -> Result<Vec<String>, Bo
             names.push(name);
         }
     }
-    writeln!(page, "\n## Made by\n")?;
+    writeln!(page, "\n## Commands\n")?;
     let mut last_machine = String::new();
     for Report { machine, date, command, runs, notes, .. } in reports {
         let machine = machine.to_string();
@@ -190,7 +190,7 @@ pub(crate) fn write(reports: &[Report], folder: &Path) -> Result<Vec<String>, Bo
     Ok(names)
 }
 
-/// A row for each competitor, or nothing if none of the columns was measured.
+/// Returns a row per competitor, or nothing if no column was measured.
 fn section(title: &str, columns: &[Column], tables: &[&Table]) -> String {
     let measured: Vec<_> = columns.iter().filter_map(|column| column.of(tables)).collect();
     let mut names: Vec<&str> = Vec::new();
@@ -219,10 +219,12 @@ fn section(title: &str, columns: &[Column], tables: &[&Table]) -> String {
 }
 
 impl Column {
-    /// Its heading, and its entries in all tables.
+    /// Returns its heading, and its entries in all tables.
     fn of<'a>(&self, tables: &[&'a Table]) -> Option<(&'static str, Vec<&'a Entry>)> {
         let is_mine = |table: &&&Table| {
-            table.work == self.work && table.measure == self.measure && table.case.contains(self.case)
+            table.benchmark == self.benchmark
+                && table.measure == self.measure
+                && table.case.contains(self.case)
         };
         let entries: Vec<_> = tables.iter().filter(is_mine).flat_map(|table| &table.entries).collect();
         (!entries.is_empty()).then_some((self.heading, entries))

@@ -1,4 +1,4 @@
-//! The contestants, each behind the same small trait, as a user of it would write the loop.
+//! The competitors, behind one small trait. Each implementation follows the loop that its users would write.
 
 pub(crate) mod c;
 pub(crate) mod mio;
@@ -10,34 +10,34 @@ pub(crate) mod popol;
 pub(crate) mod raw;
 pub(crate) mod rustix;
 
-use crate::runner::{Contestant, Sample};
+use crate::runner::{Competitor, Sample};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-/// What an fd is asked for.
+/// The interest in an fd.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ask {
     Read,
-    /// And to be written.
+    /// Reading and writing.
     Both,
 }
 
-/// The system call that a contestant waits by.
+/// The system call that a competitor waits with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mechanism {
     Epoll,
     Poll,
 }
 
-/// How many events a wait can report, for whoever has a buffer to size.
+/// The number of events that a wait can return, for competitors with a buffer.
 pub(crate) const EVENTS: usize = 1024;
 
-/// A multiplexer; every registration reports what it was asked for under its token.
+/// A multiplexer, which returns the readiness of each registration under its token.
 pub(crate) trait Peer<'fd>: Sized {
     const NAME: &'static str;
     const MECHANISM: Mechanism;
-    /// Whether its memory is malloc's, which Rust's allocator does not see.
+    /// `true` if it allocates with malloc(3), which Rust's allocator does not see.
     const IS_C: bool = false;
 
     fn new() -> io::Result<Self>;
@@ -45,59 +45,59 @@ pub(crate) trait Peer<'fd>: Sized {
     fn modify(&mut self, fd: BorrowedFd<'fd>, token: usize, ask: Ask) -> io::Result<()>;
     fn remove(&mut self, fd: BorrowedFd<'fd>, token: usize) -> io::Result<()>;
 
-    /// Waits once (for ever, if there is no `timeout`), and calls `found` with the token of each event.
+    /// Waits once, indefinitely without a `timeout`, and calls `found` with the token of each event.
     fn wait(&mut self, timeout: Option<Duration>, found: impl FnMut(usize)) -> io::Result<()>;
 
-    /// What is to be done, after an event was served, to hear of the next one.
+    /// Rearms an fd after an event, where the competitor needs it.
     #[inline(always)]
     fn rearm(&mut self, _fd: BorrowedFd<'fd>, _token: usize) -> io::Result<()> {
         Ok(())
     }
 
-    /// A copy of the epoll's own fd, for others to register in.
+    /// Returns a duplicate of the epoll's fd, so that other processes can register fds in it.
     fn share(&mut self) -> io::Result<Option<OwnedFd>> {
         Ok(None)
     }
 }
 
-/// A peer whose wait another thread can end.
+/// A competitor whose wait another thread can end.
 pub(crate) trait Waking<'fd>: Peer<'fd> {
     type Waker: Send + Sync + 'static;
 
     fn waker(&mut self) -> io::Result<Self::Waker>;
     fn wake(waker: &Self::Waker) -> io::Result<()>;
 
-    /// Waits for ever, and returns how many wakes were reported (those that were not waited for are one).
+    /// Waits indefinitely, and returns the number of wakes. Wakes before the wait are coalesced.
     fn wait_for_wake(&mut self) -> io::Result<usize>;
 }
 
-/// One repetition of a work, for any peer.
-pub(crate) trait Work<'fd> {
+/// One repetition of a benchmark, for any competitor.
+pub(crate) trait Benchmark<'fd> {
     fn once<P: Peer<'fd>>(&'fd self) -> io::Result<Sample>;
 
-    /// Whether a peer takes part.
+    /// Returns `true` if competitors with this mechanism take part.
     fn admits(&self, mechanism: Mechanism) -> bool;
 }
 
-/// One repetition of a work, for any peer that can be woken.
-pub(crate) trait WakeWork<'fd> {
+/// One repetition of a benchmark, for any competitor with wakers.
+pub(crate) trait WakeBenchmark<'fd> {
     fn once<P: Waking<'fd>>(&'fd self) -> io::Result<Sample>;
 }
 
-struct Entrants<'fd, W>(&'fd W, Vec<Contestant<'fd>>);
+struct Entrants<'fd, W>(&'fd W, Vec<Competitor<'fd>>);
 
-impl<'fd, W: Work<'fd>> Entrants<'fd, W> {
+impl<'fd, W: Benchmark<'fd>> Entrants<'fd, W> {
     fn enter<P: Peer<'fd>>(&mut self) {
-        let work = self.0;
-        if work.admits(P::MECHANISM) {
-            self.1.push(Contestant::new(P::NAME, move || work.once::<P>()));
+        let benchmark = self.0;
+        if benchmark.admits(P::MECHANISM) {
+            self.1.push(Competitor::new(P::NAME, move || benchmark.once::<P>()));
         }
     }
 }
 
-/// All that a work admits, the one that the others are held against first.
-pub(crate) fn contestants<'fd, W: Work<'fd>>(work: &'fd W) -> Vec<Contestant<'fd>> {
-    let mut entrants = Entrants(work, Vec::new());
+/// Returns all competitors that a benchmark admits, with the baseline first.
+pub(crate) fn competitors<'fd, W: Benchmark<'fd>>(benchmark: &'fd W) -> Vec<Competitor<'fd>> {
+    let mut entrants = Entrants(benchmark, Vec::new());
     entrants.enter::<raw::Epoll<false>>();
     entrants.enter::<raw::Epoll<true>>();
     entrants.enter::<raw::Poll>();
@@ -131,18 +131,18 @@ pub(crate) fn contestants<'fd, W: Work<'fd>>(work: &'fd W) -> Vec<Contestant<'fd
     entrants.1
 }
 
-struct Wakers<'fd, W>(&'fd W, Vec<Contestant<'fd>>);
+struct Wakers<'fd, W>(&'fd W, Vec<Competitor<'fd>>);
 
-impl<'fd, W: WakeWork<'fd>> Wakers<'fd, W> {
+impl<'fd, W: WakeBenchmark<'fd>> Wakers<'fd, W> {
     fn enter<P: Waking<'fd>>(&mut self) {
-        let work = self.0;
-        self.1.push(Contestant::new(P::NAME, move || work.once::<P>()));
+        let benchmark = self.0;
+        self.1.push(Competitor::new(P::NAME, move || benchmark.once::<P>()));
     }
 }
 
-/// All that have wakers.
-pub(crate) fn wakers<'fd, W: WakeWork<'fd>>(work: &'fd W) -> Vec<Contestant<'fd>> {
-    let mut wakers = Wakers(work, Vec::new());
+/// Returns all competitors with wakers.
+pub(crate) fn wakers<'fd, W: WakeBenchmark<'fd>>(benchmark: &'fd W) -> Vec<Competitor<'fd>> {
+    let mut wakers = Wakers(benchmark, Vec::new());
     wakers.enter::<raw::Epoll<false>>();
     wakers.enter::<ours::Epoll<'fd, false>>();
     wakers.enter::<ours::Poll<'fd>>();
@@ -156,7 +156,7 @@ pub(crate) fn wakers<'fd, W: WakeWork<'fd>>(work: &'fd W) -> Vec<Contestant<'fd>
     wakers.1
 }
 
-/// The C libraries that are not among the contestants, and why.
+/// The C libraries that are missing among the competitors, and why.
 pub(crate) const ABSENT: &[&str] = &[
     #[cfg(not(has_libevent))]
     "libevent: no header when this was built (Debian: libevent-dev)",

@@ -10,7 +10,7 @@ pub(crate) struct Picture {
     /// The name of its file, without the extension.
     pub(crate) file: &'static str,
     /// The benchmark, and a part of the case, of the tables that it shows.
-    pub(crate) work: &'static str,
+    pub(crate) benchmark: &'static str,
     pub(crate) case: &'static str,
     pub(crate) measure: &'static str,
     pub(crate) title: &'static str,
@@ -54,7 +54,7 @@ impl Picture {
     /// Draws the tables of this picture into a file, and returns `true` if there are any.
     pub(crate) fn draw(&self, path: &Path, tables: &[&Table]) -> Result<bool, Box<dyn Error>> {
         let is_shown = |table: &&Table| {
-            table.work == self.work && table.measure == self.measure && table.case.contains(self.case)
+            table.benchmark == self.benchmark && table.measure == self.measure && table.case.contains(self.case)
         };
         let mut tables: Vec<_> = tables.iter().copied().filter(is_shown).collect();
         tables.sort_by_key(|table| table.at);

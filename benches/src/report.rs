@@ -1,4 +1,4 @@
-//! What was measured, as JSON keeps it and as Markdown shows it.
+//! The results, which are kept as JSON and printed as Markdown.
 
 use crate::machine::Machine;
 use serde::{Deserialize, Serialize};
@@ -9,17 +9,17 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     pub(crate) date: String,
     pub(crate) command: String,
-    /// How often each contestant took its turn.
+    /// The number of turns of each competitor.
     pub(crate) runs: usize,
-    /// What was limited, or is missing, and why.
+    /// What was limited or is missing, and why.
     pub(crate) notes: Vec<String>,
     pub(crate) tables: Vec<Table>,
 }
 
-/// One measure of a case of a work.
+/// One measure of one case of a benchmark.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Table {
-    pub(crate) work: String,
+    pub(crate) benchmark: String,
     pub(crate) case: String,
     pub(crate) at: Option<usize>,
     pub(crate) measure: String,
@@ -27,7 +27,7 @@ pub(crate) struct Table {
     pub(crate) entries: Vec<Entry>,
 }
 
-/// One contestant.
+/// The results of one competitor.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Entry {
     pub(crate) name: String,
@@ -36,7 +36,7 @@ pub(crate) struct Entry {
     pub(crate) max: f64,
     /// The median of the distances from the median.
     pub(crate) mad: f64,
-    /// The median of the ratios to what the baseline took in the same turn.
+    /// The median of the ratios to the baseline in the same turn.
     pub(crate) ratio: Option<f64>,
 }
 
@@ -65,19 +65,19 @@ pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
     }
 }
 
-/// Four digits: more than a clock has to say, and short in a file.
+/// Rounds to four digits, which are more than a clock resolves and short in a file.
 fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }
 
-/// The results as JSON with a line for each competitor, so that a person can read them.
+/// Returns the results as JSON, with a line per competitor so that a person can read them.
 pub(crate) fn json(reports: &[Report]) -> serde_json::Result<String> {
     let text = serde_json::to_string(reports)?;
-    let starts = ["{\"machine\":", "{\"work\":", "{\"name\":"];
+    let starts = ["{\"machine\":", "{\"benchmark\":", "{\"name\":"];
     Ok(starts.iter().fold(text, |text, start| text.replace(start, &format!("\n{start}"))) + "\n")
 }
 
-/// Digits enough to tell contestants apart, and no more.
+/// Formats a value with enough digits to distinguish competitors.
 pub(crate) fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
@@ -89,10 +89,10 @@ pub(crate) fn number(value: f64) -> String {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { work, case, measure, unit, .. } = self;
+        let Self { benchmark, case, measure, unit, .. } = self;
         let title = [case.as_str(), measure.as_str()].into_iter().filter(|part| !part.is_empty());
-        writeln!(f, "`{work}`: {}\n", title.collect::<Vec<_>>().join("; "))?;
-        writeln!(f, "| | {unit} | least | most | MAD | ratio |\n|---|---|---|---|---|---|")?;
+        writeln!(f, "`{benchmark}`: {}\n", title.collect::<Vec<_>>().join("; "))?;
+        writeln!(f, "| | {unit} | min | max | MAD | ratio |\n|---|---|---|---|---|---|")?;
         for entry in &self.entries {
             let [median, min, max, mad] = [entry.median, entry.min, entry.max, entry.mad].map(number);
             let ratio = entry.ratio.map_or(String::new(), |ratio| format!("{ratio:.3}"));
@@ -105,7 +105,7 @@ impl fmt::Display for Table {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { machine, date, command, runs, .. } = self;
-        writeln!(f, "{machine}; {date}; medians of {runs} turns; made by `{command}`.\n")?;
+        writeln!(f, "{machine}; {date}; medians of {runs} turns; command: `{command}`.\n")?;
         let mut notes = String::new();
         self.notes.iter().try_for_each(|note| writeln!(notes, "- {note}"))?;
         if !notes.is_empty() {

@@ -1,40 +1,40 @@
-//! Takes the contestants' repetitions in turns, so that whatever else the machine does falls on all of them.
+//! Runs the competitors in turns, so that other load on the machine affects all of them.
 
 use crate::report::{Entry, Report, Table};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// What a repetition has measured: a number for each measure of its case.
+/// The results of one repetition: a number per measure of its case.
 pub(crate) type Sample = Vec<f64>;
 
-pub(crate) struct Contestant<'a> {
+pub(crate) struct Competitor<'a> {
     pub(crate) name: &'static str,
     once: Box<dyn FnMut() -> io::Result<Sample> + 'a>,
 }
 
-impl<'a> Contestant<'a> {
+impl<'a> Competitor<'a> {
     pub(crate) fn new(name: &'static str, once: impl FnMut() -> io::Result<Sample> + 'a) -> Self {
         Self { name, once: Box::new(once) }
     }
 }
 
-/// A work with one choice of its numbers.
+/// A benchmark with one choice of its parameters.
 pub(crate) struct Case<'a> {
-    pub(crate) work: &'static str,
+    pub(crate) benchmark: &'static str,
     pub(crate) name: String,
-    /// The number that the cases of a work differ in, if a curve can be drawn over it.
+    /// The parameter that differs between the cases of a benchmark, if a curve can be drawn over it.
     pub(crate) at: Option<usize>,
-    /// What each number of a sample is, and its unit.
+    /// The name and unit of each number of a sample.
     pub(crate) measures: &'static [(&'static str, &'static str)],
-    /// The others are held against the first whose name begins so.
+    /// The others are compared with the first competitor whose name starts with this.
     pub(crate) baseline: &'static str,
-    pub(crate) contestants: Vec<Contestant<'a>>,
+    pub(crate) competitors: Vec<Competitor<'a>>,
 }
 
 pub(crate) struct Runner {
     pub(crate) report: Report,
-    /// How long the measured part of a repetition lasts at least, where it can be repeated.
+    /// The minimum time of the measured part of a repetition, where it can be repeated.
     pub(crate) time: Duration,
     only: Vec<String>,
     bar: ProgressBar,
@@ -47,7 +47,7 @@ impl Runner {
         Self { report, time, only, bar }
     }
 
-    /// Says something that belongs to the results: a limit that was met, a contestant that is missing.
+    /// Adds a note to the results, such as a limit or a missing competitor.
     pub(crate) fn note(&mut self, note: String) {
         if !self.report.notes.contains(&note) {
             self.bar.suspend(|| eprintln!("note: {note}"));
@@ -57,23 +57,28 @@ impl Runner {
 
     pub(crate) fn run(&mut self, mut case: Case<'_>) -> io::Result<()> {
         let baseline = case.baseline;
-        case.contestants.retain(|contestant| {
-            let is_named = |only: &String| contestant.name.contains(only.as_str());
-            self.only.is_empty() || contestant.name.starts_with(baseline) || self.only.iter().any(is_named)
+        case.competitors.retain(|competitor| {
+            let is_named = |only: &String| competitor.name.contains(only.as_str());
+            self.only.is_empty() || competitor.name.starts_with(baseline) || self.only.iter().any(is_named)
         });
-        let count = case.contestants.len();
+        let count = case.competitors.len();
         let mut samples = vec![Vec::new(); count];
         self.bar.inc_length((self.report.runs * count) as u64);
         for run in 0..self.report.runs {
             for turn in 0..count {
-                // Nobody is always the one who comes after the same neighbour at the same moment.
+                // The first competitor changes each turn, so that the order favours none.
                 let index = (turn + run) % count;
-                let contestant = &mut case.contestants[index];
-                self.bar.set_message(format!("{} {}: {}", case.work, case.name, contestant.name));
-                let sample = (contestant.once)().map_err(|error| {
-                    io::Error::new(error.kind(), format!("{}, {}: {error}", case.work, contestant.name))
+                let competitor = &mut case.competitors[index];
+                self.bar.set_message(format!("{} {}: {}", case.benchmark, case.name, competitor.name));
+                let sample = (competitor.once)().map_err(|error| {
+                    io::Error::new(error.kind(), format!("{}, {}: {error}", case.benchmark, competitor.name))
                 })?;
-                assert_eq!(sample.len(), case.measures.len(), "{}: a number for each measure", case.work);
+                assert_eq!(
+                    sample.len(),
+                    case.measures.len(),
+                    "{}: a number for each measure",
+                    case.benchmark
+                );
                 samples[index].push(sample);
                 self.bar.inc(1);
             }
@@ -91,11 +96,11 @@ impl Runner {
 fn tables<'a>(case: &'a Case<'_>, samples: &'a [Vec<Sample>]) -> impl Iterator<Item = Table> + 'a {
     case.measures.iter().enumerate().map(move |(index, (measure, unit))| {
         let of = |samples: &Vec<Sample>| samples.iter().map(|sample| sample[index]).collect::<Vec<_>>();
-        let base = case.contestants.iter().position(|one| one.name.starts_with(case.baseline));
+        let base = case.competitors.iter().position(|one| one.name.starts_with(case.baseline));
         let base = base.map(|base| of(&samples[base]));
-        let entries = case.contestants.iter().zip(samples);
+        let entries = case.competitors.iter().zip(samples);
         Table {
-            work: case.work.into(),
+            benchmark: case.benchmark.into(),
             case: case.name.clone(),
             at: case.at,
             measure: (*measure).into(),
@@ -105,10 +110,10 @@ fn tables<'a>(case: &'a Case<'_>, samples: &'a [Vec<Sample>]) -> impl Iterator<I
     })
 }
 
-/// ns that a round takes: as many rounds as last for `time`, after some that are not counted.
+/// Returns the ns per round, over as many rounds as last for `time`, after a warm-up.
 ///
-/// `round` is called in one place, so that it is inlined whoever's it is: else a contestant that is a little larger pays
-/// for one more return after its system call (`iomux-bench returns`).
+/// `round` is called in one place, so that it is inlined for every competitor. Otherwise a larger one would pay for one
+/// more return after its system call (`iomux-bench returns`).
 pub(crate) fn ns_a_round(time: Duration, mut round: impl FnMut() -> io::Result<()>) -> io::Result<f64> {
     let mut rounds: u32 = 1;
     loop {
@@ -120,7 +125,7 @@ pub(crate) fn ns_a_round(time: Duration, mut round: impl FnMut() -> io::Result<(
         if taken >= time || rounds > u32::MAX / 4 {
             return Ok(nanos(taken) / f64::from(rounds));
         }
-        // Straight to what will do, once there is something to go by.
+        // Fewer steps, once the first rounds show how long one takes.
         let missing = time.as_secs_f64() / taken.as_secs_f64().max(1e-9);
         rounds *= if missing > 4.0 { 4 } else { 2 };
     }

@@ -1,4 +1,4 @@
-//! What a source is open on: a pipe or a socket, with its peer, and what must be ready.
+//! The pipe or socket of a source, with its peer and the readiness that the model expects.
 
 use iomux_backend::{Interest, Readiness};
 use std::cell::{Cell, RefCell};
@@ -16,33 +16,33 @@ pub(crate) enum Kind {
     Socket,
 }
 
-/// The other end, as this process has it.
+/// The other end, in this process.
 struct Peer {
     file: File,
-    /// One for each process that has the end open.
+    /// One per process that has the end open.
     is_open: Rc<()>,
 }
 
-/// What a source's fd, and each dup of it, is open on.
+/// The open file description of a source's fd and its dups.
 pub(crate) struct Channel {
     pub(crate) kind: Kind,
     peer: RefCell<Option<Peer>>,
-    /// The other end, in whatever process.
+    /// The other end, in any process.
     anywhere: Weak<()>,
-    /// Bytes that can be read.
+    /// The number of readable bytes.
     pending: Cell<usize>,
-    /// Bytes that the peer has not read: none, or as many as there is room for.
+    /// The bytes that the peer has not read: none, or a full buffer.
     sent: Cell<usize>,
     peer_writes_no_more: Cell<bool>,
 }
 
-/// The same file, to read or write.
+/// The same open file description, to read or write.
 fn file(fd: BorrowedFd<'_>) -> File {
     fd.try_clone_to_owned().unwrap().into()
 }
 
 impl Channel {
-    /// A source and its channel.
+    /// Creates a source and its channel.
     pub(crate) fn open(kind: Kind) -> (OwnedFd, Self) {
         let (fd, peer): (OwnedFd, OwnedFd) = match kind {
             Kind::PipeReader => {
@@ -70,7 +70,7 @@ impl Channel {
         (fd, channel)
     }
 
-    /// What must be reported when `interest` is asked, in the words of whoever has all of them.
+    /// Returns the readiness that `interest` must lead to, with all flags of poll(2).
     pub(crate) fn readiness(&self, interest: Interest) -> Readiness {
         let peer_is_gone = self.anywhere.strong_count() == 0;
         let has_ended = peer_is_gone || self.peer_writes_no_more.get();
@@ -87,7 +87,7 @@ impl Channel {
         is &= Readiness::from_bits_retain(interest.bits());
         if peer_is_gone {
             is.set(Readiness::HANGUP, self.kind != Kind::PipeWriter);
-            // The reader of a pipe is gone, or a socket's peer with what it had not read.
+            // The reader of a pipe was closed, or a socket's peer with unread bytes.
             is.set(Readiness::ERROR, self.kind == Kind::PipeWriter || is_socket && is_full);
         }
         is
@@ -108,24 +108,24 @@ impl Channel {
         }
     }
 
-    /// Writes until there is no more room.
+    /// Writes until the buffer is full.
     pub(crate) fn write(&self, source: BorrowedFd<'_>) {
         let peer_is_gone = self.anywhere.strong_count() == 0;
         if self.kind == Kind::PipeReader || peer_is_gone || self.sent.get() > 0 {
             return;
         }
         set_nonblocking(source, true);
-        let refused = loop {
+        let rejected = loop {
             match file(source).write(&[b'!'; 1 << 16]) {
                 Ok(count) => self.sent.set(self.sent.get() + count),
                 Err(error) => break error.kind(),
             }
         };
-        assert_eq!(refused, ErrorKind::WouldBlock);
+        assert_eq!(rejected, ErrorKind::WouldBlock);
         set_nonblocking(source, false);
     }
 
-    /// The peer reads all that was written.
+    /// The peer reads all bytes.
     pub(crate) fn peer_reads(&self) {
         if let Some(peer) = &mut *self.peer.borrow_mut() {
             let sent = u64::try_from(self.sent.take()).unwrap();
@@ -146,7 +146,7 @@ impl Channel {
         self.peer.take();
     }
 
-    /// The copy of the peer that a child gets.
+    /// Returns the copy of the peer for a child.
     pub(crate) fn copy_of_peer(&self) -> Option<Rc<()>> {
         self.peer.borrow().as_ref().map(|peer| Rc::clone(&peer.is_open))
     }
@@ -154,7 +154,7 @@ impl Channel {
 
 fn set_nonblocking(fd: BorrowedFd<'_>, is: bool) {
     let flags = if is { libc::O_NONBLOCK } else { 0 };
-    // SAFETY: takes numbers, and the fd is open; it has no other such flag.
+    // SAFETY: it takes numbers, and the fd is open. It has no other status flag.
     let answer = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags) };
     assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
 }

@@ -1,4 +1,4 @@
-//! A child made by fork(2), which has a copy of every fd until it is dropped.
+//! A child of fork(2), which has a copy of every fd until it is dropped.
 
 use std::io::{PipeWriter, Write};
 use std::os::fd::{AsRawFd, RawFd};
@@ -6,16 +6,16 @@ use std::rc::Rc;
 
 pub(crate) struct Child {
     process: libc::pid_t,
-    /// A byte in it ends the child, and so does the end of who holds it.
+    /// A byte in this pipe ends the child, and so does its hangup.
     end: PipeWriter,
-    /// The peers that it keeps open, until it has been waited for.
+    /// The peers that the child keeps open until it was waited for.
     _peers: Vec<Rc<()>>,
 }
 
 impl Child {
     pub(crate) fn fork(peers: Vec<Rc<()>>) -> Self {
         let (reader, end) = std::io::pipe().unwrap();
-        // SAFETY: the child makes three system calls, and is gone.
+        // SAFETY: the child makes three system calls and exits.
         match unsafe { libc::fork() } {
             0 => live(reader.as_raw_fd(), end.as_raw_fd()),
             process => {
@@ -26,22 +26,22 @@ impl Child {
     }
 }
 
-/// The life of a child: it waits for its end, and does only what is safe after fork(2) in a program with threads.
+/// Runs the child until it is told to exit. It only makes calls that are safe after fork(2) in a program with threads.
 fn live(reader: RawFd, end: RawFd) -> ! {
     let mut byte = 0_u8;
-    // SAFETY: the copy is this process's own, and nobody uses it here.
+    // SAFETY: the copy belongs to this process, which does not use it.
     unsafe { libc::close(end) };
-    // SAFETY: there is room for a byte.
+    // SAFETY: the buffer has room for a byte.
     unsafe { libc::read(reader, (&raw mut byte).cast(), 1) };
-    // SAFETY: runs nothing of the parent's.
+    // SAFETY: _exit(2) runs no destructors of the parent.
     unsafe { libc::_exit(0) }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // To close the pipe would not do: a younger child has a copy.
+        // Closing the pipe is not enough, since a younger child has a copy.
         let _ = self.end.write_all(b"!");
-        // SAFETY: the status may be null. It is our child, and nobody else waits for it.
+        // SAFETY: the status may be null. Nothing else waits for this child.
         unsafe { libc::waitpid(self.process, std::ptr::null_mut(), 0) };
     }
 }

@@ -1,11 +1,11 @@
-//! Random programs of register, modify, deregister, read, write, shutdown, close, dup, wake, signal, fork and wait, on
-//! each backend against a model of what must be ready, and on several side by side.
+//! Random programs of register, modify, deregister, read, write, shutdown, close, dup, wake, signal, fork and wait.
+//! Each backend is compared with a model, and several backends with each other.
 //!
-//! Each contestant says its seed and how many steps it has taken; `IOMUX_STEPS=1000000` has it take so many. A failure
-//! prints the seed of its program, which `IOMUX_SEED=…` has taken first, and the program as small as it could be made.
+//! Each test prints its seed and its number of steps, which `IOMUX_STEPS=1000000` sets. A failure prints the seed of
+//! its program and the smallest program that fails. `IOMUX_SEED=…` starts with that seed.
 //!
-//! A process of its own, in which one contestant runs at a time: a child has a copy of every fd, and a pipe that
-//! another test closes meanwhile does not hang up.
+//! The tests run in a process of their own, one at a time. A child has a copy of every fd, so a pipe that another test
+//! closes would not hang up.
 
 mod channel;
 mod child;
@@ -42,21 +42,20 @@ use steps::Step;
 use support::{is_emulated, skip};
 use world::{Tally, World};
 
-/// Children of one contestant have copies of another's fds.
+/// Held by each test, since its children have copies of every fd.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// A number in the environment.
+/// Returns a number from the environment.
 fn given(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
-/// Past the capture of the tests' output, so that it is seen of those that pass, too.
+/// Prints past the capture of output, so that the lines of passing tests are visible too.
 fn say(line: &str) {
     writeln!(stderr(), "{line}").expect("stderr");
 }
 
-/// Takes the steps of one program; returns how many there are and what has happened, or the failure and the program in
-/// small.
+/// Runs the steps of one program. Returns their number and a tally, or the failure and the smallest program that fails.
 fn run<M: Multiplexer<'static>>(seed: u64, create: &impl Fn() -> M) -> Result<(usize, Tally), String> {
     let config = Config { failure_persistence: None, max_shrink_iters: 10_000, ..Config::default() };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.to_le_bytes().repeat(4));
@@ -79,9 +78,9 @@ fn run<M: Multiplexer<'static>>(seed: u64, create: &impl Fn() -> M) -> Result<(u
     }
 }
 
-fn holds_to_the_model<M: Multiplexer<'static>>(name: &str, steps: u64, create: impl Fn() -> M) {
+fn agrees_with_model<M: Multiplexer<'static>>(name: &str, steps: u64, create: impl Fn() -> M) {
     if cfg!(not(target_os = "linux")) {
-        return skip(name, "the model is that of Linux's pipes and sockets");
+        return skip(name, "the model is for Linux's pipes and sockets");
     }
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let steps = given("IOMUX_STEPS").unwrap_or(if is_emulated() { steps / 20 } else { steps });
@@ -95,19 +94,19 @@ fn holds_to_the_model<M: Multiplexer<'static>>(name: &str, steps: u64, create: i
         all += tally;
         seed = seed.wrapping_add(1);
     }
-    say(&format!("{name}: {taken} steps held to the model: {all}"));
+    say(&format!("{name}: {taken} steps agreed with the model: {all}"));
 }
 
-/// A test of each contestant, which takes so many steps where nothing else is asked for.
-macro_rules! contestants {
+/// Defines a test per backend, with its default number of steps.
+macro_rules! backends {
     ($($(#[$attribute:meta])* $name:ident, $steps:literal: $create:expr;)*) => {
         $($(#[$attribute])* #[test] fn $name() {
-            holds_to_the_model(stringify!($name), $steps, || $create);
+            agrees_with_model(stringify!($name), $steps, || $create);
         })*
     };
 }
 
-contestants! {
+backends! {
     poll, 10_000: Poll::new();
     poll_without_ppoll, 4_000: Poll::without_ppoll();
     poll_boxed, 4_000: Box::new(Poll::new()) as Box<dyn Multiplexer<'static>>;
@@ -119,9 +118,9 @@ contestants! {
     #[cfg(target_os = "linux")]
     shared_epoll, 4_000: SharedEpoll::new().unwrap();
     #[cfg(target_os = "linux")]
-    poll_beside_epoll, 10_000: Sides::new(vec![Box::new(Poll::new()), Box::new(Epoll::new().unwrap())]);
+    poll_and_epoll, 10_000: Sides::new(vec![Box::new(Poll::new()), Box::new(Epoll::new().unwrap())]);
     #[cfg(target_os = "linux")]
-    select_beside_poll_and_epoll, 8_000: Sides::new(vec![
+    select_poll_and_epoll, 8_000: Sides::new(vec![
         Box::new(Select::new()), Box::new(Poll::new()), Box::new(Epoll::new().unwrap()),
     ]);
     #[cfg(iomux_libkqueue)]

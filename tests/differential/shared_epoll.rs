@@ -1,4 +1,4 @@
-//! An epoll that is shared, as threads share it: each call is made on a `&Epoll`.
+//! An epoll that is used as threads share it: through `&Epoll`.
 
 use iomux_backend::{
     Capabilities, Epoll, Error, Events, Interest, Mode, Multiplexer, SigSet, Timeout, Token, Waker,
@@ -6,7 +6,7 @@ use iomux_backend::{
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-/// One of the holders of an epoll.
+/// One owner of a shared epoll.
 #[derive(Debug)]
 pub(crate) struct SharedEpoll<'fd>(Arc<Epoll<'fd>>);
 

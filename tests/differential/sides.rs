@@ -1,4 +1,4 @@
-//! Backends side by side: the same steps, and after each wait the same readiness.
+//! Several backends compared with each other: the same steps lead to the same readiness after each wait.
 
 use super::channel::Kind;
 use super::signal;
@@ -11,31 +11,31 @@ use iomux_backend::{
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-/// More than there are sources.
+/// More room than there are sources.
 const ROOM: usize = 64;
 
 type Side = Box<dyn Multiplexer<'static>>;
-/// What a wait has reported, by fd, in words that all sides have.
+/// The readiness of a wait by fd, in flags that all sides have.
 type Reported = BTreeMap<RawFd, Readiness>;
 
-/// A multiplexer that is several, and panics where they differ.
+/// A multiplexer over several others, which panics if they differ.
 pub(crate) struct Sides {
     sides: Vec<Side>,
     capabilities: Capabilities,
-    /// The caller's tokens and interests. The sides have an fd's number for its token.
+    /// The caller's tokens and interests. The sides use the fd number as token.
     asked: BTreeMap<RawFd, (Token, Interest)>,
-    /// A source to all sides.
+    /// A waker source that is registered in all sides.
     waker: Option<WakerSource>,
 }
 
 impl Sides {
-    /// Whoever has fewer words comes first: what it has no room for it has not seen.
+    /// Creates it from `sides`. The side with the fewest flags comes first, since only the first has limited room.
     pub(crate) fn new(sides: Vec<Side>) -> Self {
         let capabilities = sides.iter().map(|side| side.capabilities()).reduce(|all, its| all & its).unwrap();
         Self { sides, capabilities, asked: BTreeMap::new(), waker: None }
     }
 
-    /// What each side answers, which is the same.
+    /// Returns the result of all sides, which must be the same.
     fn same(&mut self, call: impl Fn(&mut Side) -> Result<(), Error>) -> Result<(), Error> {
         let answers: Vec<_> = self.sides.iter_mut().map(call).collect();
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{}: {answers:?}", self.names());
@@ -46,7 +46,7 @@ impl Sides {
         self.sides.iter().map(|side| side.name()).collect::<Vec<_>>().join(", ")
     }
 
-    /// What not all have is refused before any is asked.
+    /// Rejects an interest that not all sides support.
     fn check(&self, interest: Interest) -> Result<(), Error> {
         if interest.intersects(Interest::READ_CLOSED)
             && !self.capabilities.contains(Capabilities::READ_CLOSED)
@@ -56,7 +56,7 @@ impl Sides {
         Ok(())
     }
 
-    /// What each side is asked, remembered once all have taken it.
+    /// Makes `call` on all sides, and stores the interest if they succeed.
     fn ask(
         &mut self,
         fd: RawFd,
@@ -73,14 +73,14 @@ impl Sides {
     fn reported(&self, events: &Events) -> Reported {
         let reported = events.iter().map(|event| {
             let fd = RawFd::try_from(event.token().0).unwrap();
-            // The kind matters to kqueue alone.
+            // The kind matters only to kqueue.
             (fd, Words::of(self).say(event.readiness(), Kind::Socket, self.asked[&fd].1))
         });
         reported.filter(|(_, readiness)| !readiness.is_empty()).collect()
     }
 
-    /// What a side answers to a wait. The first has the room that the caller has, the others always have room for all:
-    /// what the first has no room for is compared at the next wait.
+    /// Returns the readiness of a wait on one side. The first side has the caller's room, the others have room for all.
+    /// The next wait compares the sources that did not fit.
     fn answer(
         &mut self,
         side: usize,
@@ -92,7 +92,7 @@ impl Sides {
         Ok(self.reported(&events))
     }
 
-    /// Compares the answers, and passes on what the first says.
+    /// Compares the results, and returns the events of the first side.
     fn compare(&mut self, answers: &[Result<Reported, Error>], events: &mut Events) -> Result<usize, Error> {
         events.clear();
         let is_full = answers[0].as_ref().is_ok_and(|reported| reported.len() == events.capacity());
@@ -102,7 +102,7 @@ impl Sides {
         }
         for (fd, readiness) in answers[0].as_ref().map_err(|error| *error)? {
             assert!(events.push(self.asked[fd].0, *readiness));
-            // Drained once the first has reported it, which is never before the others have.
+            // Drained once the first side has returned it, which is never before the others.
             if let Some(source) = self.waker.as_ref().filter(|source| source.as_fd().as_raw_fd() == *fd) {
                 source.drain();
             }
@@ -167,13 +167,13 @@ impl Multiplexer<'static> for Sides {
         let masked = |side: &mut Side, events: &mut Events| side.wait_masked(events, timeout, mask);
         let mut answers = Vec::new();
         for side in 0..self.sides.len() {
-            // Who came before may have taken it.
+            // An earlier side may have taken it.
             if is_pending {
                 signal::send(Thread::this());
             }
             answers.push(self.answer(side, room, masked));
         }
-        // Whether an interruption with nothing ready counts, when it is about whose turn it is, is each side's to say.
+        // Each side may decide whether an interruption without readiness counts for fairness.
         let has_reported = answers.iter().any(Result::is_ok);
         for (side, answer) in answers.iter_mut().enumerate() {
             if is_pending && has_reported && *answer == Err(Error::Interrupted) {
@@ -187,7 +187,7 @@ impl Multiplexer<'static> for Sides {
         let source = WakerSource::new()?;
         let (waker, fd) = (source.waker(), source.as_fd().as_raw_fd());
         self.same(|side| {
-            // SAFETY: the source stays, beside all sides.
+            // SAFETY: `waker` keeps the source as long as the sides.
             unsafe { side.register_raw(fd, token(fd), Interest::READABLE, Mode::Level) }
         })?;
         self.asked.insert(fd, (own, Interest::READABLE));

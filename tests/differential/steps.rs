@@ -1,4 +1,4 @@
-//! What a random program may do.
+//! The steps of a random program.
 
 use super::channel::Kind;
 use iomux_backend::{Interest, Mode};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::ops::Range;
 use std::time::Duration;
 
-/// Where a source may be.
+/// The places of sources.
 pub(crate) const PLACES: usize = 10;
 
 #[derive(Clone, Debug)]
@@ -24,20 +24,20 @@ pub(crate) enum Step {
     PeerCloses(usize),
     Close(usize),
     Wake,
-    /// The signal, which this thread holds back.
+    /// Sends the signal, which this thread blocks.
     Signal,
     Fork,
     ChildEnds(usize),
     Wait(usize),
-    /// Which source leaves meanwhile.
+    /// The source that is removed during the waits.
     WaitInTurns(Option<usize>),
-    /// Whether the mask lets the signal through.
+    /// `true` if the mask unblocks the signal.
     WaitMasked(usize, bool),
-    /// The signal arrives, and is let through.
+    /// Waits with the signal unblocked while it arrives.
     WaitInterrupted(Duration),
 }
 
-/// So many steps.
+/// Returns a strategy for programs with so many steps.
 pub(crate) fn steps(count: Range<usize>) -> impl Strategy<Value = Vec<Step>> + use<> {
     let place = 0..PLACES;
     let interest = prop::sample::select(vec![
@@ -74,7 +74,7 @@ pub(crate) fn steps(count: Range<usize>) -> impl Strategy<Value = Vec<Step>> + u
         20 => (1..PLACES + 2).prop_map(Step::Wait),
         4 => prop::option::of(place).prop_map(Step::WaitInTurns),
         12 => (1..PLACES + 2, prop::bool::weighted(0.8)).prop_map(|(room, lets)| Step::WaitMasked(room, lets)),
-        // Whole milliseconds, and finer, which other calls express.
+        // Whole milliseconds, and fractions, which need another system call.
         1 => prop::sample::select(vec![300, 1000]).prop_map(|us| Step::WaitInterrupted(Duration::from_micros(us))),
     ];
     prop::collection::vec(prop_oneof![2 => sources, 1 => others], count)

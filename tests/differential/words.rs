@@ -1,4 +1,4 @@
-//! In which words a backend says what is ready, and what it is asked where libkqueue stands for kqueue(2).
+//! The flags that a backend has for readiness, and the steps that libkqueue supports in place of kqueue(2).
 
 use super::channel::Kind;
 use super::steps::{PLACES, Step};
@@ -6,11 +6,11 @@ use iomux_backend::{Capabilities, Interest, Multiplexer, Readiness};
 
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Words {
-    /// As poll(2) of Linux.
+    /// Those of Linux's poll(2).
     Poll,
-    /// Three sets alone.
+    /// Those of select(2): three sets.
     Select,
-    /// The end of what is read, and of what is written.
+    /// Those of kqueue(2): end of file per direction.
     Kqueue,
 }
 
@@ -23,42 +23,42 @@ impl Words {
         }
     }
 
-    /// What is said of a readiness in poll's words.
+    /// Converts readiness of poll(2) to the flags of this backend.
     pub(crate) fn say(self, is: Readiness, kind: Kind, interest: Interest) -> Readiness {
         let asked = Readiness::from_bits_retain(interest.bits());
         let has_ended = is.intersects(Readiness::HANGUP | Readiness::ERROR);
         match self {
-            // An end can be read and an error both be read and written (`POLLIN_SET`, `POLLOUT_SET` of Linux).
+            // A hangup is readable, and an error is readable and writable (`POLLIN_SET`, `POLLOUT_SET` of Linux).
             Self::Select => {
                 let mut sets = is;
                 sets.set(Readiness::READABLE, has_ended || is.contains(Readiness::READABLE));
                 sets.set(Readiness::WRITABLE, is.intersects(Readiness::WRITABLE | Readiness::ERROR));
                 sets & asked
             }
-            // Of what a socket reads there is an end of its own, and a socket is asked for nothing else.
+            // A socket has a separate end of file for reading, and the steps give sockets no other interest.
             Self::Kqueue if kind == Kind::Socket => self.heard(is) - Readiness::HANGUP,
-            // What ends a pipe can be read and written.
+            // A hangup of a pipe is readable and writable.
             Self::Kqueue if has_ended => Readiness::HANGUP | asked,
             Self::Poll | Self::Kqueue => is,
         }
     }
 
-    /// What of an event is compared: libkqueue takes a socket's error away when it reports it.
+    /// Returns the flags to compare. libkqueue clears a socket's error when it returns it.
     pub(crate) fn heard(self, readiness: Readiness) -> Readiness {
         if self == Self::Kqueue { readiness - Readiness::ERROR } else { readiness }
     }
 
-    /// As much of a step as can be held to the model; `kind` says what is in a place.
+    /// Limits a step to what the model covers. `kind` returns the kind of source in a place.
     pub(crate) fn ask(self, step: &Step, kind: impl Fn(usize) -> Option<Kind>) -> Option<Step> {
         let mut step = step.clone();
         if self != Self::Kqueue {
             return Some(step);
         }
         match &mut step {
-            // libkqueue drops what does not fit of an fd.
+            // libkqueue loses the events of an fd that do not fit.
             Step::WaitInTurns(_) => return None,
             Step::Wait(room) | Step::WaitMasked(room, _) => *room = PLACES + 1,
-            // Two filters of libkqueue on one fd disturb each other.
+            // In libkqueue, two filters of one fd interfere.
             Step::Register(place, interest, ..) | Step::Modify(place, interest, ..) => {
                 let kind = kind(*place);
                 *interest &= match kind {

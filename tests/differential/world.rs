@@ -1,4 +1,4 @@
-//! The world of a random program: sources with their peers, children, what is registered, and what must be ready.
+//! The world of a random program: sources with their peers, children, registrations, and the expected readiness.
 
 use super::channel::Channel;
 use super::child::Child;
@@ -19,12 +19,12 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Sources have tokens below this; the waker's is one of theirs, which must not matter.
+/// Sources have tokens below this. The waker's token is one of them, which must not matter.
 const WAKER_TOKEN: Token = Token(3);
-/// Of all who share the machine.
+/// The limit of children, over all tests on the machine.
 const MOST_CHILDREN: usize = 2;
 
-/// What must be reported, by token, since several sources may have one.
+/// The expected readiness by token. Several sources may have the same token.
 type Due = BTreeMap<Token, Vec<Readiness>>;
 type Checked = Result<(), TestCaseError>;
 
@@ -42,17 +42,16 @@ struct Registration {
     is_armed: bool,
 }
 
-/// Who is first, when a masked wait finds both something ready and a signal that is let through: neither starves the
-/// other.
+/// The next winner, if a masked wait finds both readiness and an unblocked signal. Neither may starve the other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Turn {
     Signal,
-    /// After an interruption that kept nothing back.
+    /// After an interruption without readiness.
     Either,
     Events,
 }
 
-/// What has happened, so that one sees that it does.
+/// Counts that show how much a program did.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) waits: usize,
@@ -166,8 +165,8 @@ impl<M: Multiplexer<'static>> World<M> {
         Ok(())
     }
 
-    /// A child has a copy of each fd: of the peers, which do not hang up, and of the sources, which are silent once they
-    /// are deregistered.
+    /// Forks a child, which has a copy of each fd. Its peers do not hang up, and its deregistered sources have no
+    /// events.
     fn fork(&mut self) {
         if self.children.len() < MOST_CHILDREN {
             let peers = self.sources.iter().flatten().filter_map(|source| source.channel.copy_of_peer());
@@ -176,7 +175,7 @@ impl<M: Multiplexer<'static>> World<M> {
         }
     }
 
-    /// Whether it is more than can be reported.
+    /// Returns `true` if the limit is reached.
     fn lacks(&self, interest: Interest) -> bool {
         let lacks = |asked, capability| interest.intersects(asked) && !self.capabilities.contains(capability);
         lacks(Interest::READ_CLOSED, Capabilities::READ_CLOSED)
@@ -254,7 +253,7 @@ impl<M: Multiplexer<'static>> World<M> {
         self.words.say(source.channel.readiness(interest), source.channel.kind, interest)
     }
 
-    /// Waits with room for so many events.
+    /// Waits with room for `room` events.
     fn wait(&mut self, room: usize, timeout: Timeout) -> Checked {
         let due = self.due();
         let mut events = Events::with_capacity(room);
@@ -262,7 +261,7 @@ impl<M: Multiplexer<'static>> World<M> {
         self.check(due, answer, &events)
     }
 
-    /// Each event must be due, and as many as fit.
+    /// Checks that each event is expected, and that as many came as fit.
     fn check(&mut self, mut due: Due, answer: Result<usize, Error>, events: &Events) -> Checked {
         let ready = count(&due);
         let fit = ready.min(events.capacity());
@@ -284,7 +283,7 @@ impl<M: Multiplexer<'static>> World<M> {
         Ok(())
     }
 
-    /// Takes down what was disarmed.
+    /// Notes which registrations were disarmed.
     fn note_the_reported(&mut self) {
         self.is_woken = false;
         let words = self.words;
@@ -296,8 +295,8 @@ impl<M: Multiplexer<'static>> World<M> {
         }
     }
 
-    /// Arms every registration and wakes again, so that it does not matter which of them were reported:
-    /// events have tokens, and several sources may have one.
+    /// Rearms every registration and wakes again. Sources may share a token, so an event does not tell which of them
+    /// was disarmed.
     fn rearm_all(&mut self) -> Checked {
         for place in 0..PLACES {
             let registration = self.sources[place].as_ref().and_then(|source| source.registration);
@@ -311,14 +310,14 @@ impl<M: Multiplexer<'static>> World<M> {
         Ok(())
     }
 
-    /// With room for one event a wait each source has its turn, also when one leaves after the first.
+    /// Checks that waits with room for one event starve no source, even if one is removed after the first wait.
     fn wait_in_turns(&mut self, leaves: Option<usize>) -> Checked {
         let mut due = self.due();
         let turns = count(&due);
         let (mut events, mut reported) = (Events::with_capacity(1), Due::new());
         for turn in 0..turns {
             let answer = self.multiplexer.wait(&mut events, Timeout::Nowait);
-            // Who has left may have been the first, and the others of one shot each.
+            // The removed source may have come first, and the others may be one-shot.
             let is_over = turn > 0 && leaves.is_some() && answer == Ok(0);
             prop_assert!(answer == Ok(1) || is_over, "{answer:?} in turn {turn} of {turns}: {due:?}");
             for event in &events {
@@ -335,7 +334,7 @@ impl<M: Multiplexer<'static>> World<M> {
         {
             let of_token = reported.entry(*token).or_default();
             let found = of_token.iter().position(|reported| reported == readiness);
-            prop_assert!(found.is_some(), "{token:?} {readiness:?} has had no turn of {turns}");
+            prop_assert!(found.is_some(), "{token:?} {readiness:?} was starved in {turns} waits");
             of_token.swap_remove(found.unwrap());
         }
         self.tally.waits += turns;
@@ -344,7 +343,7 @@ impl<M: Multiplexer<'static>> World<M> {
         Ok(())
     }
 
-    /// A pending signal that the mask lets through ends the wait, and keeps back what is ready at most every other time.
+    /// Checks that a pending unblocked signal ends the wait, and delays readiness at most every second time.
     fn wait_masked(&mut self, room: usize, lets_through: bool) -> Checked {
         let due = self.due();
         let is_ready = count(&due) > 0;
@@ -371,14 +370,14 @@ impl<M: Multiplexer<'static>> World<M> {
         Ok(())
     }
 
-    /// A signal that arrives neither ends the wait nor cuts it.
+    /// Checks that an arriving signal neither ends nor shortens the wait.
     fn wait_interrupted(&mut self, time: Duration) -> Checked {
         let (waiter, begin, is_ready) = (Thread::this(), Instant::now(), count(&self.due()) > 0);
         let let_through = SigSet::from(SIGNAL).unblock().unwrap();
         std::thread::scope(|scope| {
             let sender = scope.spawn(move || signal::send(waiter));
             let answer = self.wait(PLACES + 1, time.into());
-            // To the end of the thread, which a scope does not wait for: a leak check would find what it still has.
+            // A scope does not wait for the thread's destructors, and a leak check would find its memory.
             sender.join().expect("it does not panic");
             answer
         })?;

@@ -1,4 +1,4 @@
-//! What is made to fail, and by whom.
+//! The system calls that fail, and the errnos.
 
 mod epoll;
 mod filter;
@@ -13,7 +13,7 @@ pub(crate) use filter::{Call, failing, fds, from_here_on, in_turn};
 use crate::support::skip;
 use iomux_backend::Events;
 
-/// The numbers by which the C library makes a call.
+/// The numbers that the C library uses for a call.
 macro_rules! calls {
     ($($name:ident: $($(#[$attribute:meta])* $number:ident),+;)+) => {
         $(pub(crate) const $name: Call = Call(&[$($(#[$attribute])* (libc::$number, None)),+]);)+
@@ -38,7 +38,7 @@ calls! {
     SIGPROCMASK: SYS_rt_sigprocmask;
 }
 
-/// One kind of epoll_ctl(2) alone: its second argument.
+/// One operation of epoll_ctl(2), by its second argument.
 macro_rules! operations {
     ($($name:ident: $operation:ident;)+) => {
         $(pub(crate) const $name: Call = Call(&[(libc::SYS_epoll_ctl, Some((1, libc::$operation as u64)))]);)+
@@ -51,10 +51,10 @@ operations! {
     DELETE: EPOLL_CTL_DEL;
 }
 
-/// What a sandbox answers, where the call itself never does.
-pub(crate) const REFUSALS: [i32; 3] = [libc::ENOSYS, libc::EPERM, libc::EOPNOTSUPP];
+/// The errnos of sandboxes, which the calls themselves never return.
+pub(crate) const SANDBOX_ERRNOS: [i32; 3] = [libc::ENOSYS, libc::EPERM, libc::EOPNOTSUPP];
 
-/// Whether poll(2) can be made where ppoll(2) is refused; where it can't, that is said.
+/// Returns `true` if poll(2) is a separate system call from ppoll(2). Otherwise prints a skip.
 pub(crate) fn has_poll_without_ppoll() -> bool {
     let has_poll = cfg!(target_arch = "x86_64");
     if !has_poll {
@@ -63,7 +63,7 @@ pub(crate) fn has_poll_without_ppoll() -> bool {
     has_poll
 }
 
-/// The tokens that were reported, in order.
+/// Returns the tokens of the events, in order.
 pub(crate) fn tokens(events: &Events) -> Vec<usize> {
     let mut tokens: Vec<_> = events.iter().map(|event| event.token().0).collect();
     tokens.sort_unstable();

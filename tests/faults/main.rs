@@ -1,7 +1,7 @@
-//! Each system call that is made here fails, with each errno that its manual lists: it is a clear error or is tried
-//! again, nothing is lost or leaked, and what was used goes on working.
+//! Each system call of iomux fails with each errno of its man page. The result is a clear error or another attempt.
+//! Nothing is lost or leaked, and the objects still work afterwards.
 //!
-//! A seccomp filter makes the calls of one thread fail, in the kernel; what survives is then looked at without it.
+//! A seccomp filter makes the calls of one thread fail in the kernel. The checks afterwards run without the filter.
 
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "what other tests need")]
@@ -18,6 +18,6 @@ mod linux;
     any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")
 )))]
 #[test]
-fn every_system_call_fails_once() {
-    support::skip("faults", "seccomp filters are made for Linux on x86_64, aarch64 and riscv64 only");
+fn faults_need_seccomp() {
+    support::skip("faults", "seccomp filters need Linux on x86_64, aarch64 or riscv64");
 }

@@ -1,4 +1,4 @@
-//! Any program on Poll and Epoll side by side reports what the model says is ready.
+//! Any program on `Poll` and `Epoll` has the readiness that the model expects.
 
 #[path = "../differential/channel.rs"]
 mod channel;
@@ -29,7 +29,7 @@ fn place(bytes: &mut Unstructured<'_>) -> Result<usize> {
     bytes.choose_index(PLACES)
 }
 
-/// Any that has a name on Linux, and any sum of them.
+/// Any combination of the interests that Linux has.
 fn interest(bytes: &mut Unstructured<'_>) -> Result<Interest> {
     let all = [Interest::READABLE, Interest::WRITABLE, Interest::READ_CLOSED, Interest::PRIORITY];
     let bits: u8 = bytes.arbitrary()?;

@@ -1,6 +1,6 @@
-//! What the fuzz targets run, on what the fuzzer has kept, and on what it has never seen.
+//! Runs the bodies of the fuzz targets on the kept inputs of the fuzzer, and on new random ones.
 //!
-//! `fuzz/corpus/TARGET/` holds at most 15 inputs, which between them reach the most; one that crashes is to be added.
+//! `fuzz/corpus/TARGET/` holds at most 15 inputs, which together reach the most code. Add an input that crashes.
 
 #[cfg(target_os = "linux")]
 mod backends;
@@ -18,10 +18,10 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-/// Children of one test have copies of another's fds.
+/// Held by each test, since its children have copies of every fd.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// All that was kept, and `IOMUX_FUZZED` inputs more, of a seed that a failure prints.
+/// Runs all kept inputs and `IOMUX_FUZZED` random ones. A failure prints the seed.
 fn on_all_inputs(target: &str, run: fn(&[u8])) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let corpus = support::root().join("fuzz/corpus").join(target);
@@ -42,7 +42,7 @@ fn on_all_inputs(target: &str, run: fn(&[u8])) {
     eprintln!("{target}: ran {kept} inputs of the corpus and {count} new ones");
 }
 
-/// Up to 1,000 of them.
+/// Returns up to 1,000 random bytes.
 fn bytes(seed: u64) -> Vec<u8> {
     use proptest::prelude::{Rng as _, RngCore as _};
     let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.to_le_bytes().repeat(4));

@@ -1,8 +1,8 @@
-//! A program made of bytes.
+//! A program that is read from bytes.
 
 use arbitrary::{Arbitrary, Unstructured};
 
-/// Steps for as long as there are bytes. (As a `Vec` they would end at every other step, by the toss of a bit.)
+/// The steps of a program, which use all bytes. `Vec` would end after a step if a random bit is 0.
 pub(crate) fn program<'a, Step: Arbitrary<'a>>(bytes: &'a [u8]) -> Vec<Step> {
     let mut bytes = Unstructured::new(bytes);
     let mut steps = Vec::new();

@@ -1,4 +1,5 @@
-//! Any life of a reactor: each source is heard under its own key, as its socket is, and nobody who is gone.
+//! Any sequence of calls on a reactor. Each source has the events of its socket under its own key, and a removed source
+//! has none.
 
 use crate::program::program;
 use arbitrary::Arbitrary;
@@ -17,14 +18,14 @@ enum Step {
     PeerWrites(u8),
     Read(u8),
     PeerCloses(u8),
-    /// And at which event another source is removed, and one inserted.
+    /// The events at which another source is removed, and one is inserted.
     Wait(u8, u8),
 }
 
 struct Source {
     peer: Option<UnixStream>,
     pending: usize,
-    /// What a resume comes back to.
+    /// The registration that a resume restores.
     asked: (Interest, Mode),
     is_paused: bool,
     is_armed: bool,
@@ -50,7 +51,7 @@ impl Source {
 #[derive(Default)]
 struct World {
     sources: HashMap<Key, Source>,
-    /// In the order in which they came.
+    /// The sources, in the order of insertion.
     keys: Vec<Key>,
 }
 
@@ -140,7 +141,7 @@ impl World {
             }
             Step::Pause(_) => {
                 reactor.pause(key).unwrap();
-                // Armed anew for a hangup, unless it was paused already.
+                // A pause rearms the hangup, unless the source is already paused.
                 source.is_armed |= !source.is_paused;
                 source.is_paused = true;
             }

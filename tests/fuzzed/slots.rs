@@ -1,4 +1,4 @@
-//! Any sequence of calls on a table of slots gives what the model gives.
+//! Any sequence of calls on a table of slots has the results of the model.
 
 use crate::program::program;
 use crate::table::{self, CAPACITY, Call, Step};
@@ -6,7 +6,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use iomux::{Interest, Timeout};
 use std::time::{Duration, Instant};
 
-/// Mostly one of a slot, or one near the end; and any at all.
+/// Any index, but mostly one of a slot or near the end.
 fn index(bytes: &mut Unstructured<'_>) -> Result<usize> {
     Ok(match bytes.arbitrary::<u8>()? {
         255 => bytes.arbitrary()?,

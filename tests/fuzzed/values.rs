@@ -1,11 +1,11 @@
-//! Timeouts, flags and signals: any value is converted without a panic, and never to less time than was asked.
+//! Timeouts, flags and signals. Any value is converted without a panic, and a timeout never becomes shorter.
 
 use arbitrary::{Arbitrary, Unstructured};
 use iomux::{Chunk, Interest, Interrupt, Outcome, Readiness, SigSet, Signal, Timeout, WaitCall, wait_with};
 use iomux_backend::{Any, Capabilities};
 use std::time::{Duration, Instant};
 
-/// A name that is printed is read back as what it is the name of.
+/// Checks that a printed name parses to the same value.
 macro_rules! reads_back {
     ($type:ty, $bits:expr) => {
         let flags = <$type>::from_bits_retain($bits);
@@ -35,7 +35,7 @@ pub(crate) fn run(bytes: &[u8]) {
         let chunk = first_chunk(Timeout::Until(until));
         assert!(chunk.poll_ms() >= 0 && chunk.duration().unwrap() <= time);
     }
-    // The parser of bitflags takes no sign in front of hexadecimal digits.
+    // The parser of bitflags accepts no sign in front of hexadecimal digits.
     reads_back!(Interest, bits & i16::MAX);
     reads_back!(Readiness, bits & i16::MAX);
     reads_back!(Capabilities, more);
@@ -46,11 +46,11 @@ pub(crate) fn run(bytes: &[u8]) {
         assert!(SigSet::from(signal).contains(signal) && !signal.to_string().is_empty());
     }
     if let Err(error) = text.parse::<Any>() {
-        assert!(error.to_string().contains("poll"), "it says what there is");
+        assert!(error.to_string().contains("poll"), "it lists the available names");
     }
 }
 
-/// What the first call of a wait may sleep for.
+/// Returns the chunk of a wait's first call.
 fn first_chunk(timeout: Timeout) -> Chunk {
     struct First(Option<Chunk>);
 
@@ -68,5 +68,5 @@ fn first_chunk(timeout: Timeout) -> Chunk {
     first.0.expect("there is a call, whatever the time")
 }
 
-/// What one call is asked to wait for at most, at least.
+/// The longest chunk of one call must be at least this.
 const LONGEST: Duration = Duration::from_secs(1_000);

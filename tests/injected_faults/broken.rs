@@ -1,4 +1,4 @@
-//! Poll, with a fault.
+//! `Poll` with a fault.
 
 use super::Fault;
 use iomux_backend::{
@@ -20,20 +20,20 @@ struct Registered {
 
 const BOTH: Readiness = Readiness::READABLE.union(Readiness::WRITABLE);
 
-/// How late a wait ends that is late.
+/// The delay of a late wait.
 const LATE: Duration = Duration::from_millis(300);
 
-/// Poll, with a fault.
+/// `Poll` with a fault.
 pub(super) struct Broken<'fd> {
     poll: Poll<'fd>,
     fault: Fault,
     registered: Vec<Registered>,
-    /// Of wakers that nobody waits for.
+    /// The source of wakers that no wait polls.
     unheard: Vec<WakerSource>,
     waker_token: Option<Token>,
-    /// Whether a wake was found that is not reported yet.
+    /// `true` if a wake was found and not yet returned.
     is_woken: bool,
-    /// All tokens, the one whose last report is the oldest first.
+    /// All tokens, sorted by the age of their last event, the oldest first.
     by_age: Vec<Token>,
     has_lost_one: bool,
     process: u32,
@@ -69,10 +69,10 @@ impl Broken<'_> {
             (Fault::EndsAMillisecondEarly, Timeout::After(time)) => {
                 time.saturating_sub(Duration::from_millis(1)).into()
             }
-            (Fault::RoundsTimeDown, Timeout::After(time)) => {
+            (Fault::RoundsTimeoutDown, Timeout::After(time)) => {
                 Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).into()
             }
-            (Fault::EndsAnEndlessWaitAtOnce, Timeout::Infinite) => Timeout::Nowait,
+            (Fault::EndsInfiniteWaitImmediately, Timeout::Infinite) => Timeout::Nowait,
             (Fault::ForgetsUntil, Timeout::Until(_)) => Timeout::Nowait,
             (Fault::IsLate, Timeout::Until(end)) => (end + LATE).into(),
             _ => timeout,
@@ -90,20 +90,20 @@ impl Broken<'_> {
         }
     }
 
-    /// Whether it takes what it is to wait for to be nothing, though it isn't.
-    fn is_refused(&self, timeout: Timeout) -> bool {
+    /// Returns `true` if the fault rejects a wait as if nothing could end it.
+    fn is_rejected(&self, timeout: Timeout) -> bool {
         let without_sources = timeout == Timeout::Infinite && self.registered.is_empty();
         match self.fault {
-            Fault::RefusesToWaitForASignal => without_sources,
-            Fault::TakesAWakerForNothing => without_sources && self.waker_token.is_some(),
+            Fault::RejectsWaitForSignal => without_sources,
+            Fault::OverlooksWakerAsReasonToWait => without_sources && self.waker_token.is_some(),
             _ => false,
         }
     }
 
-    /// Whether those with the lowest tokens have every turn.
+    /// Returns `true` if the lowest tokens starve the others.
     fn starves(&self) -> bool {
-        self.fault == Fault::StarvesWhatDoesNotFit
-            || self.fault == Fault::ForgetsTurnsOnceOneHasLeft && self.has_lost_one
+        self.fault == Fault::StarvesSourcesThatDoNotFit
+            || self.fault == Fault::ForgetsOrderAfterRemoval && self.has_lost_one
     }
 
     fn has_an_age_of_its_own(&self) -> bool {
@@ -113,7 +113,7 @@ impl Broken<'_> {
         )
     }
 
-    /// Reports by age, except for the fault.
+    /// Returns events by age, except for the fault.
     fn wait_by_age(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
         let mut all = Events::with_capacity(1000);
         self.poll.wait(&mut all, timeout)?;
@@ -139,7 +139,7 @@ impl Broken<'_> {
         match (self.fault, timeout) {
             (Fault::IgnoresUntilInAMaskedWait, Timeout::Until(_)) => Timeout::Nowait,
             (Fault::IsLateInAMaskedWait, Timeout::Until(end)) => (end + LATE).into(),
-            (Fault::EndsAnEndlessMaskedWaitEarly, Timeout::Infinite) => Duration::from_millis(1).into(),
+            (Fault::EndsInfiniteMaskedWaitEarly, Timeout::Infinite) => Duration::from_millis(1).into(),
             _ => timeout,
         }
     }
@@ -153,7 +153,7 @@ impl Broken<'_> {
         let timeout = self.masked_time(timeout);
         match self.fault {
             Fault::DropsTheMask => return self.poll.wait(events, Duration::from_millis(1).into()),
-            Fault::ForgetsTheMaskOfNoTime if timeout == Timeout::Nowait => {
+            Fault::ForgetsMaskWithZeroTimeout if timeout == Timeout::Nowait => {
                 return self.poll.wait(events, timeout);
             }
             Fault::LetsSourcesStarveSignals if self.poll.wait(events, Timeout::Nowait)? > 0 => {
@@ -184,7 +184,7 @@ impl Broken<'_> {
         }
     }
 
-    /// What is reported instead of what was found.
+    /// Returns the readiness that the fault makes of the found one.
     fn distort(&mut self, found: &[(Token, Readiness)], earlier: &[(Token, Readiness)], events: &mut Events) {
         events.clear();
         let mut report = |token, readiness| {
@@ -200,17 +200,17 @@ impl Broken<'_> {
                     report(token, readiness - Readiness::READABLE);
                     continue;
                 }
-                Fault::HidesHangups | Fault::WakesUpForWhatNobodyAsks
+                Fault::HidesHangups | Fault::WakesUpWithoutInterest
                     if registered.is_some_and(|it| it.interest.is_empty()) =>
                 {
                     continue;
                 }
-                Fault::HidesEndsOnceModified if is_modified && readiness.is_closed() => continue,
+                Fault::HidesHangupAfterModify if is_modified && readiness.is_closed() => continue,
                 Fault::SpinsForAClosedFd if is_modified && readiness.is_invalid() => continue,
                 Fault::TakesASourceForItsWaker if self.waker_token == Some(token) && registered.is_some() => {
                     continue;
                 }
-                Fault::SaysAWakerIsWritable if self.waker_token == Some(token) => {
+                Fault::ReportsWakerWritable if self.waker_token == Some(token) => {
                     report(token, readiness | Readiness::WRITABLE);
                     continue;
                 }
@@ -226,7 +226,7 @@ impl Broken<'_> {
         }
     }
 
-    /// What it does to its registrations after a wait.
+    /// Applies the fault to the registrations after a wait.
     fn meddle(&mut self, found: &[(Token, Readiness)]) {
         for &(token, readiness) in found {
             let Some(Registered { fd: number, interest, mode, .. }) = self.of_token(token) else { continue };
@@ -234,8 +234,7 @@ impl Broken<'_> {
             if self.fault == Fault::ForgetsWhatItDisarms && mode == Mode::OneShot {
                 let _ = self.poll.deregister(fd);
             }
-            let is_looked_at =
-                matches!(self.fault, Fault::ReportsAClosedFdForEver | Fault::SpinsForAClosedFd);
+            let is_looked_at = matches!(self.fault, Fault::ReportsClosedFdForever | Fault::SpinsForAClosedFd);
             if is_looked_at && readiness.is_invalid() {
                 let _ = self.poll.modify(fd, token, interest, mode);
                 self.remember(number, token, interest, mode);
@@ -244,13 +243,13 @@ impl Broken<'_> {
     }
 }
 
-/// An fd of which only the number is looked at.
+/// Returns an fd of which only the number is used.
 fn by_number(fd: RawFd) -> BorrowedFd<'static> {
-    // SAFETY: whether or not it is still open, it is given to no call of the kernel.
+    // SAFETY: no system call gets it, so it may be closed.
     unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
-/// Reports these instead, as many as there is room for.
+/// Replaces the events with these, as many as fit.
 fn replace(events: &mut Events, found: &[(Token, Readiness)]) {
     events.clear();
     for &(token, readiness) in found {
@@ -278,11 +277,11 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        if self.fault == Fault::RefusesWhatItSaysIsThere && interest.contains(Interest::PRIORITY) {
+        if self.fault == Fault::RejectsItsOwnCapabilities && interest.contains(Interest::PRIORITY) {
             return Err(Error::Unsupported { what: "an interest", backend: "broken" });
         }
         let asked = if self.fault == Fault::NeverDisarms { Mode::Level } else { mode };
-        let heard = if self.fault == Fault::WakesUpForWhatNobodyAsks { Interest::READABLE } else { interest };
+        let heard = if self.fault == Fault::WakesUpWithoutInterest { Interest::READABLE } else { interest };
         let answer = self.poll.register(fd, token, heard, asked).map_err(named);
         if answer.is_ok() {
             self.remember(fd.as_raw_fd(), token, interest, mode);
@@ -334,7 +333,7 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
 
     fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
         let (earlier, timeout) = (listed(events), self.time(timeout));
-        if self.is_refused(timeout) {
+        if self.is_rejected(timeout) {
             return Err(Error::NothingToWaitFor);
         }
         if self.has_an_age_of_its_own() {
@@ -349,15 +348,17 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
             return Ok(events.len());
         }
         match self.wait_inside(events, timeout) {
-            Err(Error::NothingToWaitFor) if self.fault == Fault::EndsAWaitForNothingAtOnce => return Ok(0),
+            Err(Error::NothingToWaitFor) if self.fault == Fault::EndsWaitForNothingImmediately => {
+                return Ok(0);
+            }
             answer => answer?,
         };
         let found = listed(events);
-        if self.fault == Fault::RepeatsInNoTime && timeout == Timeout::Nowait && found.is_empty() {
+        if self.fault == Fault::RepeatsWithZeroTimeout && timeout == Timeout::Nowait && found.is_empty() {
             replace(events, &earlier);
         } else if self.fault == Fault::IsSilentInAChild && process::id() != self.process {
             events.clear();
-        } else if self.fault == Fault::ReportsAnotherThingInAChild && process::id() != self.process {
+        } else if self.fault == Fault::ReportsWrongEventInChild && process::id() != self.process {
             replace(
                 events,
                 &found.iter().map(|(token, _)| (*token, Readiness::WRITABLE)).collect::<Vec<_>>(),
@@ -370,16 +371,16 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
     }
 
     fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
-        if self.fault == Fault::TakesNoRoomForNoEvent && events.capacity() == 0 {
+        if self.fault == Fault::AcceptsMaskedWaitWithoutRoom && events.capacity() == 0 {
             return Ok(0);
         }
-        if self.is_refused(timeout) {
+        if self.is_rejected(timeout) {
             return Err(Error::NothingToWaitFor);
         }
         let earlier = listed(events);
         let answer = self.wait_masked_inside(events, timeout, mask);
         match self.fault {
-            Fault::LeavesOldEventsOnAnError if answer.is_err() => replace(events, &earlier),
+            Fault::KeepsOldEventsOnError if answer.is_err() => replace(events, &earlier),
             Fault::StopsAtAHangupInAMaskedWait => {
                 let mut found = listed(events);
                 let hangup = found.iter().position(|(_, readiness)| readiness.is_closed());
@@ -409,7 +410,7 @@ impl<'fd> Multiplexer<'fd> for Broken<'fd> {
     }
 }
 
-/// Errors name the backend.
+/// Errors contain the backend's name.
 fn named(error: Error) -> Error {
     match error {
         Error::UnsupportedMode { mode, .. } => Error::UnsupportedMode { mode, backend: "broken" },

@@ -1,4 +1,4 @@
-//! Backends of which nothing is right: each property fails on one of them at least, so none is empty.
+//! Backends that do everything wrong. Each property fails on at least one of them, so no property is empty.
 
 use iomux_backend::{
     Capabilities, Error, Events, Interest, Mode, Multiplexer, Readiness, SigSet, Timeout, Token, Waker,
@@ -13,13 +13,13 @@ pub(super) static WAS_ASKED: AtomicBool = AtomicBool::new(false);
 
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Vice {
-    /// Takes everything, and never reports anything.
+    /// Accepts every call, and never returns an event.
     Deaf,
-    /// Reports everything that was ever registered, and all of it.
+    /// Returns all events of everything that was ever registered.
     Loud,
-    /// Takes nothing.
-    Refusing,
-    /// Says that it can do nothing, and does not mind when it is asked.
+    /// Rejects every call.
+    Rejecting,
+    /// Has no capabilities, and accepts calls that need them.
     Dishonest,
 }
 
@@ -27,11 +27,11 @@ pub(super) struct Hopeless<'fd> {
     vice: Vice,
     _lender: PhantomData<BorrowedFd<'fd>>,
     tokens: Vec<Token>,
-    /// Nobody listens to them.
+    /// The sources of wakers, which no wait polls.
     wakers: Vec<WakerSource>,
 }
 
-pub(super) const VICES: [Vice; 4] = [Vice::Deaf, Vice::Loud, Vice::Refusing, Vice::Dishonest];
+pub(super) const VICES: [Vice; 4] = [Vice::Deaf, Vice::Loud, Vice::Rejecting, Vice::Dishonest];
 
 impl Hopeless<'_> {
     pub(super) fn new(vice: Vice) -> Self {
@@ -41,7 +41,7 @@ impl Hopeless<'_> {
     fn answer(&mut self, token: Token) -> Result<(), Error> {
         WAS_ASKED.store(true, Ordering::Relaxed);
         self.tokens.push(token);
-        if self.vice == Vice::Refusing { Err(Error::OutOfMemory) } else { Ok(()) }
+        if self.vice == Vice::Rejecting { Err(Error::OutOfMemory) } else { Ok(()) }
     }
 
     fn report(&self, events: &mut Events) -> Result<usize, Error> {
@@ -51,7 +51,7 @@ impl Hopeless<'_> {
                 let _ = self.tokens.iter().all(|token| events.push(*token, Readiness::all()));
             }
             Vice::Deaf | Vice::Dishonest => events.clear(),
-            Vice::Refusing => return Err(Error::OutOfMemory),
+            Vice::Rejecting => return Err(Error::OutOfMemory),
         }
         Ok(events.len())
     }

@@ -1,4 +1,4 @@
-//! The conformance suite over kqueue(2), and what only it has.
+//! The conformance suite over kqueue(2), and tests of its other features.
 #![cfg(any(
     target_vendor = "apple",
     target_os = "freebsd",
@@ -26,18 +26,18 @@ use support::skip;
 
 const BOTH: Interest = Interest::READABLE.union(Interest::WRITABLE);
 
-/// What libkqueue does unlike kqueue(2).
+/// Returns why libkqueue fails a property, where it differs from kqueue(2).
 fn excuse(property: &str) -> Option<&'static str> {
     if !cfg!(iomux_libkqueue) {
         return None;
     }
     match property {
         "a_refused_connection_is_reported" | "a_reset_is_reported" => {
-            Some("libkqueue takes the socket's error away with SO_ERROR when it reports it")
+            Some("libkqueue clears the socket's error with SO_ERROR when it returns it")
         }
-        "a_closed_fd_can_be_deregistered" => Some("libkqueue does not drop what is closed"),
+        "a_closed_fd_can_be_deregistered" => Some("libkqueue keeps closed fds"),
         "dev_null_is_always_ready_or_refused" => {
-            Some("libkqueue says EFAULT whatever the reason why it does not take an fd")
+            Some("libkqueue fails with EFAULT for every fd that it rejects")
         }
         "with_room_left_nothing_else_was_ready" => {
             Some("libkqueue with little room returns a level again before it has returned all others")
@@ -85,7 +85,7 @@ mod boxed {
 const fn is_send<T: Send>() {}
 const _: () = is_send::<Kqueue<'static>>();
 
-/// What a wait without time reports: tokens, in their order, and readiness.
+/// Returns the sorted tokens and readiness of a wait with a zero timeout.
 fn now<'fd>(mux: &mut impl Multiplexer<'fd>, room: usize) -> Vec<(usize, Readiness)> {
     let mut events = Events::with_capacity(room);
     mux.wait(&mut events, Timeout::Nowait).unwrap();
@@ -94,7 +94,7 @@ fn now<'fd>(mux: &mut impl Multiplexer<'fd>, room: usize) -> Vec<(usize, Readine
     seen
 }
 
-/// A socket that can be read and written, and its peer.
+/// Creates a readable and writable socket. Returns it and its peer.
 fn ready_socket() -> (UnixStream, UnixStream) {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     theirs.write_all(b"!").unwrap();
@@ -102,7 +102,7 @@ fn ready_socket() -> (UnixStream, UnixStream) {
 }
 
 #[test]
-fn one_shot_disarms_both_directions_though_only_one_was_reported() {
+fn one_shot_disarms_both_directions() {
     for mode in [Mode::OneShot, Mode::EdgeOneShot] {
         let (ours, mut theirs) = ready_socket();
         let mut kqueue = Kqueue::new().unwrap();
@@ -118,9 +118,9 @@ fn one_shot_disarms_both_directions_though_only_one_was_reported() {
 }
 
 #[test]
-fn with_room_for_one_both_directions_have_their_turn() {
+fn room_for_one_starves_no_direction() {
     if cfg!(iomux_libkqueue) {
-        let name = "with_room_for_one_both_directions_have_their_turn";
+        let name = "room_for_one_starves_no_direction";
         return skip(name, "libkqueue drops what does not fit of an fd, and begins with READ again");
     }
     let (ours, _theirs) = ready_socket();
@@ -131,7 +131,7 @@ fn with_room_for_one_both_directions_have_their_turn() {
 }
 
 #[test]
-fn more_changes_than_the_buffer_holds_are_all_made() {
+fn changes_may_outnumber_room() {
     let sockets: Vec<_> = (0..40).map(|_| ready_socket()).collect();
     let mut kqueue = Kqueue::new().unwrap();
     for (token, (ours, _)) in sockets.iter().enumerate() {
@@ -147,7 +147,7 @@ fn more_changes_than_the_buffer_holds_are_all_made() {
 }
 
 #[test]
-fn more_events_than_are_asked_for_at_once_come_in_one_wait() {
+fn one_wait_fills_a_large_buffer() {
     let limit = iomux::max_open_files().unwrap_or(usize::MAX);
     let count = 2_500.min(limit.saturating_sub(200));
     let (reader, _writer) =
@@ -161,21 +161,21 @@ fn more_events_than_are_asked_for_at_once_come_in_one_wait() {
 }
 
 #[test]
-fn what_the_kernel_refuses_later_is_invalid_once() {
-    let name = "what_the_kernel_refuses_later_is_invalid_once";
+fn late_rejection_is_invalid_once() {
+    let name = "late_rejection_is_invalid_once";
     if cfg!(iomux_libkqueue) {
-        return skip(name, "libkqueue loses the answer to a change when nothing is ready");
+        return skip(name, "libkqueue loses the error of a change when nothing is ready");
     }
     let (reader, _writer) = pipe().unwrap();
     let number = reader.as_raw_fd();
     let mut kqueue = Kqueue::new().unwrap();
-    // SAFETY: not kept: this is about what happens then, and nobody else is told the number.
+    // SAFETY: violated on purpose, since the test is about a closed fd. Nothing else uses the number.
     unsafe { kqueue.register_raw(number, Token(1), Interest::READABLE, Mode::Level) }.unwrap();
     kqueue.modify(reader.as_fd(), Token(1), BOTH, Mode::Level).unwrap();
     drop(reader);
     let mut seen = now(&mut kqueue, 8);
     seen.extend(now(&mut kqueue, 8));
-    // SAFETY: takes numbers, and changes nothing.
+    // SAFETY: it takes numbers, and changes nothing.
     if unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0 {
         return skip(name, "another test was given the number meanwhile");
     }
@@ -183,24 +183,24 @@ fn what_the_kernel_refuses_later_is_invalid_once() {
 }
 
 #[test]
-fn refusals_that_do_not_fit_come_with_the_next_waits() {
+fn rejections_beyond_room_come_later() {
     if !cfg!(iomux_libkqueue) {
-        let name = "refusals_that_do_not_fit_come_with_the_next_waits";
+        let name = "rejections_beyond_room_come_later";
         return skip(name, "whether /dev/null has filters differs");
     }
     let mut kqueue = Kqueue::new().unwrap();
     let pipes: Vec<_> = (0..3).map(|_| pipe().unwrap()).collect();
     for (token, (reader, _)) in pipes.iter().enumerate() {
-        // SAFETY: not kept: this is about what happens then. Nobody else is given the number meanwhile, or
-        // that of a file whose readiness is no secret.
+        // SAFETY: violated on purpose, since the test is about closed fds. The number stays unused meanwhile, or
+        // names a file whose readiness does not matter.
         unsafe { kqueue.register_raw(reader.as_raw_fd(), Token(token), Interest::READABLE, Mode::Level) }
             .unwrap();
         kqueue.modify(reader.as_fd(), Token(token), BOTH, Mode::Level).unwrap();
     }
-    // Kept open by the number of another file, which has no filters.
+    // Another file without filters takes the number, which keeps it open.
     let files: Vec<_> = pipes.iter().map(|_| File::open("/dev/null").unwrap()).collect();
     for ((reader, _), file) in pipes.iter().zip(&files) {
-        // SAFETY: takes numbers; both are open, and whose `reader` is sees it change.
+        // SAFETY: it takes numbers. Both are open, and the owner of `reader` expects the change.
         assert!(unsafe { libc::dup2(file.as_raw_fd(), reader.as_raw_fd()) } >= 0);
     }
     let seen: Vec<_> = (0..4).flat_map(|_| now(&mut kqueue, 1)).collect();
@@ -208,7 +208,7 @@ fn refusals_that_do_not_fit_come_with_the_next_waits() {
 }
 
 #[test]
-fn waits_and_modifies_allocate_nothing() {
+fn wait_and_modify_never_allocate() {
     let sockets: Vec<_> = (0..8).map(|_| ready_socket()).collect();
     let mut kqueue = Kqueue::new().unwrap();
     for (token, (ours, _)) in sockets.iter().enumerate() {
@@ -235,7 +235,7 @@ fn waits_and_modifies_allocate_nothing() {
 }
 
 #[test]
-fn a_reactor_runs_on_it() {
+fn reactor_runs_on_kqueue() {
     let mut reactor = Reactor::with(Kqueue::new().unwrap(), 8);
     let (ours, theirs) = ready_socket();
     let key = reactor.insert(ours, (), Interest::READABLE, Mode::Edge).unwrap();
@@ -251,7 +251,7 @@ fn a_reactor_runs_on_it() {
     assert!(reactor.remove(key).is_some());
 }
 
-/// A small source of numbers that look random; the seed is printed when a test fails.
+/// Pseudo-random numbers. A failure prints the seed.
 struct Numbers(u64);
 
 impl Numbers {
@@ -263,9 +263,9 @@ impl Numbers {
     }
 }
 
-/// Random programs over pipes and sockets: whatever poll reports, kqueue reports.
+/// Checks random programs over pipes and sockets, in which kqueue and poll must have the same readiness.
 #[test]
-fn it_reports_what_poll_reports() {
+fn kqueue_agrees_with_poll() {
     let asked = [Interest::empty(), Interest::READABLE, Interest::WRITABLE, BOTH];
     let modes = [Mode::Level, Mode::Level, Mode::OneShot];
     for seed in 1..60 {

@@ -1,4 +1,4 @@
-//! What kqueue waits for beside fds.
+//! The event sources of kqueue other than fds.
 
 use super::now;
 use super::support::skip;
@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 #[test]
-fn a_timer_is_not_early_and_counts_when_it_is_looked_at_late() {
+fn late_timer_counts_expirations() {
     const TIME: Duration = Duration::from_millis(3);
     let mut kqueue = Kqueue::new().unwrap();
     let mut events = Events::with_capacity(8);
@@ -24,7 +24,7 @@ fn a_timer_is_not_early_and_counts_when_it_is_looked_at_late() {
     assert_eq!(kqueue.unwatch(Watched::Timer(1)), Err(Error::NotWatched), "it was once");
     assert_eq!(kqueue.wait(&mut events, Timeout::Infinite), Err(Error::NothingToWaitFor));
 
-    // Of any period a tick or two may be more, and a tick is 10 ms where it is longest.
+    // A period may be a tick or two longer, and the longest tick is 10 ms.
     kqueue.watch_timer(2, Token(9), Duration::from_millis(20), true).unwrap();
     iomux::wait(&mut [], Duration::from_millis(200)).unwrap();
     assert_eq!(kqueue.wait(&mut events, Timeout::Infinite), Ok(1));
@@ -35,17 +35,18 @@ fn a_timer_is_not_early_and_counts_when_it_is_looked_at_late() {
 }
 
 #[test]
-fn a_signal_is_counted_though_it_is_ignored() {
+fn ignored_signal_is_counted() {
     if cfg!(iomux_libkqueue) {
-        let name = "a_signal_is_counted_though_it_is_ignored";
+        let name = "ignored_signal_is_counted";
         return skip(name, "libkqueue is a handler itself, so nothing is ignored");
     }
-    // SAFETY: installs no handler.
+    // SAFETY: it installs no handler.
     unsafe { libc::signal(libc::SIGUSR2, libc::SIG_IGN) };
     let mut kqueue = Kqueue::new().unwrap();
     kqueue.watch_signal(Signal::USR2, Token(7)).unwrap();
     let process = libc::pid_t::try_from(std::process::id()).unwrap();
-    // SAFETY: takes numbers, and the signal is ignored. To the process: of a thread's Apple says nothing.
+    // SAFETY: it takes numbers, and the signal is ignored. Apple has no event for a thread's signal, so this goes to
+    // the process.
     assert_eq!(unsafe { libc::kill(process, Signal::USR2.as_raw()) }, 0);
     let mut events = Events::with_capacity(8);
     assert_eq!(kqueue.wait(&mut events, Duration::from_secs(10).into()), Ok(1));
@@ -54,7 +55,7 @@ fn a_signal_is_counted_though_it_is_ignored() {
 }
 
 #[test]
-fn a_file_that_is_written_and_unlinked_says_so() {
+fn file_changes_are_reported() {
     let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
     let file = File::open(&path).unwrap();
     let mut kqueue = Kqueue::new().unwrap();
@@ -72,7 +73,7 @@ fn a_file_that_is_written_and_unlinked_says_so() {
 }
 
 #[test]
-fn what_is_watched_can_not_be_watched_again_until_it_is_unwatched() {
+fn double_watch_is_an_error() {
     let mut kqueue = Kqueue::new().unwrap();
     let again = Err(Error::AlreadyWatched);
     assert_eq!(kqueue.watch_signal(Signal::CONT, Token(7)), Ok(()));
@@ -83,7 +84,7 @@ fn what_is_watched_can_not_be_watched_again_until_it_is_unwatched() {
     assert_eq!(kqueue.watch_exit(std::process::id(), Token(8)), again);
 }
 
-/// Whether this kernel has EVFILT_USER; `test`, which needs it, is skipped where it has not.
+/// Returns `true` if this kernel has EVFILT_USER. Otherwise prints a skip of `test`.
 fn has_triggers(test: &str) -> bool {
     let is_there = Kqueue::new().unwrap().watch_user(1, Token(7)).is_ok();
     if !is_there {
@@ -93,8 +94,8 @@ fn has_triggers(test: &str) -> bool {
 }
 
 #[test]
-fn a_trigger_has_one_name() {
-    if !has_triggers("a_trigger_has_one_name") {
+fn trigger_name_is_unique() {
+    if !has_triggers("trigger_name_is_unique") {
         return;
     }
     let mut kqueue = Kqueue::new().unwrap();
@@ -103,17 +104,17 @@ fn a_trigger_has_one_name() {
 }
 
 #[test]
-fn a_number_that_is_no_fd_is_no_file() {
+fn closed_fd_is_not_watched() {
     let answer = Kqueue::new().unwrap().watch_file(nix::fcntl::AT_FDCWD, Token(7), FileChanges::WRITE);
     assert_eq!(answer, Err(Error::NegativeFd { fd: nix::fcntl::AT_FDCWD.as_raw_fd() }));
-    // 0 is one, whatever file it is here.
+    // 0 is an open fd in every test run.
     let stdin = std::io::stdin();
     let answer = Kqueue::new().unwrap().watch_file(stdin.as_fd(), Token(7), FileChanges::WRITE);
     assert_ne!(answer, Err(Error::NegativeFd { fd: 0 }));
 }
 
 #[test]
-fn a_process_that_is_not_there_can_not_be_watched() {
+fn missing_process_is_not_watched() {
     let mut child = std::process::Command::new("true").spawn().unwrap();
     child.wait().unwrap();
     let answer = Kqueue::new().unwrap().watch_exit(child.id(), Token(7));
@@ -121,8 +122,8 @@ fn a_process_that_is_not_there_can_not_be_watched() {
 }
 
 #[test]
-fn triggers_wakers_and_timers_of_one_number_are_told_apart() {
-    if !has_triggers("triggers_wakers_and_timers_of_one_number_are_told_apart") {
+fn same_ident_does_not_collide() {
+    if !has_triggers("same_ident_does_not_collide") {
         return;
     }
     let mut kqueue = Kqueue::new().unwrap();

@@ -1,4 +1,4 @@
-//! Connections that come and go in every way, for half an hour: the server's memory stays as it was.
+//! Connections come and go in every way, for half an hour. The server's memory and fds stay constant.
 
 use crate::process::Process;
 use crate::server::{Server, expect, noise, reset};
@@ -9,17 +9,17 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Of one server.
+/// The number of clients of one server.
 const MOST_OPEN: usize = 100;
-/// More than the server's buffer of a connection, and less than the sockets hold.
+/// More than the server's buffer per connection, and less than the socket buffers.
 const LONGEST: usize = 32 * 1024;
-/// How many connections must have gone before the memory is what it will be.
+/// The number of closed connections after which the memory is constant.
 const WARM: u64 = 500;
-/// What memory may grow by once it is warm. So many connections go at least, and as many again, that half a KiB that
-/// one of them leaves is seen.
+/// The allowed growth of memory after the warm-up, in KiB. Enough connections close that a leak of half a KiB per
+/// connection exceeds it.
 const MOST_GROWTH_KIB: u64 = 1024;
 
-/// A server, its clients, and how many have gone.
+/// A server, its clients, and the number of closed connections.
 struct Churn {
     backend: &'static str,
     server: Server,
@@ -39,13 +39,13 @@ impl Churn {
         Process(self.server.id())
     }
 
-    /// A piece of noise, of any length.
+    /// Returns noise of a random length.
     fn piece(&mut self) -> &[u8] {
         let (begin, length) = (self.random.below(LONGEST), 1 + self.random.below(LONGEST));
         &self.sent[begin..begin + length]
     }
 
-    /// Something happens to one of the connections.
+    /// Takes a random step with one connection.
     fn step(&mut self) {
         let lot = self.random.below(10);
         if self.open.is_empty() || lot < 4 && self.open.len() < MOST_OPEN {
@@ -62,7 +62,7 @@ impl Churn {
             5 => half_close(&client, self.piece()),
             6 => drop(client),
             7 => reset(client),
-            // What comes back is not read: the server learns so with what it has still to send, or has not read.
+            // The client does not read the echo, so the server fails with unsent or unread bytes.
             8 => (&client).write_all(self.piece()).unwrap(),
             _ => {
                 (&client).write_all(self.piece()).unwrap();
@@ -71,7 +71,7 @@ impl Churn {
         }
     }
 
-    /// What the server's memory is in KiB, when it has as many clients as ever, each with a full buffer.
+    /// Returns the server's memory in KiB, with all clients connected and their buffers full.
     fn memory_when_full(&mut self) -> u64 {
         while self.open.len() < MOST_OPEN {
             self.open.push(self.server.connect());
@@ -80,7 +80,7 @@ impl Churn {
         self.process().kib("VmRSS").expect("seen before")
     }
 
-    /// Steps until the time has come, and so many connections have gone; the memory then.
+    /// Takes steps until `end` and until enough connections have closed. Returns the memory.
     fn until(&mut self, time: Instant, gone: u64) -> u64 {
         while Instant::now() < time || self.gone < gone {
             self.step();
@@ -129,7 +129,7 @@ fn churn(backend: &'static str) {
 }
 
 #[test]
-fn connections_that_come_and_go_leave_the_servers_memory_and_fds_as_they_were() {
+fn churn_leaks_no_memory_or_fd() {
     let _alone = alone();
     if !can_watch_memory("memory while connections come and go") {
         return;

@@ -1,4 +1,5 @@
-//! Connections by the ten thousand, all open at once: several servers and clients, since a process has its limit.
+//! Tens of thousands of connections, all open at the same time. The open-files limit makes several servers and clients
+//! necessary.
 
 use crate::process::Process;
 use crate::server::Server;
@@ -10,10 +11,10 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 const MESSAGES: u64 = 3;
-/// What a process needs beside its connections.
+/// The fds that a process needs besides its connections.
 const OTHER_FDS: u64 = 100;
-/// Connections to one address. Linux has 28,232 ports for them, and looks at every other one first: when those are
-/// taken, each connect(2) goes through all of them.
+/// Connections to one address. Linux has 28,232 ports for them, and tries every other one first. Once those are taken,
+/// each connect(2) searches all of them.
 const PORTS: u64 = 10_000;
 
 /// The example `load`, which keeps its connections open until its stdin ends.
@@ -43,14 +44,14 @@ impl Client {
         Self { child, said }
     }
 
-    /// Its next line. It ends by a deadline of its own, so this does too.
+    /// Returns its next line. The program has its own deadline, so this ends too.
     #[track_caller]
     fn says(&mut self) -> String {
         self.said.next().expect("it does not end in an error").unwrap()
     }
 }
 
-/// A server and its clients, and what the server had before them.
+/// A server and its clients, and the server's fds and memory before them.
 struct Pair {
     server: Server,
     client: Client,
@@ -60,7 +61,7 @@ struct Pair {
 
 impl Pair {
     fn start(number: usize, connections: usize) -> Self {
-        // Each on an address of its own, where the system has them all.
+        // Each server has its own address, on platforms with all of 127.0.0.0/8.
         let host = if cfg!(target_os = "linux") { 1 + number } else { 1 };
         let server = Server::start("echo_server", &["--idle", "3600", &format!("127.0.0.{host}:0")]);
         let process = Process(server.id());
@@ -72,7 +73,7 @@ impl Pair {
         Process(self.server.id())
     }
 
-    /// Says what the server has while all connections are open; how many it has.
+    /// Prints the server's memory while all connections are open. Returns their number.
     fn open(&self) -> usize {
         let open = self.process().fds().unwrap() - self.fds;
         let [now, most] = ["VmRSS", "VmHWM"].map(|field| self.process().kib(field).unwrap());
@@ -84,7 +85,7 @@ impl Pair {
         open
     }
 
-    /// The clients go, and both sides have seen the same; the number of bytes.
+    /// Closes the clients, and checks that both sides have the same counts. Returns the number of bytes.
     fn end(mut self, connections: usize) -> u64 {
         drop(self.client.child.stdin.take());
         let said = self.client.says();
@@ -101,7 +102,7 @@ impl Pair {
 }
 
 #[test]
-fn all_connections_are_open_at_once_and_every_byte_comes_back() {
+fn all_connections_echo_every_byte() {
     let _alone = alone();
     if !can_watch_servers("connections that are open at once") {
         return;
@@ -117,7 +118,7 @@ fn all_connections_are_open_at_once_and_every_byte_comes_back() {
         assert_eq!(pair.client.says(), format!("{size} connections are open, and have had everything back"));
     }
     let open: usize = pairs.iter().map(Pair::open).sum();
-    report(&format!("connections: {open} open at once, of {} servers", pairs.len()));
+    report(&format!("connections: {open} open at the same time, on {} servers", pairs.len()));
     assert_eq!(open, wanted);
     let bytes: u64 = pairs.into_iter().zip(sizes).map(|(pair, size)| pair.end(size)).sum();
     report(&format!("connections: {bytes} bytes in {MESSAGES} messages each, all came back; no fd is left"));

@@ -1,4 +1,4 @@
-//! More clients than fds: the server serves those that it has, rests, and takes the others when it can.
+//! A server with fewer fds than clients serves its clients, rests, and accepts the others later.
 
 use crate::process::Process;
 use crate::server::{Server, expect, reset};
@@ -8,9 +8,9 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// What a server may have.
+/// The server's open-files limit.
 const FDS: usize = 64;
-/// Enough that many wait, and not more than a listener's queue holds.
+/// Enough clients that many wait, but no more than the listener's queue holds.
 const CLIENTS: usize = FDS + 60;
 
 #[track_caller]
@@ -19,8 +19,8 @@ fn comes_back(mut client: &TcpStream, bytes: &[u8]) {
     expect(client, bytes);
 }
 
-/// A server at its limit looks ten times a second whether there are fds. One that is told of those who wait, again
-/// and again, computes all the time.
+/// Checks that a server at its limit is idle. It checks for fds ten times per second. A busy loop on the waiting
+/// clients would use all of the CPU.
 #[track_caller]
 fn rests(server: &Server) -> u64 {
     server.falls_asleep("when clients wait and there are no fds");
@@ -28,11 +28,11 @@ fn rests(server: &Server) -> u64 {
     let before = process.ticks().unwrap();
     iomux::wait(&mut [], Duration::from_millis(500)).unwrap();
     let ticks = process.ticks().unwrap() - before;
-    assert!(ticks <= 10, "{ticks} of 50 hundredths of a second were computed, for nobody");
+    assert!(ticks <= 10, "a busy loop: {ticks} of 50 hundredths of a second of CPU time");
     ticks
 }
 
-/// Takes all that it is given, though it has no fds for half of them; returns how many clients there were.
+/// Checks that the server serves all clients, with fds for half of them. Returns the number of clients.
 fn exhaust(program: &str, arguments: &[&str]) {
     let server = Server::with_few_fds(program, FDS, arguments);
     let process = Process(server.id());
@@ -45,7 +45,7 @@ fn exhaust(program: &str, arguments: &[&str]) {
         if round == 0 {
             ticks = rests(&server);
         }
-        // The first ones are served, whoever else waits; those that wait are, in their turn, when one has gone.
+        // The first clients are served while others wait. The others are served in order as clients leave.
         clients.reverse();
         while let Some(first) = clients.pop() {
             comes_back(&first, b"served");
@@ -58,15 +58,15 @@ fn exhaust(program: &str, arguments: &[&str]) {
     }
     server.end_by(Signal::SIGTERM);
     report(&format!(
-        "descriptors, {program} {}: {served} clients, {CLIENTS} at once on {FDS} fds, all served; \
-         at its limit it computed {} ms of 500; {before} fds again",
+        "descriptors, {program} {}: {served} clients, {CLIENTS} at a time on {FDS} fds, all served; \
+         at its limit it used {} ms of CPU in 500; {before} fds again",
         arguments.join(" "),
         ticks * 10
     ));
 }
 
 #[test]
-fn a_server_without_fds_rests_serves_those_it_has_and_takes_the_others_later() {
+fn server_without_fds_recovers() {
     let _alone = alone();
     if !can_watch_servers("what a server without fds does") {
         return;

@@ -1,4 +1,4 @@
-//! Registrations that come and go in every way, in this process: not a byte more is held afterwards.
+//! Registrations come and go in every way, in this process. No memory is held afterwards.
 
 use crate::server::DEADLINE;
 use crate::{Random, alone, amount, report};
@@ -11,7 +11,7 @@ use iomux_backend::{
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::AsFd;
 
-/// As many registrations at a time.
+/// The largest number of registrations at a time.
 const MOST: usize = 200;
 
 const INTERESTS: [Interest; 2] = [Interest::READABLE, Interest::empty()];
@@ -24,10 +24,10 @@ const CHANGES: [(Interest, Mode); 4] = [
     (Interest::READABLE, Mode::Level),
 ];
 
-/// `churn` begins and ends with nothing registered; it is given how many steps to do.
+/// Runs `churn`, which takes a number of steps and starts and ends without registrations.
 fn holds_no_more_after(what: &str, mut churn: impl FnMut(usize)) {
     let steps = amount(20_000, 5_000_000);
-    churn(MOST * 20); // has room made for as many as there will ever be
+    churn(MOST * 20); // allocates room for the largest number
     let used = measure(|| churn(steps));
     report(&format!(
         "in process, {what}: {steps} steps, {} allocations, {} bytes more are held",
@@ -38,7 +38,7 @@ fn holds_no_more_after(what: &str, mut churn: impl FnMut(usize)) {
 
 type Pipes = Reactor<PipeReader, u64, Any<'static>>;
 
-/// A reactor, and the ends to write to of what it has.
+/// A reactor, and the writing ends of its sources.
 struct Churn {
     reactor: Pipes,
     handle: Handle<PipeReader, u64, Any<'static>>,
@@ -59,7 +59,7 @@ impl Churn {
         self.writers.push((self.reactor.insert(reader, 0, interest, mode).unwrap(), writer));
     }
 
-    /// As many registrations, and as many changes between two waits, as there will ever be.
+    /// Registers and changes the largest number of sources, so that all room is allocated.
     fn fill(&mut self) {
         (0..MOST).for_each(|_| self.insert());
         // Over kqueue(2) a change of the interest is one of filters, and a change of the token alone is none.
@@ -100,7 +100,7 @@ impl Churn {
         }
     }
 
-    /// It is removed when that is reported.
+    /// Closes the peer. The source is removed when its hangup comes.
     fn hang_up(&mut self, index: usize) {
         let (key, _) = self.writers.swap_remove(index);
         self.reactor.modify(key, Interest::READABLE, Mode::Level).unwrap();
@@ -131,7 +131,7 @@ impl Churn {
 }
 
 #[test]
-fn a_reactor_holds_no_more_after_millions_of_sources() {
+fn reactor_memory_stays_constant() {
     let _alone = alone();
     for backend in NAMES {
         let mut churn = Churn::new(backend);
@@ -143,7 +143,7 @@ fn a_reactor_holds_no_more_after_millions_of_sources() {
     }
 }
 
-/// Pipes with a byte in each; the first is the end to write to.
+/// Creates pipes with a byte in each. The first of a pair is the writing end.
 fn full_pipes() -> (PipeWriter, Vec<PipeReader>) {
     let (reader, mut writer) = pipe().unwrap();
     writer.write_all(b"!").unwrap();
@@ -152,7 +152,7 @@ fn full_pipes() -> (PipeWriter, Vec<PipeReader>) {
 }
 
 #[test]
-fn a_multiplexer_holds_no_more_after_millions_of_registrations() {
+fn multiplexer_memory_stays_constant() {
     let _alone = alone();
     let (_writer, fds) = full_pipes();
     for backend in NAMES {
@@ -161,7 +161,7 @@ fn a_multiplexer_holds_no_more_after_millions_of_registrations() {
         let mut random = Random(3);
         holds_no_more_after(&format!("Multiplexer, {backend}"), |steps| {
             let mut registered = [true; MOST];
-            // As many as there will ever be, and as many changes between two waits.
+            // The largest numbers of registrations and of changes between two waits.
             for fd in &fds {
                 mux.register(fd.as_fd(), Token(0), Interest::READABLE, Mode::Level).unwrap();
             }
@@ -195,7 +195,7 @@ fn a_multiplexer_holds_no_more_after_millions_of_registrations() {
 }
 
 #[test]
-fn a_table_allocates_nothing_in_millions_of_steps() {
+fn table_never_allocates() {
     let _alone = alone();
     let (_writer, fds) = full_pipes();
     let mut slots = Slots::with_capacity(MOST);

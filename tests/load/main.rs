@@ -1,9 +1,9 @@
-//! What it bears: threads, signals, connections, and time. Each run of the tests does a little of it; the whole is
+//! Load tests: threads, signals, connections and time. A run of the tests does a part. The whole is
 //!
 //! `cargo build --release --examples && IOMUX_LOAD=long cargo test --release --test load -- --nocapture --test-threads 1`
 //!
-//! which takes three quarters of an hour, and says what it has reached: `docs/reliability/load.txt`.
-//! A million registered fds are a benchmark, `iomux-bench scale`.
+//! which takes three quarters of an hour and prints its figures, as in `docs/reliability/load.txt`.
+//! The benchmark `iomux-bench scale` registers a million fds.
 
 mod churn;
 mod connections;
@@ -29,23 +29,23 @@ use iomux_backend::NAMES;
 use process::Process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// To be held by each test, since the fds and the processor time of one would be in the figures of another.
+/// Held by each test, since its fds and CPU time would falsify the figures of others.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How much is done: `short` in every run of the tests, `long` when it is asked for.
+/// Returns `long` with `IOMUX_LOAD=long`, otherwise `short`.
 pub(crate) fn amount<T>(short: T, long: T) -> T {
     if std::env::var_os("IOMUX_LOAD").is_some_and(|load| load == "long") { long } else { short }
 }
 
-/// Says what was reached, for `--nocapture`.
+/// Prints figures, for `--nocapture`.
 pub(crate) fn report(line: &str) {
     println!("{line}");
 }
 
-/// Whether servers can be started, and looked at in /proc; says so if not.
+/// Returns `true` if servers can be started and inspected in /proc. Otherwise prints a skip.
 pub(crate) fn can_watch_servers(test: &str) -> bool {
     let reason = if support::is_emulated() {
         "the emulator starts no other program"
@@ -58,7 +58,7 @@ pub(crate) fn can_watch_servers(test: &str) -> bool {
     false
 }
 
-/// Whether the memory of servers is their own; says so if not.
+/// Returns `true` if no sanitizer adds to the servers' memory. Otherwise prints a skip.
 pub(crate) fn can_watch_memory(test: &str) -> bool {
     let is_sanitized = support::is_sanitized();
     if is_sanitized {
@@ -67,16 +67,16 @@ pub(crate) fn can_watch_memory(test: &str) -> bool {
     !is_sanitized && can_watch_servers(test)
 }
 
-/// The backends that a program would choose from, without those that do without a part of the system.
+/// The backends that programs choose from, without the hidden ones.
 pub(crate) fn whole_backends() -> impl Iterator<Item = &'static str> {
     NAMES.iter().copied().filter(|name| !name.contains("-without-"))
 }
 
-/// Numbers that look random, and are the same each time (splitmix64).
+/// Reproducible pseudo-random numbers (splitmix64).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    /// One of `0..end`.
+    /// Returns a number in `0..end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,15 +1,15 @@
-//! What the system says of a running program, where it has Linux's /proc.
+//! The state of a running program, from Linux's /proc.
 
 use crate::server::DEADLINE;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// A program by its process id.
+/// A running program, by process id.
 #[derive(Clone, Copy)]
 pub(crate) struct Process(pub(crate) u32);
 
 impl Process {
-    /// The numbers of its fds.
+    /// Returns its fd numbers.
     fn numbers(self) -> Option<impl Iterator<Item = usize>> {
         let names = fs::read_dir(format!("/proc/{}/fd", self.0)).ok()?.filter_map(Result::ok);
         Some(names.filter_map(|name| name.file_name().to_str()?.parse().ok()))
@@ -19,19 +19,19 @@ impl Process {
         self.numbers().map(Iterator::count)
     }
 
-    /// How many it can have under this limit, which those that it was given by whoever has started us may be above.
+    /// Returns the number of fds that it can have under this limit. Inherited fds may be above the limit.
     pub(crate) fn most_fds(self, limit: usize) -> Option<usize> {
         Some(limit + self.numbers()?.filter(|number| *number >= limit).count())
     }
 
-    /// A line of its `status`, such as `VmRSS`, in KiB.
+    /// Returns a value of its `status` in KiB, such as `VmRSS`.
     pub(crate) fn kib(self, field: &str) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
         line.trim().strip_suffix(" kB")?.parse().ok()
     }
 
-    /// The time that it has computed, in hundredths of a second: `utime` and `stime`.
+    /// Returns its CPU time, `utime` and `stime`, in hundredths of a second.
     pub(crate) fn ticks(self) -> Option<u64> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
         let after_its_name = stat.rsplit_once(") ")?.1;
@@ -39,7 +39,7 @@ impl Process {
         times.map(|time| time.parse::<u64>().ok()).sum()
     }
 
-    /// Waits until it has so many fds: it learns of a closed connection a little later.
+    /// Waits until it has so many fds, since it closes a connection a little later than its peer.
     #[track_caller]
     pub(crate) fn comes_to_fds(self, wanted: usize) {
         let begin = Instant::now();

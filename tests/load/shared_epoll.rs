@@ -1,4 +1,4 @@
-//! Threads that share an epoll: while one waits, others register, modify, deregister and wake; nothing is lost.
+//! Threads share an epoll: while one waits, others register, modify, deregister and wake. Nothing is lost.
 
 use crate::server::DEADLINE;
 use crate::support::is_emulated;
@@ -12,19 +12,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const WORKERS: usize = 4;
-/// Pipes of each worker; their tokens begin at a multiple of it.
+/// The number of pipes per worker. A worker's tokens start at a multiple of it.
 const PIPES: usize = 8;
-/// Longer than a worker waits for an event, so that the one that lost it says so.
+/// Longer than a worker waits for an event, so that the worker reports a lost event first.
 const LONGER: Timeout = Timeout::After(Duration::from_secs(2 * DEADLINE.as_secs()));
 
 const WAKE: usize = WORKERS * PIPES;
 
-/// The tokens of the last register or modify of a worker's pipe, as it counts up: events of a deregistered one are old.
+/// The last tokens of a worker's pipes. Tokens count up, so an event of an earlier registration is stale.
 fn token(worker: usize, pipe: usize, times: usize) -> Token {
     Token(times * (WAKE + WORKERS) + worker * PIPES + pipe)
 }
 
-/// What the waiting thread tells a worker: a token, or a wake of it.
+/// A message of the waiting thread to a worker: an event's token, or a wake.
 type Told = Result<Token, ()>;
 
 struct Worker<'a> {
@@ -33,14 +33,14 @@ struct Worker<'a> {
     pipes: &'a [(PipeReader, PipeWriter)],
     events: Receiver<Told>,
     waker: Waker,
-    /// Of each pipe: how often it was registered or modified.
+    /// The number of registers and modifies per pipe.
     times: [usize; PIPES],
     operations: usize,
     old: usize,
 }
 
 impl Worker<'_> {
-    /// Waits for the event of what was done last; others may be of what another thread's wait had found before.
+    /// Waits for the event of the last change. The other thread's wait may have found earlier events before it.
     fn expect(&mut self, due: Told) {
         loop {
             match self.events.recv_timeout(DEADLINE) {
@@ -53,7 +53,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Registers, hears, modifies, hears and deregisters one pipe, and wakes at times.
+    /// Registers, modifies and deregisters one pipe, waits for an event after each change, and sometimes wakes.
     fn round(&mut self, pipe: usize, lot: usize) {
         let ((reader, writer), mut epoll) = (&self.pipes[pipe], self.epoll);
         let is_level_at_last = lot < 3;
@@ -68,7 +68,7 @@ impl Worker<'_> {
         epoll.modify(reader.as_fd(), modified, Interest::READABLE, Mode::OneShot).unwrap();
         self.expect(Ok(modified));
         if is_level_at_last {
-            // Nothing is heard of a level registration that is gone, except what a wait had found before.
+            // A removed registration has no events, except those that a wait had found before.
             epoll.modify(reader.as_fd(), modified, Interest::READABLE, Mode::Level).unwrap();
         }
         epoll.deregister(reader.as_fd()).unwrap();
@@ -79,7 +79,7 @@ impl Worker<'_> {
     }
 }
 
-/// Waits, and tells each worker of its events, until the last of them has ended.
+/// Waits, and sends each worker its events, until the last worker has ended.
 fn wait(mut epoll: &Epoll<'_>, workers: &[Sender<Told>], is_over: &AtomicBool) -> (usize, usize) {
     let mut events = Events::with_capacity(7);
     let (mut waits, mut count) = (0, 0);
@@ -94,7 +94,7 @@ fn wait(mut epoll: &Epoll<'_>, workers: &[Sender<Told>], is_over: &AtomicBool) -
                 Some(worker) => (worker, Err(())),
                 None => (source / PIPES, Ok(event.token())),
             };
-            // One that has ended hears nothing more.
+            // A worker that has ended receives nothing.
             let _ = workers[worker].send(told);
         }
     }
@@ -102,7 +102,7 @@ fn wait(mut epoll: &Epoll<'_>, workers: &[Sender<Told>], is_over: &AtomicBool) -
 }
 
 #[test]
-fn no_event_and_no_wake_of_a_shared_epoll_is_lost() {
+fn shared_epoll_loses_nothing() {
     let _alone = alone();
     let rounds = amount(if is_emulated() { 20 } else { 2_000 }, 60_000);
     let begin = Instant::now();
@@ -116,7 +116,7 @@ fn no_event_and_no_wake_of_a_shared_epoll_is_lost() {
         let work = |(number, events): (usize, Receiver<Told>)| {
             let pipes = &pipes[number];
             scope.spawn(move || {
-                // Beside the waits and registrations of the others.
+                // At the same time as the waits and registrations of the others.
                 let waker = { epoll }.waker(Token(WAKE + number)).unwrap();
                 let (times, mut random) = ([0; PIPES], Random(number as u64));
                 let mut worker = Worker { number, epoll, pipes, events, waker, times, operations: 0, old: 0 };

@@ -1,4 +1,4 @@
-//! 10,000 signals a second: no wait ends before its time, none goes on for ever, and every byte arrives.
+//! 10,000 signals per second: no wait ends early, none waits indefinitely, and every byte arrives.
 
 mod ways;
 
@@ -17,21 +17,21 @@ use ways::{End, Way, masked, unmasked};
 
 const PERIOD: Duration = Duration::from_micros(100);
 
-/// Longer than the pauses that a busy machine makes in the signals: a wait that begins anew at each does not end.
+/// Longer than a busy machine pauses the signals. A wait that restarts at each signal does not end in this time.
 const LONG_ENOUGH: Duration = Duration::from_millis(60);
-/// How many may be handled between the end of a wait's time and the look at them. A wait that begins anew has more with
-/// each turn. FreeBSD may end a wait late by a tick, 10 ms in a virtual machine, and a twentieth of its time
+/// The number of signals that may come between the timeout and the check. A wait that restarts at each has more each time.
+/// FreeBSD may end a wait late by a tick, 10 ms in a virtual machine, and by a twentieth of its time
 /// (`kern_poll_kfds` in kern/sys_generic.c, `kern.timecounter.alloweddeviation`): 130 signals.
 const MOST_LATE: u64 = 300;
 
 static HANDLED: AtomicU64 = AtomicU64::new(0);
-/// Those that came when the time of the wait was over.
+/// The number of signals after the timeout of the wait.
 static LATE: AtomicU64 = AtomicU64::new(0);
 static BEGIN: OnceLock<Instant> = OnceLock::new();
-/// When it is over, in us since `BEGIN`.
+/// The time of the timeout, in µs since `BEGIN`.
 static OVER_AT: AtomicU64 = AtomicU64::new(u64::MAX);
 
-/// The us since `BEGIN`, for a handler too.
+/// Returns the µs since `BEGIN`. It is safe in a handler.
 fn us(time: Instant) -> u64 {
     let since = BEGIN.get().map(|begin| time.saturating_duration_since(*begin));
     since.and_then(|since| u64::try_from(since.as_micros()).ok()).unwrap_or(0)
@@ -47,14 +47,14 @@ extern "C" fn count(_: i32) {
 fn handle(flags: SaFlags) {
     let action = SigAction::new(SigHandler::Handler(count), flags, NixSet::empty());
     BEGIN.get_or_init(Instant::now);
-    // SAFETY: the handler looks at the clock and at atomics, which a handler may.
+    // SAFETY: the handler only reads the clock and uses atomics.
     unsafe { sigaction(NixSignal::SIGUSR1, &action) }.unwrap();
 }
 
-/// Sends signals, each when it is due and those that are late at once, until the waits are over: or have hung
-/// for so long that whoever hears of the end will say so.
+/// Sends each signal when it is due, and late ones immediately, until the waits end. If they hang for too long, it
+/// stops too, and the test fails.
 fn send(waiter: Thread, is_over: &AtomicBool, progress: &AtomicU64) -> u64 {
-    // Where a thread's waits can be made exact; elsewhere they are as they are.
+    // Not every platform can make a thread's waits exact.
     let _ = iomux::set_timer_slack(Duration::from_nanos(1));
     let (begin, mut sent) = (Instant::now(), 0_u32);
     let (mut last, mut since) = (0, begin);
@@ -70,7 +70,7 @@ fn send(waiter: Thread, is_over: &AtomicBool, progress: &AtomicU64) -> u64 {
     sent.into()
 }
 
-/// Writes a byte each time that it is told to, after some time: 0, 1, 2, and so on.
+/// Writes a byte after each delay that it receives: 0, 1, 2, and so on.
 fn write(mut writer: &PipeWriter, delays: &Receiver<Duration>) {
     for (number, delay) in delays.iter().enumerate() {
         iomux::wait(&mut [], delay).unwrap();
@@ -78,13 +78,13 @@ fn write(mut writer: &PipeWriter, delays: &Receiver<Duration>) {
     }
 }
 
-/// The pipe that is waited for, and what is known of it.
+/// The pipe of the waits, and its expected state.
 struct Source<'a> {
     reader: &'a PipeReader,
     write_after: Sender<Duration>,
     read: usize,
     random: Random,
-    /// Counts the waits that have ended as they should.
+    /// The number of waits that have ended correctly.
     progress: &'a AtomicU64,
 }
 
@@ -101,7 +101,7 @@ impl Source<'_> {
     }
 }
 
-/// What was seen of one way to wait.
+/// The counts of one way to wait.
 #[derive(Default)]
 struct Seen {
     rounds: u64,
@@ -109,7 +109,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Waits until something else than a signal ends it.
+    /// Waits until something other than a signal ends the wait.
     fn wait_until(&mut self, way: &mut Way, deadline: Instant) -> End {
         let begin = Instant::now();
         LATE.store(0, Ordering::Relaxed);
@@ -131,7 +131,7 @@ impl Seen {
         }
     }
 
-    /// A wait that time ends, since nobody writes, and one that a byte ends.
+    /// Checks a wait that expires, and one that a byte ends.
     fn round(&mut self, way: &mut Way, source: &mut Source) {
         let time = if self.rounds == 0 { LONG_ENOUGH } else { source.time() };
         let deadline = Instant::now() + time;
@@ -145,12 +145,12 @@ impl Seen {
     }
 }
 
-/// Rounds for some time, and until a signal has ended a wait that it may end.
+/// Runs rounds for some time, and until a signal has ended an interruptible wait.
 fn go_through(ways: Vec<Way>, source: &mut Source, kind: &str) {
     for mut way in ways {
         let (begin, mut seen) = (Instant::now(), Seen::default());
         let time = amount(Duration::from_millis(90), Duration::from_secs(4));
-        // The one may be ended by a signal that was pending, the other by one that comes.
+        // A pending signal may end the first wait, and an arriving one the other.
         for _ in 0..if way.is_interruptible { 2 } else { 0 } {
             let end = (way.wait)(DEADLINE.into());
             assert_eq!(end, End::Interrupted, "{}: nothing but a signal", way.name);
@@ -192,7 +192,7 @@ fn ten_thousand_signals_a_second(kind: &str) {
 }
 
 #[test]
-fn ten_thousand_signals_a_second_neither_cut_nor_stretch_a_wait_and_cost_no_byte() {
+fn signals_keep_timeouts_exact() {
     let _alone = alone();
     if is_emulated() {
         return skip("10,000 signals a second", "the emulator is too slow for them");

@@ -1,4 +1,4 @@
-//! Clients that send and do not read: they stop themselves, cost a buffer each, and lose nothing.
+//! Clients that send without reading stop themselves, cost one buffer each, and lose nothing.
 
 use crate::process::Process;
 use crate::server::{MORE_THAN_FITS, Server, expect, noise};
@@ -7,19 +7,19 @@ use nix::sys::signal::Signal;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-/// What a client may cost the server: its buffer of 16 KiB, and what is kept beside it.
+/// The memory that a client may cost the server: its buffer of 16 KiB and its state.
 const MOST_EACH_KIB: u64 = 32;
-/// And what may be found out late that has nothing to do with them.
+/// The memory that the server may allocate late for other reasons.
 const MOST_KIB: u64 = 1024;
 
-/// A client and where it is in the noise, which it sends round and round.
+/// A client and its position in the noise, which it sends repeatedly.
 struct Slow {
     stream: TcpStream,
     sent: usize,
     read: usize,
 }
 
-/// What comes next at this place.
+/// Returns the noise from this position on.
 fn rest(noise: &[u8], position: usize) -> &[u8] {
     &noise[position % noise.len()..]
 }
@@ -46,7 +46,7 @@ impl Slow {
         self.stream.set_nonblocking(false).unwrap();
     }
 
-    /// Reads and looks at what has come back, `most` bytes of it or all that there is.
+    /// Reads and checks at most `most` bytes of the echo.
     fn read(&mut self, noise: &[u8], most: usize) {
         let end = self.sent.min(self.read.saturating_add(most));
         let mut buffer = vec![0; 1 << 16];
@@ -98,7 +98,7 @@ fn slow_clients(backend: &str) {
 }
 
 #[test]
-fn clients_that_do_not_read_cost_a_buffer_each_and_lose_nothing() {
+fn slow_readers_cost_one_buffer_each() {
     let _alone = alone();
     if !can_watch_memory("what slow readers cost") {
         return;

@@ -17,12 +17,12 @@ const THREADS: usize = 64;
 const SHORT_ROUNDS: usize = 100;
 const LONG_ROUNDS: usize = 5_000;
 
-/// Longer than a thread waits for its answer, so that the one whose wake was lost says so.
+/// Longer than a thread waits for its reply, so that the thread reports a lost wake first.
 const LONGER: Timeout = Timeout::After(Duration::from_secs(2 * DEADLINE.as_secs()));
 
-/// A thread waits for the answer to each of its wakes before it wakes again, so that one that is lost is missed.
+/// A thread waits for the reply to each wake before the next one, so that it notices a lost wake.
 struct Threads {
-    /// How often each has asked, which it says before it wakes.
+    /// The number of requests per thread, which it stores before it wakes.
     asked: Vec<AtomicUsize>,
     rounds: usize,
 }
@@ -43,7 +43,7 @@ impl Threads {
         }
     }
 
-    /// Answers who has asked since; how many have.
+    /// Replies to all new requests, and returns their number.
     fn answer(&self, answered: &mut [usize], answers: &[Sender<usize>]) -> usize {
         let mut count = 0;
         for ((asked, answered), answer) in self.asked.iter().zip(answered).zip(answers) {
@@ -58,7 +58,7 @@ impl Threads {
     }
 }
 
-/// `wait` returns how many events a wait has reported.
+/// Runs the threads. `wait` returns the number of events of a wait.
 fn no_wake_is_lost(what: impl Display, waker: &Waker, mut wait: impl FnMut() -> usize) {
     let begin = Instant::now();
     let threads = Threads::new();
@@ -83,14 +83,14 @@ fn no_wake_is_lost(what: impl Display, waker: &Waker, mut wait: impl FnMut() -> 
 }
 
 #[test]
-fn no_wake_of_64_threads_is_lost_and_none_is_seen_twice() {
+fn wakes_of_64_threads_are_seen_once() {
     let _alone = alone();
     for backend in NAMES {
         let mut mux = by_name(backend).unwrap();
         let waker = mux.waker(Token(0)).unwrap();
         let mut events = Events::with_capacity(4);
         no_wake_is_lost(backend, &waker, || mux.wait(&mut events, LONGER).unwrap());
-        // The last wakes may have been answered before they were made.
+        // The last requests may have had a reply before their wakes.
         mux.wait(&mut events, Timeout::Nowait).unwrap();
         assert_eq!(mux.wait(&mut events, Timeout::Nowait), Ok(0), "{backend}: a wake is seen twice");
     }
@@ -99,7 +99,7 @@ fn no_wake_of_64_threads_is_lost_and_none_is_seen_twice() {
 type Tasks = Reactor<PipeReader, (), Any<'static>>;
 
 #[test]
-fn no_wake_of_a_reactors_waker_is_lost() {
+fn reactor_loses_no_wake() {
     let _alone = alone();
     for backend in NAMES {
         let mut reactor = Tasks::with(by_name(backend).unwrap(), 4);
@@ -111,7 +111,7 @@ fn no_wake_of_a_reactors_waker_is_lost() {
     }
 }
 
-/// Submits tasks, and waits for the answer of each before the next.
+/// Submits tasks, and waits for the reply of each before the next.
 fn submit(number: usize, rounds: usize, handle: &Handle<PipeReader, (), Any<'static>>) {
     let (answer, answers) = channel();
     for round in 1..=rounds {
@@ -123,7 +123,7 @@ fn submit(number: usize, rounds: usize, handle: &Handle<PipeReader, (), Any<'sta
 }
 
 #[test]
-fn no_task_of_64_threads_is_lost() {
+fn reactor_loses_no_task() {
     let _alone = alone();
     let rounds = Threads::new().rounds;
     for backend in NAMES {

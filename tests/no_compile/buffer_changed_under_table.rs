@@ -1,4 +1,4 @@
-//! E0506: a buffer is written to while a table has borrowed it.
+//! E0506: a buffer is written while a table borrows it
 use iomux::{PollFd, Slots, Timeout};
 
 fn main() -> std::io::Result<()> {

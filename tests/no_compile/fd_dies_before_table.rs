@@ -1,4 +1,4 @@
-//! E0597: an fd goes out of scope before the table that it was put into.
+//! E0597: an fd is dropped before the table that holds it
 use iomux::{Interest, Slots, Timeout};
 use std::os::fd::AsFd;
 

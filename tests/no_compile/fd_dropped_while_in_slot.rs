@@ -1,4 +1,4 @@
-//! E0505: an fd is closed while it is in a slot of a table that polls again.
+//! E0505: an fd is closed while it is in a slot of a table that polls again
 use iomux::{Interest, Slots, Timeout};
 use std::os::fd::AsFd;
 

@@ -1,4 +1,4 @@
-//! E0505: an fd is given away, to be closed by its number, while an array that is polled has it.
+//! E0505: an fd is moved, to be closed by its number, while a polled array holds it
 use iomux::{Interest, PollFd, Timeout, poll};
 use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 

@@ -1,5 +1,5 @@
 //! compiles
-//! The other programs of this folder, each with its mistake fixed: they fail for what they say.
+//! The other programs of this folder with their mistakes fixed. So each fails only for its stated reason.
 use iomux::{Interest, PollFd, Readiness, SigSet, Slots, Timeout, poll};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};

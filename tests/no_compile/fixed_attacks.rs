@@ -1,5 +1,5 @@
 //! compiles
-//! The attacks of this folder that are one word away from a program that is right, each made right.
+//! The attacks of this folder that are one word away from a correct program, each corrected.
 use iomux::{Interest, PollFd, SigSet, Slots, Timeout};
 use iomux_backend::{Events, Mode, Multiplexer, Poll, Reactor, TrustedMultiplexer};
 use std::io::PipeReader;
@@ -27,12 +27,12 @@ fn borrowed_source_before_its_reactor() {
     reactor.retain(|_, _, ()| false);
 }
 
-fn static_table_given_a_fd_for_ever() {
+fn static_table_given_static_fd() {
     let stdin: &'static std::io::Stdin = Box::leak(Box::new(std::io::stdin()));
     TABLE.lock().unwrap().set(0, stdin.as_fd(), Interest::READABLE).unwrap();
 }
 
-fn walk_and_events_looked_at_before_the_next_wait() {
+fn iterator_and_events_used_before_next_wait() {
     let mut slots = Slots::with_capacity(1);
     let (mut poll, mut events) = (Poll::new(), Events::with_capacity(1));
     println!("{:?} {:?}", slots.ready().next(), events.iter().next());
@@ -40,7 +40,7 @@ fn walk_and_events_looked_at_before_the_next_wait() {
     poll.wait(&mut events, Timeout::Nowait).unwrap();
 }
 
-fn state_of_one_thread_made_by_a_task() {
+fn task_creates_thread_state() {
     let mut reactor = Reactor::<PipeReader, Rc<()>>::new().unwrap();
     let handle = reactor.handle().unwrap();
     let task = |reactor: &mut Reactor<PipeReader, Rc<()>>| {
@@ -60,8 +60,8 @@ fn mask_shared() {
 fn main() {
     trusted_multiplexer_in_a_box();
     borrowed_source_before_its_reactor();
-    static_table_given_a_fd_for_ever();
-    walk_and_events_looked_at_before_the_next_wait();
-    state_of_one_thread_made_by_a_task();
+    static_table_given_static_fd();
+    iterator_and_events_used_before_next_wait();
+    task_creates_thread_state();
     mask_shared();
 }

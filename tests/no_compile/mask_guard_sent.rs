@@ -1,4 +1,4 @@
-//! E0277: the guard restores the signal mask of its own thread, so it stays there.
+//! E0277: a guard restores the signal mask of its own thread, so it stays there
 use iomux::SigSet;
 
 fn main() -> std::io::Result<()> {

@@ -1,4 +1,4 @@
-//! E0277: the guard of a thread's mask is of no use to another, by reference either
+//! E0277: a guard of one thread's mask is not shared by reference
 use iomux::SigSet;
 
 fn main() -> std::io::Result<()> {

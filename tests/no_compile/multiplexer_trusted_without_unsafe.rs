@@ -1,4 +1,4 @@
-//! E0200: to be trusted with lent fds is a promise, which takes an `unsafe impl`
+//! E0200: trust with lent fds is a promise, which takes an `unsafe impl`
 use iomux_backend::{Multiplexer, TrustedMultiplexer};
 
 struct Mine<M>(M);

@@ -1,4 +1,4 @@
-//! E0277: a multiplexer that somebody else holds as well is not trusted with lent fds
+//! E0277: a borrowed multiplexer has other users and is not trusted with lent fds
 use iomux_backend::{Poll, Reactor};
 
 fn main() {

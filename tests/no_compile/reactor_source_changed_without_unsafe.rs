@@ -1,4 +1,4 @@
-//! E0133: nobody has promised that the source keeps its fd
+//! E0133: the caller has not promised that the source keeps its fd
 use iomux_backend::{Interest, Mode, Reactor};
 
 fn main() {

@@ -1,4 +1,4 @@
-//! E0594: a source can't be swapped out under its registration
+//! E0594: a registered source can't be replaced
 use iomux_backend::{Interest, Mode, Reactor};
 
 fn main() {

@@ -1,4 +1,4 @@
-//! E0308: what was reported is not what can be asked.
+//! E0308: readiness is not an interest
 use iomux::{Readiness, Slots};
 use std::os::fd::AsFd;
 

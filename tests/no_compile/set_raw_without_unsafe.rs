@@ -1,4 +1,4 @@
-//! E0133: nobody has promised that the number stays an open fd.
+//! E0133: the caller has not promised that the number stays an open fd
 use iomux::{Interest, Slots};
 
 fn main() -> std::io::Result<()> {

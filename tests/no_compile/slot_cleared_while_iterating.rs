@@ -1,4 +1,4 @@
-//! E0502: a slot is changed while `ready` goes through the table; `next_ready` is for that.
+//! E0502: a slot changes while `ready` iterates over the table; `next_ready` allows this
 use iomux::{Slots, Timeout};
 
 fn main() -> std::io::Result<()> {

@@ -1,4 +1,4 @@
-//! E0597: a source that lives in an inner block dies before the multiplexer that it is registered with
+//! E0597: a source of an inner block is dropped before its multiplexer
 use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
 use std::os::fd::AsFd;
 

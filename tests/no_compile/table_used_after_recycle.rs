@@ -1,4 +1,4 @@
-//! E0382: a table is used after its allocation was given to another by `recycle`.
+//! E0382: a table is used after `recycle` took its allocation
 use iomux::{Slots, Timeout};
 
 fn main() -> std::io::Result<()> {

@@ -1,4 +1,4 @@
-//! E0597: a table whose fds die sooner does not become one that lives longer by a swap
+//! E0597: a swap does not extend the lifetime of a table
 use iomux::{Interest, Slots, Timeout};
 use std::os::fd::AsFd;
 

@@ -1,4 +1,4 @@
-//! The works of the backends: waits, modifies, registers, wakes.
+//! The benchmarks of the backends: wait, modify, register and wake.
 
 use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Poll, Reactor, Timeout, Token};
 use std::hint::black_box;
@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
-pub(crate) fn run(work: &str, rounds: u64) -> io::Result<()> {
-    match work {
+pub(crate) fn run(benchmark: &str, rounds: u64) -> io::Result<()> {
+    match benchmark {
         "bare-epoll" => bare_epoll(rounds),
         "epoll-wait" => wait(Epoll::new()?, 1, rounds, Timeout::Nowait),
         "epoll-wait-zero" => wait(Epoll::new()?, 1, rounds, black_box(Timeout::After(Duration::ZERO))),
@@ -32,37 +32,39 @@ pub(crate) fn run(work: &str, rounds: u64) -> io::Result<()> {
             bare_loop(rounds);
             Ok(())
         }
-        work => Err(io::Error::other(format!("no work: '{work}'; benches/cost knows the works"))),
+        benchmark => Err(io::Error::other(format!(
+            "unknown benchmark '{benchmark}': benches/cost and benches/instructions list them"
+        ))),
     }
 }
 
-/// epoll_wait(2) by hand, one fd ready.
+/// Bare epoll_wait(2), with one ready fd.
 fn bare_epoll(rounds: u64) -> io::Result<()> {
     let (reader, mut writer) = io::pipe()?;
     writer.write_all(b"!")?;
-    // SAFETY: takes and returns numbers.
+    // SAFETY: it takes and returns numbers.
     let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
     if epoll < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: just opened, and nobody else's.
+    // SAFETY: the kernel has just opened it, and nothing else owns it.
     let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
     let mut event = libc::epoll_event { events: libc::EPOLLIN.cast_unsigned(), u64: 7 };
     let (epoll, fd) = (epoll.as_raw_fd(), reader.as_raw_fd());
-    // SAFETY: the event is ours alone.
+    // SAFETY: the event is a local.
     if unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &raw mut event) } < 0 {
         return Err(io::Error::last_os_error());
     }
     let mut found = [libc::epoll_event { events: 0, u64: 0 }; 64];
     for _ in 0..rounds {
-        // SAFETY: room for 64, ours alone.
+        // SAFETY: the buffer has room for 64 events, and nothing else uses it.
         let count = unsafe { libc::epoll_wait(epoll, found.as_mut_ptr(), 64, 0) };
         black_box(usize::try_from(count).map_err(|_| io::Error::last_os_error())?);
     }
     Ok(())
 }
 
-/// Waits for as many fds as `ready`, which always are.
+/// Waits for `ready` fds, which are always ready.
 #[inline(always)]
 fn wait(mut mux: impl Multiplexer<'static>, ready: usize, rounds: u64, timeout: Timeout) -> io::Result<()> {
     let (reader, mut writer) = io::pipe()?;
@@ -79,7 +81,7 @@ fn wait(mut mux: impl Multiplexer<'static>, ready: usize, rounds: u64, timeout: 
     Ok(())
 }
 
-/// Waits for as many sources as `ready`, which always are, and takes each.
+/// Waits for `ready` sources, which are always ready, and takes each.
 fn reactor_wait(ready: usize, rounds: u64) -> io::Result<()> {
     let (reader, mut writer) = io::pipe()?;
     writer.write_all(b"!")?;
@@ -109,7 +111,7 @@ fn reactor_insert(rounds: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Modifies a source, in turns, and waits, which submits it.
+/// Modifies a source back and forth. Each wait submits the change.
 fn reactor_modify(rounds: u64) -> io::Result<()> {
     let (reader, _writer) = io::pipe()?;
     let mut reactor = Reactor::new()?;
@@ -124,7 +126,7 @@ fn reactor_modify(rounds: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Asks for nothing and for something again, in turns.
+/// Alternates between an empty interest and another.
 #[inline(always)]
 fn modify(mut mux: impl Multiplexer<'static>, rounds: u64) -> io::Result<()> {
     let (reader, _writer) = io::pipe()?;
@@ -138,7 +140,7 @@ fn modify(mut mux: impl Multiplexer<'static>, rounds: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// The loop of `modify`, without one.
+/// The loop of `modify`, without the modify.
 fn bare_loop(rounds: u64) {
     let (mut mux, mut interest) = (0, Interest::READABLE);
     for _ in 0..rounds {

@@ -1,7 +1,7 @@
-//! One piece of work, done a given number of times: for callgrind to count, and for a clock.
+//! One benchmark, repeated a given number of times: for callgrind to count, and for a clock.
 //!
-//! `cost WORK ROUNDS` does it; `cost --time ROUNDS` times the scans against each other. `benches/cost`
-//! runs all of it and prints the table of `docs/cost.md`; `benches/instructions` compares counts.
+//! `cost BENCHMARK ROUNDS` runs one. `cost --time ROUNDS` compares the times of the scans. `benches/cost`
+//! runs all of them for `docs/cost.md`. `benches/instructions` compares instruction counts.
 
 #[cfg(target_os = "linux")]
 mod backends;
@@ -19,7 +19,7 @@ const SET: usize = 64;
 
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let work = arguments.next().unwrap_or_default();
+    let benchmark = arguments.next().unwrap_or_default();
     let rounds: u64 = arguments.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(0);
     let (reader, mut writer) = io::pipe()?;
     writer.write_all(b"!")?;
@@ -29,7 +29,7 @@ fn main() -> io::Result<()> {
     let mut array = Slots::<[PollFd; 1]>::array();
     array.set(0, fd, Interest::READABLE)?;
     let ms = Duration::from_millis(5);
-    match work.as_str() {
+    match benchmark.as_str() {
         "bare-poll" => bare_poll(fd, rounds)?,
         "free-poll" => free_poll(fd, rounds)?,
         "slots-poll" => repeat(rounds, || black_box(&mut vec).poll(Timeout::Nowait))?,
@@ -42,19 +42,21 @@ fn main() -> io::Result<()> {
         "set-interest" => set_interest(fd, rounds)?,
         "ready" => ready(fd, rounds)?,
         "--time" => time_scans(fd, rounds)?,
-        work => return other(work, rounds),
+        benchmark => return other(benchmark, rounds),
     }
     Ok(())
 }
 
 #[cfg(target_os = "linux")]
-fn other(work: &str, rounds: u64) -> io::Result<()> {
-    backends::run(work, rounds)
+fn other(benchmark: &str, rounds: u64) -> io::Result<()> {
+    backends::run(benchmark, rounds)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn other(work: &str, _rounds: u64) -> io::Result<()> {
-    Err(io::Error::other(format!("no work here: '{work}'; benches/cost knows the works")))
+fn other(benchmark: &str, _rounds: u64) -> io::Result<()> {
+    Err(io::Error::other(format!(
+        "unknown benchmark '{benchmark}': on this platform there are no backends' benchmarks"
+    )))
 }
 
 #[inline(always)]
@@ -68,7 +70,7 @@ fn repeat(rounds: u64, mut poll: impl FnMut() -> Result<usize, Error>) -> Result
 fn bare_poll(fd: BorrowedFd<'_>, rounds: u64) -> io::Result<()> {
     let mut fds = [libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
     for _ in 0..rounds {
-        // SAFETY: one entry, and its array is ours.
+        // SAFETY: one entry, of a local array.
         let ready = unsafe { libc::poll(black_box(fds.as_mut_ptr()), 1, 0) };
         if ready < 0 {
             return Err(io::Error::last_os_error());
@@ -83,7 +85,7 @@ fn free_poll(fd: BorrowedFd<'_>, rounds: u64) -> Result<(), Error> {
     repeat(rounds, || iomux::poll(black_box(&mut fds[..]), Timeout::Nowait))
 }
 
-/// What `set` does, by hand: no check, and nothing kept but the entry.
+/// Does by hand what `set` does: without a check, and it keeps only the entry.
 fn bare_set(fd: BorrowedFd<'_>, rounds: u64) {
     let mut fds = [libc::pollfd { fd: -1, events: 0, revents: 0 }; SET];
     for _ in 0..rounds {
@@ -132,7 +134,7 @@ fn set_all_interests(slots: &mut Slots<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Goes through a table of 64, of which every sixteenth is ready.
+/// Iterates over a table of 64 slots, of which every sixteenth is ready.
 fn ready(fd: BorrowedFd<'_>, rounds: u64) -> io::Result<()> {
     let (idle, _writer) = io::pipe()?;
     let mut slots = Slots::with_capacity(SET);
@@ -147,7 +149,7 @@ fn ready(fd: BorrowedFd<'_>, rounds: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// A table in which every slot is in use, and those of `ready` are ready.
+/// Creates a table in which every slot is in use, and those of `ready` are ready.
 fn scanned<'fd>(
     fd: BorrowedFd<'fd>,
     idle: BorrowedFd<'fd>,
@@ -159,13 +161,13 @@ fn scanned<'fd>(
     Ok(fds)
 }
 
-/// Which slots are to be ready.
+/// Decides which slots are ready.
 type Choice = fn(usize) -> bool;
 
-/// `ready()` against the loop that one would write by hand, in turns, on the same table.
+/// Compares `ready()` with a loop by hand, in turns, on the same table.
 fn time_scans(fd: BorrowedFd<'_>, rounds: u64) -> io::Result<()> {
     let (idle, _writer) = io::pipe()?;
-    let works: [(&str, Choice); 5] = [
+    let benchmarks: [(&str, Choice); 5] = [
         ("none", |_| false),
         ("the last one", |index| index == SLOTS - 1),
         ("1 %", |index| index % 100 == 99),
@@ -173,7 +175,7 @@ fn time_scans(fd: BorrowedFd<'_>, rounds: u64) -> io::Result<()> {
         ("all", |_| true),
     ];
     println!("{SLOTS} slots, best of {rounds} rounds in turns");
-    for (name, is_ready) in works {
+    for (name, is_ready) in benchmarks {
         let fds = scanned(fd, idle.as_fd(), is_ready)?;
         let mut slots = Slots::over(fds.clone());
         slots.poll(Timeout::Nowait)?;
@@ -188,7 +190,7 @@ fn time_scans(fd: BorrowedFd<'_>, rounds: u64) -> io::Result<()> {
         }
         let (ours, plain) = (per_slot(ours), per_slot(plain));
         println!(
-            "{name:>12} ready: {ours:.3} ns a slot, plain loop {plain:.3}: {:.1} times as fast",
+            "{name:>12} ready: {ours:.3} ns per slot, plain loop {plain:.3}: {:.1} times as fast",
             plain / ours
         );
     }

@@ -1,5 +1,5 @@
-//! libevent, libev and libuv, by the shims of `c/`.
-#![cfg_attr(not(any(has_libevent, has_libev, has_libuv)), allow(dead_code, reason = "none is here"))]
+//! libevent, libev and libuv, through the shims of `c/`.
+#![cfg_attr(not(any(has_libevent, has_libev, has_libuv)), allow(dead_code, reason = "none is installed"))]
 
 use super::{Ask, Mechanism, Peer, Waking};
 use std::ffi::{c_int, c_void};
@@ -10,13 +10,13 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// `struct shim`, which is C's alone.
+/// `struct shim`, which only C knows.
 #[repr(C)]
 struct Shim {
     _opaque: [u8; 0],
 }
 
-/// Is told of an event, by a callback of the library.
+/// Called for each event, from a callback of the library.
 type Found = unsafe extern "C" fn(*mut c_void, usize);
 
 /// `struct library`.
@@ -41,7 +41,7 @@ unsafe extern "C" {
     safe static iomux_bench_libuv: Library;
 }
 
-/// A library, and in which way it waits.
+/// A library, and the mechanism it waits with.
 pub(crate) trait Kind: Send + Sync + 'static {
     const NAME: &'static str;
     const MECHANISM: Mechanism;
@@ -77,17 +77,17 @@ kinds! {
     has_libuv iomux_bench_libuv: Libuv, "libuv", Epoll, 0;
 }
 
-/// An event loop, destroyed with its last holder.
+/// An event loop, destroyed with its last owner.
 pub(crate) struct Handle<K: Kind>(NonNull<Shim>, PhantomData<K>);
 
-// SAFETY: from another thread only `wake` is called, which the libraries allow.
+// SAFETY: other threads only call `wake`, which the libraries allow.
 unsafe impl<K: Kind> Send for Handle<K> {}
 // SAFETY: as above.
 unsafe impl<K: Kind> Sync for Handle<K> {}
 
 impl<K: Kind> Drop for Handle<K> {
     fn drop(&mut self) {
-        // SAFETY: made by `create`, and used no more.
+        // SAFETY: `create` made it, and nothing uses it any more.
         unsafe { (K::library().destroy)(self.0.as_ptr()) }
     }
 }
@@ -104,13 +104,13 @@ impl<K: Kind> Loop<K> {
     fn fill<F: FnMut(usize)>(&mut self, timeout: Option<Duration>, mut found: F) -> io::Result<()> {
         let ns = timeout.map_or(-1, |time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
         let context = (&raw mut found).cast();
-        // SAFETY: the loop is there, and this thread's; `tell` is given the closure that it is for.
+        // SAFETY: the loop exists and belongs to this thread. `tell` gets the closure of its own type.
         check(unsafe { (K::library().wait)(self.shim(), ns, tell::<F>, context) })
     }
 }
 
 /// # Safety
-/// `context` points to an `F` that nobody else uses meanwhile.
+/// `context` points to an `F` that nothing else uses during the call.
 unsafe extern "C" fn tell<F: FnMut(usize)>(context: *mut c_void, token: usize) {
     // SAFETY: as the caller promises.
     let found = unsafe { &mut *context.cast::<F>() };
@@ -119,7 +119,7 @@ unsafe extern "C" fn tell<F: FnMut(usize)>(context: *mut c_void, token: usize) {
 
 #[inline(always)]
 fn check(status: c_int) -> io::Result<()> {
-    if status == 0 { Ok(()) } else { Err(io::Error::other(format!("the library answers {status}"))) }
+    if status == 0 { Ok(()) } else { Err(io::Error::other(format!("the library returned {status}"))) }
 }
 
 impl<'fd, K: Kind> Peer<'fd> for Loop<K> {
@@ -128,7 +128,7 @@ impl<'fd, K: Kind> Peer<'fd> for Loop<K> {
     const IS_C: bool = true;
 
     fn new() -> io::Result<Self> {
-        // SAFETY: takes a number.
+        // SAFETY: it takes a number.
         let shim = unsafe { (K::library().create)(K::VARIANT) };
         let shim = NonNull::new(shim).ok_or(io::ErrorKind::Unsupported)?;
         Ok(Self(Arc::new(Handle(shim, PhantomData))))
@@ -137,13 +137,13 @@ impl<'fd, K: Kind> Peer<'fd> for Loop<K> {
     #[inline(always)]
     fn add(&mut self, fd: BorrowedFd<'fd>, token: usize, ask: Ask) -> io::Result<()> {
         let write = c_int::from(ask == Ask::Both);
-        // SAFETY: the loop is there; the fd is open until it is removed or the loop is gone.
+        // SAFETY: the loop exists. The fd is open until it is removed or the loop is destroyed.
         check(unsafe { (K::library().add)(self.shim(), fd.as_raw_fd(), token, write) })
     }
 
     #[inline(always)]
     fn modify(&mut self, _fd: BorrowedFd<'fd>, token: usize, ask: Ask) -> io::Result<()> {
-        // SAFETY: the loop is there; the works modify what they have added.
+        // SAFETY: the loop exists. The benchmarks modify only fds that they have added.
         check(unsafe { (K::library().modify)(self.shim(), token, c_int::from(ask == Ask::Both)) })
     }
 
@@ -166,7 +166,7 @@ impl<'fd, K: Kind> Waking<'fd> for Loop<K> {
 
     fn waker(&mut self) -> io::Result<Arc<Handle<K>>> {
         let make = K::library().waker.ok_or(io::ErrorKind::Unsupported)?;
-        // SAFETY: the loop is there, and this thread's.
+        // SAFETY: the loop exists and belongs to this thread.
         check(unsafe { make(self.shim(), WAKE) })?;
         Ok(Arc::clone(&self.0))
     }
@@ -174,7 +174,7 @@ impl<'fd, K: Kind> Waking<'fd> for Loop<K> {
     #[inline(always)]
     fn wake(waker: &Arc<Handle<K>>) -> io::Result<()> {
         let wake = K::library().wake.ok_or(io::ErrorKind::Unsupported)?;
-        // SAFETY: the loop is there, and has a waker.
+        // SAFETY: the loop exists and has a waker.
         unsafe { wake(waker.0.as_ptr()) };
         Ok(())
     }

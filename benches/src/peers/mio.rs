@@ -53,7 +53,7 @@ impl<'fd> Peer<'fd> for Mio {
         Ok(())
     }
 
-    /// Over poll(2) an event takes the interest away; mio's own sockets ask again when they would block.
+    /// Rearms the fd: over poll(2) an event removes the interest, which mio's own sockets restore when they would block.
     #[inline(always)]
     fn rearm(&mut self, fd: BorrowedFd<'fd>, token: usize) -> io::Result<()> {
         if OVER_POLL { self.modify(fd, token, Ask::Read) } else { Ok(()) }
@@ -61,7 +61,7 @@ impl<'fd> Peer<'fd> for Mio {
 
     #[cfg(not(mio_unsupported_force_poll_poll))]
     fn share(&mut self) -> io::Result<Option<std::os::fd::OwnedFd>> {
-        // SAFETY: the poll has it open.
+        // SAFETY: `poll` keeps the fd open.
         let epoll = unsafe { BorrowedFd::borrow_raw(self.poll.as_raw_fd()) };
         epoll.try_clone_to_owned().map(Some)
     }

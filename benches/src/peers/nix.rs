@@ -1,4 +1,4 @@
-//! nix: its epoll, and an array of its `PollFd` with the plain loop over it. Its times are whole ms.
+//! nix: its epoll, and an array of its `PollFd` with the plain loop over it. Its timeouts are whole milliseconds.
 
 use super::places::Places;
 use super::raw::ms;

@@ -148,7 +148,7 @@ impl<'fd> Waking<'fd> for Poll<'fd> {
     }
 }
 
-/// `Slots`, by an index that is the token.
+/// `Slots`, whose index is the token.
 pub(crate) struct Slots<'fd> {
     slots: iomux::Slots<'fd>,
 }
@@ -187,7 +187,7 @@ impl<'fd> Peer<'fd> for Slots<'fd> {
     }
 }
 
-/// `Reactor`, whose sources are the fds, and their state the token.
+/// `Reactor`, whose sources are the fds and whose state is the token.
 pub(crate) struct Reactor<'fd> {
     reactor: iomux_backend::Reactor<BorrowedFd<'fd>, usize, Native<'static>>,
     keys: Vec<Option<Key>>,

@@ -1,4 +1,4 @@
-//! Where a token is in an array without holes: what a user of bare pollfds writes beside it.
+//! The position of each token in an array without holes, which a user of bare pollfds keeps next to the array.
 
 pub(super) struct Places {
     tokens: Vec<usize>,
@@ -19,7 +19,7 @@ impl Places {
         self.tokens.push(token);
     }
 
-    /// The place that is empty now: the last one is to be moved there.
+    /// Returns the place that is now empty. The caller moves the last entry there.
     #[inline(always)]
     pub(super) fn swap_remove(&mut self, token: usize) -> usize {
         let place = self.places[token];

@@ -39,7 +39,7 @@ impl<'fd, const EDGE: bool> Peer<'fd> for Polling<EDGE> {
 
     #[inline(always)]
     fn add(&mut self, fd: BorrowedFd<'fd>, token: usize, ask: Ask) -> io::Result<()> {
-        // SAFETY: the works remove an fd, or drop its poller, before they close it.
+        // SAFETY: the benchmarks remove an fd, or drop its poller, before they close it.
         unsafe { self.poller.add_with_mode(fd.as_raw_fd(), event(token, ask), Self::MODE) }
     }
 
@@ -80,7 +80,7 @@ impl<'fd> Waking<'fd> for Polling<false> {
         waker.notify()
     }
 
-    /// A notification is no event: the wait ends without one.
+    /// A notification is not an event, so the wait ends without one.
     #[inline(always)]
     fn wait_for_wake(&mut self) -> io::Result<usize> {
         self.events.clear();

@@ -16,7 +16,7 @@ pub(crate) struct Popol {
 }
 
 impl Popol {
-    /// That the time has passed is an error there.
+    /// popol returns an expired timeout as an error.
     #[inline(always)]
     fn fill(&mut self, timeout: Option<Duration>) -> io::Result<&[Event<usize>]> {
         self.events.clear();

@@ -1,4 +1,4 @@
-//! The system calls by hand, with what a careful program needs and no more: the limit.
+//! The bare system calls, as a careful program makes them: the baseline.
 
 use super::{Ask, EVENTS, Mechanism, Peer, Waking};
 use std::io;
@@ -13,7 +13,7 @@ fn check(answer: i32) -> io::Result<usize> {
     usize::try_from(answer).map_err(|_| io::Error::last_os_error())
 }
 
-/// Ms for a time that they can express, rounded up for one that they can't.
+/// Returns the time in milliseconds, rounded up.
 #[inline(always)]
 pub(super) fn ms(timeout: Option<Duration>) -> i32 {
     timeout.map_or(-1, |time| i32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX))
@@ -38,7 +38,7 @@ impl<const EDGE: bool> Epoll<EDGE> {
     fn ctl(&self, operation: i32, fd: RawFd, events: i32, data: u64) -> io::Result<()> {
         let edge = if EDGE { libc::EPOLLET } else { 0 };
         let mut event = libc::epoll_event { events: (events | edge).cast_unsigned(), u64: data };
-        // SAFETY: the event is ours alone.
+        // SAFETY: the event is a local.
         check(unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &raw mut event) })?;
         Ok(())
     }
@@ -48,12 +48,12 @@ impl<const EDGE: bool> Epoll<EDGE> {
         let (epoll, found) = (self.epoll.as_raw_fd(), self.found.as_mut_ptr());
         let room = i32::try_from(EVENTS).unwrap_or(i32::MAX);
         let count = if is_whole_ms(timeout) {
-            // SAFETY: there is room for `room` events, ours alone.
+            // SAFETY: the buffer has room for `room` events, and nothing else uses it.
             check(unsafe { libc::epoll_wait(epoll, found, room, ms(timeout)) })?
         } else {
             let time = timespec(timeout.unwrap_or_default());
             let (call, none) = (libc::SYS_epoll_pwait2, std::ptr::null::<libc::sigset_t>());
-            // SAFETY: as above; without a mask its size is not looked at.
+            // SAFETY: as above. Without a mask, the kernel ignores its size.
             let answer = unsafe { libc::syscall(call, epoll, found, room, &raw const time, none, 8) };
             usize::try_from(answer).map_err(|_| io::Error::last_os_error())?
         };
@@ -73,10 +73,10 @@ impl<'fd, const EDGE: bool> Peer<'fd> for Epoll<EDGE> {
     const MECHANISM: Mechanism = Mechanism::Epoll;
 
     fn new() -> io::Result<Self> {
-        // SAFETY: takes and returns numbers.
+        // SAFETY: it takes and returns numbers.
         let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
         check(epoll)?;
-        // SAFETY: just opened, and nobody else's.
+        // SAFETY: the kernel has just opened it, and nothing else owns it.
         let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
         Ok(Self { epoll, found: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS] })
     }
@@ -108,15 +108,15 @@ impl<'fd, const EDGE: bool> Peer<'fd> for Epoll<EDGE> {
     }
 }
 
-/// An eventfd, edge-triggered: so it need not be read.
+/// An eventfd, edge-triggered so that it need not be read.
 impl<'fd> Waking<'fd> for Epoll<false> {
     type Waker = OwnedFd;
 
     fn waker(&mut self) -> io::Result<OwnedFd> {
-        // SAFETY: takes and returns numbers.
+        // SAFETY: it takes and returns numbers.
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         check(fd)?;
-        // SAFETY: just opened, and nobody else's.
+        // SAFETY: the kernel has just opened it, and nothing else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         self.ctl(libc::EPOLL_CTL_ADD, fd.as_fd().as_raw_fd(), libc::EPOLLIN | libc::EPOLLET, WAKE)?;
         Ok(fd)
@@ -125,7 +125,7 @@ impl<'fd> Waking<'fd> for Epoll<false> {
     #[inline(always)]
     fn wake(waker: &OwnedFd) -> io::Result<()> {
         let one = 1_u64;
-        // SAFETY: eight bytes, ours.
+        // SAFETY: eight bytes of a local.
         let count = unsafe { libc::write(waker.as_raw_fd(), (&raw const one).cast(), 8) };
         if count == 8 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
@@ -136,7 +136,7 @@ impl<'fd> Waking<'fd> for Epoll<false> {
     }
 }
 
-/// poll(2) over an array that tokens are the indices of.
+/// poll(2) over an array whose indices are the tokens.
 pub(crate) struct Poll {
     fds: Vec<libc::pollfd>,
 }
@@ -148,16 +148,16 @@ fn poll_bits(ask: Ask) -> i16 {
     }
 }
 
-/// The call itself.
+/// Calls poll(2), or ppoll(2) for a fraction of a millisecond.
 #[inline(always)]
 pub(crate) fn poll(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
     let count = fds.len() as libc::nfds_t;
     if is_whole_ms(timeout) {
-        // SAFETY: `count` entries, ours alone.
+        // SAFETY: the array has `count` entries, and nothing else uses it.
         return check(unsafe { libc::poll(fds.as_mut_ptr(), count, ms(timeout)) });
     }
     let time = timespec(timeout.unwrap_or_default());
-    // SAFETY: as above; no mask.
+    // SAFETY: as above, without a mask.
     check(unsafe { libc::ppoll(fds.as_mut_ptr(), count, &raw const time, std::ptr::null()) })
 }
 

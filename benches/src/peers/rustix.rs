@@ -88,7 +88,7 @@ impl<'fd> Peer<'fd> for Poll<'fd> {
         Ok(())
     }
 
-    /// What is asked can't be changed, only written anew.
+    /// rustix can't change the interest of an entry, so the entry is written again.
     #[inline(always)]
     fn modify(&mut self, fd: BorrowedFd<'fd>, token: usize, ask: Ask) -> io::Result<()> {
         self.fds[self.places.of(token)] = PollFd::from_borrowed_fd(fd, poll_flags(ask));

@@ -1,4 +1,4 @@
-//! `Epoll`, when the calls of epoll(7) fail.
+//! `Epoll`, if the calls of epoll(7) fail.
 
 use super::{
     DELETE, EPOLL_CREATE, EPOLL_CTL, EPOLL_PWAIT2, EPOLL_WAIT, FCNTL, IOCTL, MODIFY, PPOLL, failing, fds,
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const READABLE: Interest = Interest::READABLE;
 const CTL: [i32; 9] = [EBADF, EEXIST, EFAULT, EINVAL, ELOOP, ENOENT, ENOMEM, ENOSPC, EPERM];
 
-/// What is ready now.
+/// Returns the tokens that are ready.
 #[track_caller]
 fn found(epoll: &mut Epoll<'_>) -> Vec<usize> {
     let mut events = Events::with_capacity(8);
@@ -24,7 +24,7 @@ fn found(epoll: &mut Epoll<'_>) -> Vec<usize> {
     tokens(&events)
 }
 
-/// What epoll_ctl(2) means by `code`.
+/// Returns the error for an errno of epoll_ctl(2).
 #[track_caller]
 fn assert_rejected(result: Result<(), Error>, operation: i32, fd: i32, code: i32) {
     let expected = match (code, operation) {
@@ -42,7 +42,7 @@ fn assert_rejected(result: Result<(), Error>, operation: i32, fd: i32, code: i32
 }
 
 #[test]
-fn without_an_epoll_there_is_an_error_and_no_fd() {
+fn failed_epoll_create_leaks_no_fd() {
     let Some(_alone) = in_turn() else { return };
     let before = fds();
     for code in [EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM] {
@@ -53,7 +53,7 @@ fn without_an_epoll_there_is_an_error_and_no_fd() {
 }
 
 #[test]
-fn a_source_that_is_refused_is_not_registered_and_can_be_later() {
+fn failed_register_can_be_retried() {
     let Some(_alone) = in_turn() else { return };
     for code in CTL {
         let (reader, _writer) = full_pipe();
@@ -70,7 +70,7 @@ fn a_source_that_is_refused_is_not_registered_and_can_be_later() {
 }
 
 #[test]
-fn a_change_that_is_rejected_changes_nothing() {
+fn failed_modify_changes_nothing() {
     let Some(_alone) = in_turn() else { return };
     let modes = [Mode::Level, Mode::Edge, Mode::OneShot];
     for (code, mode) in CTL.into_iter().flat_map(|code| modes.map(|mode| (code, mode))) {
@@ -87,7 +87,7 @@ fn a_change_that_is_rejected_changes_nothing() {
 }
 
 #[test]
-fn what_cannot_be_deregistered_stays_as_the_kernel_has_it() {
+fn failed_deregister_keeps_registration() {
     let Some(_alone) = in_turn() else { return };
     for code in CTL {
         let (reader, _writer) = full_pipe();
@@ -108,7 +108,7 @@ fn what_cannot_be_deregistered_stays_as_the_kernel_has_it() {
 
 type Wait = fn(&mut Epoll<'_>, &mut Events) -> Result<usize, Error>;
 
-/// Each wait, with the call that it makes.
+/// Each kind of wait, with its system call.
 const WAITS: [(&str, Wait); 4] = [
     ("epoll_wait", |epoll, events| epoll.wait(events, Timeout::Nowait)),
     ("epoll_wait", |epoll, events| epoll.wait(events, Timeout::Infinite)),
@@ -117,7 +117,7 @@ const WAITS: [(&str, Wait); 4] = [
 ];
 
 #[test]
-fn a_wait_that_fails_says_so_and_loses_no_event() {
+fn failed_wait_loses_no_event() {
     let Some(_alone) = in_turn() else { return };
     for ((call, wait), code) in
         WAITS.into_iter().flat_map(|wait| [EBADF, EFAULT, EINVAL, ENOMEM].map(|code| (wait, code)))
@@ -138,7 +138,7 @@ fn a_wait_that_fails_says_so_and_loses_no_event() {
 }
 
 #[test]
-fn an_interrupted_wait_goes_on_until_its_time_has_passed_and_a_masked_one_says_so() {
+fn eintr_ends_only_masked_waits() {
     let Some(_alone) = in_turn() else { return };
     let (once, _writer) = full_pipe();
     for time in [0, 10, 2000].map(Duration::from_micros) {
@@ -158,7 +158,7 @@ fn an_interrupted_wait_goes_on_until_its_time_has_passed_and_a_masked_one_says_s
 }
 
 #[test]
-fn a_kernel_that_ends_each_wait_early_ends_none_of_ours() {
+fn early_kernel_timeout_is_resumed() {
     let Some(_alone) = in_turn() else { return };
     let (reader, _writer) = empty_pipe();
     for wait in [Epoll::wait, |epoll: &mut _, events: &mut _, time| {
@@ -167,7 +167,7 @@ fn a_kernel_that_ends_each_wait_early_ends_none_of_ours() {
         let mut epoll = Epoll::new().unwrap();
         epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
         let time = Duration::from_micros(1500);
-        // No errno: the call says that it has found nothing.
+        // Without an errno, the call returns 0 events.
         let took = failing(EPOLL_WAIT, 0, || {
             let (begin, mut events) = (Instant::now(), Events::with_capacity(8));
             assert_eq!(wait(&mut epoll, &mut events, time.into()), Ok(0));
@@ -178,7 +178,7 @@ fn a_kernel_that_ends_each_wait_early_ends_none_of_ours() {
 }
 
 #[test]
-fn a_masked_wait_that_cannot_let_signals_through_says_so_and_loses_no_event() {
+fn failed_masked_wait_loses_no_event() {
     let Some(_alone) = in_turn() else { return };
     let (once, _writer) = full_pipe();
     for code in [EFAULT, EINVAL, ENOMEM, ENOSYS] {
@@ -193,7 +193,7 @@ fn a_masked_wait_that_cannot_let_signals_through_says_so_and_loses_no_event() {
 }
 
 #[test]
-fn where_epoll_pwait2_is_not_to_be_had_a_fine_time_is_rounded_up() {
+fn missing_pwait2_rounds_timeout_up() {
     let Some(_alone) = in_turn() else { return };
     let (reader, _writer) = empty_pipe();
     for code in [ENOSYS, EOPNOTSUPP, EPERM] {
@@ -210,7 +210,7 @@ fn where_epoll_pwait2_is_not_to_be_had_a_fine_time_is_rounded_up() {
 }
 
 #[test]
-fn a_fine_time_alone_is_for_epoll_pwait2() {
+fn only_fractional_ms_uses_pwait2() {
     let Some(_alone) = in_turn() else { return };
     let (reader, _writer) = empty_pipe();
     let mut epoll = Epoll::new().unwrap();
@@ -224,7 +224,7 @@ fn a_fine_time_alone_is_for_epoll_pwait2() {
 }
 
 #[test]
-fn an_epoll_that_cannot_be_shared_is_as_it_was() {
+fn failed_share_changes_nothing() {
     let Some(_alone) = in_turn() else { return };
     let (reader, _writer) = full_pipe();
     for code in [EBADF, EINVAL, EMFILE, EPERM] {
@@ -238,7 +238,7 @@ fn an_epoll_that_cannot_be_shared_is_as_it_was() {
 }
 
 #[test]
-fn busy_polling_that_is_refused_is_an_error_and_that_is_unknown_is_unsupported() {
+fn failed_busy_poll_is_an_error() {
     let Some(_alone) = in_turn() else { return };
     let epoll = Epoll::new().unwrap();
     for code in [EBADF, EFAULT, EINVAL, EPERM, ENOSYS, ENOTTY, EOPNOTSUPP] {

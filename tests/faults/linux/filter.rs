@@ -1,4 +1,4 @@
-//! Seccomp filters: the kernel answers some calls of one thread with an error.
+//! Seccomp filters, with which the kernel fails some calls of one thread.
 
 use crate::support::{is_emulated, skip};
 use seccompiler::{
@@ -8,7 +8,7 @@ use seccompiler::{
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// System calls by number, each perhaps with what an argument of it is: the argument's index, and its value.
+/// System calls by number, each optionally with the index and value of an argument.
 #[derive(Clone, Copy)]
 pub(crate) struct Call(pub(crate) &'static [(libc::c_long, Option<(u8, u64)>)]);
 
@@ -29,12 +29,12 @@ impl Call {
     }
 }
 
-/// From here on all `call`s of this thread, and of those that it starts, fail with `code`.
+/// Makes all `call`s of this thread and its later child threads fail with `code`.
 pub(crate) fn from_here_on(call: Call, code: i32) {
     apply_filter(&call.answered_with(code)).expect("a thread may be filtered");
 }
 
-/// What `body` returns in a thread whose `call`s all fail with `code`.
+/// Runs `body` in a thread whose `call`s all fail with `code`, and returns its result.
 pub(crate) fn failing<T: Send>(call: Call, code: i32, body: impl FnOnce() -> T + Send) -> T {
     let filtered = move || {
         from_here_on(call, code);
@@ -45,7 +45,7 @@ pub(crate) fn failing<T: Send>(call: Call, code: i32, body: impl FnOnce() -> T +
 
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// One test at a time, so that a leaked fd is its own; `None`, which is said, where there are no filters.
+/// Lets one test run at a time, so that a leaked fd is its own. Returns `None` and prints a skip without seccomp.
 pub(crate) fn in_turn() -> Option<MutexGuard<'static, ()>> {
     if is_emulated() {
         skip("faults", "the emulator has no seccomp filters");
@@ -54,7 +54,7 @@ pub(crate) fn in_turn() -> Option<MutexGuard<'static, ()>> {
     Some(ALONE.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// The number of open fds.
+/// Returns the number of open fds.
 pub(crate) fn fds() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }

@@ -1,6 +1,8 @@
-//! `Poll`, when poll(2) fails; and every backend, when close(2) does.
+//! `Poll`, if poll(2) fails, and every backend, if close(2) fails.
 
-use super::{CLOSE, POLL, PPOLL, REFUSALS, failing, from_here_on, has_poll_without_ppoll, in_turn, tokens};
+use super::{
+    CLOSE, POLL, PPOLL, SANDBOX_ERRNOS, failing, from_here_on, has_poll_without_ppoll, in_turn, tokens,
+};
 use crate::support::{empty_pipe, full_pipe};
 use iomux_backend::{Epoll, Error, Events, Interest, Mode, Multiplexer, Poll, SigSet, Timeout, Token};
 use libc::{EAGAIN, EDQUOT, EFAULT, EINTR, EINVAL, EIO, ENOMEM, ENOSPC};
@@ -10,7 +12,7 @@ use std::time::{Duration, Instant};
 type Wait = fn(&mut Poll<'_>, &mut Events) -> Result<usize, Error>;
 
 #[test]
-fn a_wait_of_poll_that_fails_says_so_and_loses_no_event() {
+fn failed_poll_wait_loses_no_event() {
     let Some(_alone) = in_turn() else { return };
     let waits: [(&str, Wait); 4] = [
         ("poll", |poll, events| poll.wait(events, Timeout::Nowait)),
@@ -40,7 +42,7 @@ fn a_wait_of_poll_that_fails_says_so_and_loses_no_event() {
 }
 
 #[test]
-fn an_interrupted_wait_of_poll_goes_on_until_its_time_has_passed_and_a_masked_one_says_so() {
+fn eintr_ends_only_masked_polls() {
     let Some(_alone) = in_turn() else { return };
     let (once, _writer) = full_pipe();
     for time in [0, 10, 2000].map(Duration::from_micros) {
@@ -59,14 +61,14 @@ fn an_interrupted_wait_of_poll_goes_on_until_its_time_has_passed_and_a_masked_on
 }
 
 #[test]
-fn where_ppoll_is_refused_poll_waits_without_a_mask_and_says_so_with_one() {
+fn rejected_ppoll_falls_back_to_poll() {
     let Some(_alone) = in_turn() else { return };
     if !has_poll_without_ppoll() {
         return;
     }
     let ((idle, _w1), (ready, _w2)) = (empty_pipe(), full_pipe());
     let fine = Duration::from_nanos(1).into();
-    for code in REFUSALS {
+    for code in SANDBOX_ERRNOS {
         let mut poll = Poll::new();
         let mut events = Events::with_capacity(8);
         poll.register(idle.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
@@ -75,7 +77,7 @@ fn where_ppoll_is_refused_poll_waits_without_a_mask_and_says_so_with_one() {
             assert_eq!(poll.wait(&mut events, fine), Ok(0));
             assert!(begin.elapsed() >= Duration::from_millis(1), "rounded up");
             poll.register(ready.as_fd(), Token(2), Interest::READABLE, Mode::Level).unwrap();
-            from_here_on(PPOLL, EINVAL); // it is not made again
+            from_here_on(PPOLL, EINVAL); // it must not be called again
             assert_eq!(poll.wait(&mut events, fine), Ok(1));
             from_here_on(PPOLL, code);
             poll.wait_masked(&mut events, fine, &SigSet::full()).unwrap_err()
@@ -87,7 +89,7 @@ fn where_ppoll_is_refused_poll_waits_without_a_mask_and_says_so_with_one() {
 }
 
 #[test]
-fn a_close_that_fails_is_no_panic() {
+fn failed_close_does_not_panic() {
     let Some(_alone) = in_turn() else { return };
     for code in [EINTR, EIO, ENOSPC, EDQUOT] {
         let mut epoll = Epoll::new().unwrap();

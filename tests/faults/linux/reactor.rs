@@ -1,4 +1,4 @@
-//! `Reactor`, when the calls behind its backend fail: sources are handed back, keys stay what they were.
+//! `Reactor`, if the calls of its backend fail: sources are handed back, and keys stay valid.
 
 use super::{ADD, DELETE, EPOLL, EPOLL_CREATE, EPOLL_WAIT, MODIFY, failing, fds, in_turn};
 use crate::support::full_pipe;
@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 
 type Pipes = Reactor<PipeReader, u8>;
 
-/// A reactor over epoll with a source that is ready, and its key.
+/// Creates a reactor over epoll with a ready source. Returns it and the key.
 fn with_one(mode: Mode) -> (Pipes, Key, PipeWriter) {
     let mut reactor = Pipes::new().unwrap();
     let (reader, writer) = full_pipe();
@@ -24,7 +24,7 @@ fn reports(reactor: &mut Pipes, key: Key) {
 }
 
 #[test]
-fn without_an_epoll_there_is_no_reactor_and_no_fd() {
+fn failed_reactor_leaks_no_fd() {
     let Some(_alone) = in_turn() else { return };
     let before = fds();
     let answer = failing(EPOLL_CREATE, EMFILE, || Pipes::new().map(drop));
@@ -32,7 +32,7 @@ fn without_an_epoll_there_is_no_reactor_and_no_fd() {
 }
 
 #[test]
-fn a_source_that_is_refused_comes_back_with_its_state() {
+fn failed_insert_returns_source() {
     let Some(_alone) = in_turn() else { return };
     for code in [EBADF, EINVAL, ENOMEM, ENOSPC, EPERM] {
         let (mut reactor, key, _writer) = with_one(Mode::Level);
@@ -49,7 +49,7 @@ fn a_source_that_is_refused_comes_back_with_its_state() {
 }
 
 #[test]
-fn a_change_that_is_refused_changes_nothing() {
+fn failed_modify_changes_nothing() {
     let Some(_alone) = in_turn() else { return };
     for (code, error) in [(EBADF, Error::Os { call: "epoll_ctl", code: EBADF }), (ENOMEM, Error::OutOfMemory)]
     {
@@ -64,7 +64,7 @@ fn a_change_that_is_refused_changes_nothing() {
     }
 }
 
-/// What is reported now.
+/// Waits, and returns the events.
 #[track_caller]
 fn found(reactor: &mut Pipes) -> Vec<(Key, Readiness)> {
     let count = reactor.wait(Timeout::Nowait).unwrap();
@@ -75,7 +75,7 @@ fn found(reactor: &mut Pipes) -> Vec<(Key, Readiness)> {
 }
 
 #[test]
-fn a_deferred_change_that_is_rejected_is_reported_once_and_no_other_source_is_lost() {
+fn rejected_change_is_reported_once() {
     let Some(_alone) = in_turn() else { return };
     type Change = fn(&mut Pipes, Key) -> Result<(), Error>;
     let changes: [Change; 2] = [
@@ -90,7 +90,7 @@ fn a_deferred_change_that_is_rejected_is_reported_once_and_no_other_source_is_lo
         let (reader, _other_writer) = full_pipe();
         let other = reactor.insert(reader, 8, Interest::READABLE, Mode::Level).unwrap();
         change(&mut reactor, key).unwrap();
-        // The kernel still has the registration, which is level: the sources have one event each, too.
+        // The kernel's level-triggered registration remains, so each source has one event as well.
         let answer = failing(MODIFY, code, || reactor.wait(Timeout::Infinite).map(|_| ()));
         assert_eq!(answer, Ok(()));
         let first = reactor.next_ready().map(|ready| (ready.key(), ready.readiness()));
@@ -107,7 +107,7 @@ fn a_deferred_change_that_is_rejected_is_reported_once_and_no_other_source_is_lo
 }
 
 #[test]
-fn a_rejected_change_that_is_not_taken_is_submitted_again() {
+fn untaken_rejection_is_resubmitted() {
     let Some(_alone) = in_turn() else { return };
     let (mut reactor, key, _writer) = with_one(Mode::OneShot);
     reports(&mut reactor, key);
@@ -123,7 +123,7 @@ fn a_rejected_change_that_is_not_taken_is_submitted_again() {
 }
 
 #[test]
-fn what_is_changed_after_a_rejected_change_is_submitted_though_that_was_not_taken() {
+fn change_after_rejection_is_submitted() {
     let Some(_alone) = in_turn() else { return };
     let (mut reactor, key, _writer) = with_one(Mode::OneShot);
     reports(&mut reactor, key);
@@ -140,7 +140,7 @@ fn what_is_changed_after_a_rejected_change_is_submitted_though_that_was_not_take
 }
 
 #[test]
-fn neither_a_failed_wait_nor_a_task_reports_what_was_rejected() {
+fn failed_wait_drops_rejections() {
     let Some(_alone) = in_turn() else { return };
     let (mut reactor, key, _writer) = with_one(Mode::OneShot);
     reports(&mut reactor, key);
@@ -155,9 +155,9 @@ fn neither_a_failed_wait_nor_a_task_reports_what_was_rejected() {
 }
 
 #[test]
-fn a_pause_that_is_rejected_at_once_takes_the_source_out_until_it_is_resumed() {
+fn failed_pause_deregisters_until_resume() {
     let Some(_alone) = in_turn() else { return };
-    // The kernel modifies no exclusive registration.
+    // The kernel can't modify an exclusive registration.
     let (mut reactor, key, _writer) = with_one(Mode::Exclusive);
     reactor.pause(key).unwrap();
     assert_eq!((reactor.wait(Timeout::Nowait), reactor.len()), (Ok(0), 1));
@@ -170,7 +170,7 @@ fn a_pause_that_is_rejected_at_once_takes_the_source_out_until_it_is_resumed() {
 }
 
 #[test]
-fn a_source_that_cannot_be_requeued_is_silent_until_it_is_resumed() {
+fn failed_requeue_is_silent_until_resume() {
     let Some(_alone) = in_turn() else { return };
     let (mut reactor, key, _writer) = with_one(Mode::Exclusive);
     for code in [ENOMEM, ENOSPC] {
@@ -184,13 +184,13 @@ fn a_source_that_cannot_be_requeued_is_silent_until_it_is_resumed() {
 }
 
 #[test]
-fn a_source_that_cannot_be_deregistered_comes_back_all_the_same() {
+fn remove_survives_failed_deregister() {
     let Some(_alone) = in_turn() else { return };
     for code in [EBADF, EINVAL, ENOENT, EPERM] {
         let (mut reactor, key, _writer) = with_one(Mode::Level);
         let (reader, state) = failing(DELETE, code, || reactor.remove(key)).unwrap();
         assert_eq!((state, reactor.len(), reactor.contains(key)), (7, 0, false));
-        // The kernel still has it: its events belong to no source.
+        // The kernel's registration remains, and its events belong to no source.
         reactor.wait(Timeout::Nowait).unwrap();
         assert_eq!(reactor.next_ready(), None);
         let fd = reader.as_raw_fd();
@@ -205,7 +205,7 @@ fn a_source_that_cannot_be_deregistered_comes_back_all_the_same() {
 }
 
 #[test]
-fn a_wait_that_fails_says_so_and_loses_no_event() {
+fn failed_wait_loses_no_event() {
     let Some(_alone) = in_turn() else { return };
     for code in [EBADF, EFAULT, EINVAL] {
         let (mut reactor, key, _writer) = with_one(Mode::OneShot);

@@ -1,4 +1,4 @@
-//! Signal masks and the timer slack, when sigprocmask(2) and prctl(2) fail.
+//! Signal masks and the timer slack, if sigprocmask(2) and prctl(2) fail.
 
 use super::{PRCTL, SIGPROCMASK, failing};
 use crate::support::{is_sanitized, skip};
@@ -7,7 +7,7 @@ use libc::{EACCES, EFAULT, EINVAL, ENOSYS, EPERM};
 use std::sync::MutexGuard;
 use std::time::Duration;
 
-/// As for all, but not under a sanitizer.
+/// Lets one test run at a time, except under a sanitizer.
 fn in_turn() -> Option<MutexGuard<'static, ()>> {
     if is_sanitized() {
         skip("faults of sigprocmask", "a sanitizer's own part of a thread's end needs that call");
@@ -17,7 +17,7 @@ fn in_turn() -> Option<MutexGuard<'static, ()>> {
 }
 
 #[test]
-fn a_mask_that_cannot_be_changed_is_an_error_and_stays() {
+fn failed_mask_change_leaves_mask() {
     let Some(_alone) = in_turn() else { return };
     for code in [EFAULT, EINVAL, ENOSYS, EPERM] {
         let one = SigSet::from(Signal::USR1);
@@ -30,9 +30,9 @@ fn a_mask_that_cannot_be_changed_is_an_error_and_stays() {
 }
 
 #[test]
-fn a_guard_whose_mask_cannot_be_put_back_is_dropped_in_silence() {
+fn guard_drop_ignores_failed_restore() {
     let Some(_alone) = in_turn() else { return };
-    // The guard belongs to its thread: filtered from the middle on.
+    // The guard belongs to its thread, so the filter starts after its creation.
     let guarded = || {
         let guard = SigSet::from(Signal::USR1).block().unwrap();
         super::filter::from_here_on(SIGPROCMASK, EPERM);
@@ -42,7 +42,7 @@ fn a_guard_whose_mask_cannot_be_put_back_is_dropped_in_silence() {
 }
 
 #[test]
-fn a_slack_that_cannot_be_had_is_an_error() {
+fn failed_slack_is_an_error() {
     let Some(_alone) = in_turn() else { return };
     for code in [EACCES, EINVAL, EPERM] {
         let error = Error::Os { call: "prctl", code };

@@ -1,18 +1,18 @@
-//! The slot table, when poll(2) and ppoll(2) fail.
+//! The slot table, if poll(2) and ppoll(2) fail.
 
-use super::{POLL, PPOLL, REFUSALS, failing, from_here_on, has_poll_without_ppoll, in_turn};
+use super::{POLL, PPOLL, SANDBOX_ERRNOS, failing, from_here_on, has_poll_without_ppoll, in_turn};
 use crate::support::{empty_pipe, full_pipe};
 use iomux::{Error, Interest, PollFd, Readiness, SigSet, Slots, Timeout};
 use libc::{EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, ENOSYS, EPERM};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// What the manuals of Linux and POSIX list, and what sandboxes answer.
+/// The errnos of Linux, POSIX and sandboxes.
 const CODES: [i32; 6] = [EAGAIN, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM];
 
 type Wait = fn(&mut Slots<'_>) -> Result<usize, Error>;
 
-/// Each wait for a time that ms can't express.
+/// Each kind of wait, with a timeout that is not whole milliseconds.
 const FINE_WAITS: [Wait; 7] = [
     |slots| slots.poll(FINE),
     |slots| slots.poll_first(1, FINE),
@@ -24,7 +24,7 @@ const FINE_WAITS: [Wait; 7] = [
 ];
 const FINE: Duration = Duration::from_nanos(5);
 
-/// The slots of a table, for the waits over a slice.
+/// Returns the slots of a table, for the waits over a slice.
 fn copied<'fd>(slots: &Slots<'fd>) -> Vec<PollFd<'fd>> {
     slots.iter().map(|slot| PollFd::new(slot.fd(), Interest::READABLE).unwrap()).collect()
 }
@@ -39,15 +39,15 @@ fn forgets_and_goes_on(wait: Wait, code: i32, expected: Error) {
     assert_eq!(slots.poll(Timeout::Nowait), Ok(1));
     let answer = failing(POLL, code, || wait(&mut slots));
     assert_eq!(answer, Err(expected));
-    assert_eq!(slots.readiness(1), Ok(Readiness::empty()), "not the answer of the wait before");
+    assert_eq!(slots.readiness(1), Ok(Readiness::empty()), "not the readiness of the earlier wait");
     assert_eq!(slots.next_ready().map(|ready| ready.index()), None);
     assert_eq!(slots.interest(1), Ok(Interest::READABLE));
-    assert_eq!(wait(&mut slots), Ok(1), "it goes on");
+    assert_eq!(wait(&mut slots), Ok(1), "it still works");
     assert_eq!(slots.next_ready().map(|ready| ready.index()), Some(1));
 }
 
 #[test]
-fn a_poll_that_fails_says_so_and_forgets_what_was_reported() {
+fn failed_poll_clears_readiness() {
     let Some(_alone) = in_turn() else { return };
     let waits: [Wait; 4] = [
         |slots| slots.poll(Timeout::Infinite),
@@ -64,13 +64,13 @@ fn a_poll_that_fails_says_so_and_forgets_what_was_reported() {
 }
 
 #[test]
-fn a_ppoll_that_fails_says_so_and_forgets_what_was_reported() {
+fn failed_ppoll_clears_readiness() {
     let Some(_alone) = in_turn() else { return };
     let fine: [Wait; 2] = [|slots| slots.poll(FINE), |slots| slots.wait(FINE)];
     let masked: Wait = |slots| slots.ppoll(Timeout::Infinite, Some(&SigSet::full()));
     for code in CODES {
-        // A refused ppoll(2) leaves the wait to poll(2), which is refused, too.
-        let call = if REFUSALS.contains(&code) { "poll" } else { "ppoll" };
+        // After a rejected ppoll(2), the wait uses poll(2), which is rejected too.
+        let call = if SANDBOX_ERRNOS.contains(&code) { "poll" } else { "ppoll" };
         fine.into_iter().for_each(|wait| forgets_and_goes_on(wait, code, Error::Os { call, code }));
         forgets_and_goes_on(masked, code, Error::Os { call: "ppoll", code });
     }
@@ -80,7 +80,7 @@ fn a_ppoll_that_fails_says_so_and_forgets_what_was_reported() {
 }
 
 #[test]
-fn a_wait_over_a_slice_that_fails_forgets_what_was_reported() {
+fn failed_slice_wait_clears_readiness() {
     let Some(_alone) = in_turn() else { return };
     let (reader, _writer) = full_pipe();
     let waits: [WaitOver; 3] = [
@@ -95,12 +95,12 @@ fn a_wait_over_a_slice_that_fails_forgets_what_was_reported() {
             matches!(failing(POLL, code, || wait(&mut fds)), Err(Error::Os { code: said, .. }) if said == code)
         );
         assert_eq!(fds[0].readiness(), Readiness::empty());
-        assert_eq!(wait(&mut fds), Ok(1), "it goes on");
+        assert_eq!(wait(&mut fds), Ok(1), "it still works");
     }
 }
 
 #[test]
-fn a_wait_that_is_always_interrupted_ends_when_its_time_has_passed_and_not_before() {
+fn deadline_survives_eintr() {
     let Some(_alone) = in_turn() else { return };
     let (reader, _writer) = full_pipe();
     for time in [0, 10, 2000].map(Duration::from_micros) {
@@ -111,18 +111,18 @@ fn a_wait_that_is_always_interrupted_ends_when_its_time_has_passed_and_not_befor
         });
         assert_eq!(answer, Ok(0));
         assert!(took >= time, "{took:?} of {time:?}");
-        assert_eq!(iomux::wait(&mut fds, time), Ok(1), "it goes on");
+        assert_eq!(iomux::wait(&mut fds, time), Ok(1), "it still works");
     }
 }
 
 #[test]
-fn where_ppoll_is_refused_poll_waits_for_a_fine_time_rounded_up() {
+fn rejected_ppoll_rounds_timeout_up() {
     let Some(_alone) = in_turn() else { return };
     if !has_poll_without_ppoll() {
         return;
     }
     let ((ready, _w1), (idle, _w2)) = (full_pipe(), empty_pipe());
-    for (wait, code) in FINE_WAITS.into_iter().flat_map(|wait| REFUSALS.map(|code| (wait, code))) {
+    for (wait, code) in FINE_WAITS.into_iter().flat_map(|wait| SANDBOX_ERRNOS.map(|code| (wait, code))) {
         for (source, expected) in [(&ready, Ok(1)), (&idle, Ok(0))] {
             let mut slots = Slots::with_capacity(1);
             slots.set(0, source.as_fd(), Interest::READABLE).unwrap();
@@ -137,7 +137,7 @@ fn where_ppoll_is_refused_poll_waits_for_a_fine_time_rounded_up() {
 }
 
 #[test]
-fn a_ppoll_that_was_refused_is_not_made_again() {
+fn rejected_ppoll_is_not_retried() {
     let Some(_alone) = in_turn() else { return };
     if !has_poll_without_ppoll() {
         return;
@@ -148,7 +148,7 @@ fn a_ppoll_that_was_refused_is_not_made_again() {
     for wait in FINE_WAITS {
         let answers = failing(PPOLL, EPERM, || {
             let first = wait(&mut slots);
-            from_here_on(PPOLL, EINVAL); // the later filter decides, and no wait takes this for a refusal
+            from_here_on(PPOLL, EINVAL); // the later filter decides, and no wait falls back after EINVAL
             (first, FINE_WAITS.map(|wait| wait(&mut slots)))
         });
         assert_eq!(answers, (Ok(1), [Ok(1); FINE_WAITS.len()]));
@@ -158,19 +158,19 @@ fn a_ppoll_that_was_refused_is_not_made_again() {
 }
 
 #[test]
-fn a_mask_where_ppoll_is_refused_is_an_error_that_says_what_to_do() {
+fn mask_without_ppoll_is_an_error() {
     let Some(_alone) = in_turn() else { return };
     let (reader, _writer) = full_pipe();
     let mut slots = Slots::with_capacity(1);
     slots.set(0, reader.as_fd(), Interest::READABLE).unwrap();
-    for code in REFUSALS {
+    for code in SANDBOX_ERRNOS {
         let mask = SigSet::full();
         let error = failing(PPOLL, code, || {
-            let _ = slots.wait(Duration::from_nanos(5)); // which falls back
+            let _ = slots.wait(Duration::from_nanos(5)); // which falls back to poll(2)
             slots.ppoll(Timeout::Infinite, Some(&mask)).unwrap_err()
         });
         assert_eq!(error, Error::Os { call: "ppoll", code });
         assert!(error.to_string().ends_with("; allow ppoll(2), or wait without a signal mask"), "{error}");
-        assert_eq!(slots.ppoll(Timeout::Infinite, Some(&mask)), Ok(1), "it goes on");
+        assert_eq!(slots.ppoll(Timeout::Infinite, Some(&mask)), Ok(1), "it still works");
     }
 }

@@ -1,4 +1,4 @@
-//! Wakers, when eventfd(2), read(2) and write(2) fail.
+//! Wakers, if eventfd(2), read(2) and write(2) fail.
 
 use super::{ADD, EVENTFD, READ, WRITE, failing, fds, in_turn, tokens};
 use iomux::{Interest, PollFd};
@@ -7,7 +7,7 @@ use libc::{EAGAIN, EBADF, EINTR, EINVAL, EIO, EMFILE, ENFILE, ENODEV, ENOMEM, EN
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 
-/// What is reported after a wake.
+/// Returns the events after a wake.
 fn wakes(multiplexer: &mut dyn Multiplexer<'static>) -> bool {
     let mut events = Events::with_capacity(8);
     let waker = multiplexer.waker(Token(7)).unwrap();
@@ -17,7 +17,7 @@ fn wakes(multiplexer: &mut dyn Multiplexer<'static>) -> bool {
 }
 
 #[test]
-fn a_waker_that_cannot_be_had_is_an_error_and_leaks_no_fd() {
+fn failed_waker_leaks_no_fd() {
     let Some(_alone) = in_turn() else { return };
     let backends: [fn() -> Box<dyn Multiplexer<'static> + Send>; 2] =
         [|| Box::new(Poll::new()), || Box::new(Epoll::new().unwrap())];
@@ -33,7 +33,7 @@ fn a_waker_that_cannot_be_had_is_an_error_and_leaks_no_fd() {
 }
 
 #[test]
-fn a_waker_that_epoll_refuses_is_an_error_and_leaks_no_fd() {
+fn waker_rejected_by_epoll_leaks_no_fd() {
     let Some(_alone) = in_turn() else { return };
     for (code, error) in
         [(ENOSPC, Error::Os { call: "epoll_ctl", code: ENOSPC }), (ENOMEM, Error::OutOfMemory)]
@@ -47,7 +47,7 @@ fn a_waker_that_epoll_refuses_is_an_error_and_leaks_no_fd() {
 }
 
 #[test]
-fn a_wake_that_cannot_be_written_does_not_silence_those_after_it() {
+fn failed_wake_write_keeps_later_wakes() {
     let Some(_alone) = in_turn() else { return };
     let source = WakerSource::new().unwrap();
     let mut fds = [PollFd::new(source.as_fd(), Interest::READABLE).unwrap()];
@@ -62,7 +62,7 @@ fn a_wake_that_cannot_be_written_does_not_silence_those_after_it() {
 }
 
 #[test]
-fn a_wake_that_cannot_be_read_away_is_reported_again_and_none_is_lost() {
+fn failed_drain_loses_no_wake() {
     let Some(_alone) = in_turn() else { return };
     for code in [EAGAIN, EBADF, EINTR, EINVAL, EIO] {
         let mut poll = Poll::new();
@@ -78,7 +78,7 @@ fn a_wake_that_cannot_be_read_away_is_reported_again_and_none_is_lost() {
 }
 
 #[test]
-fn a_task_whose_wake_cannot_be_written_is_run_by_the_next_wait() {
+fn task_runs_despite_failed_wake_write() {
     let Some(_alone) = in_turn() else { return };
     let mut reactor = Reactor::<TcpStream, ()>::new().unwrap();
     assert!(failing(EVENTFD, EMFILE, || reactor.handle().map(drop)).is_err());

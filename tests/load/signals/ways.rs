@@ -1,4 +1,4 @@
-//! The ways to wait for a pipe: of a table and of each backend, with a mask and without.
+//! The ways to wait for a pipe: with a table and with each backend, with and without a mask.
 
 use iomux::{Error as SlotsError, HAS_PPOLL, Interest, SigSet, Slots, Timeout};
 use iomux_backend::{ALL_NAMES as NAMES, Capabilities, Error, Events, Mode, Multiplexer, Token, by_name};
@@ -15,7 +15,7 @@ pub(super) enum End {
 
 pub(super) struct Way<'a> {
     pub(super) name: String,
-    /// Whether a signal may end it. The others are to go on.
+    /// `true` if a signal may end the wait. The others must resume.
     pub(super) is_interruptible: bool,
     pub(super) wait: Box<dyn FnMut(Timeout) -> End + 'a>,
 }
@@ -39,7 +39,7 @@ impl<'a> Way<'a> {
         })
     }
 
-    /// None where the backend has no mask.
+    /// Returns none if the backend has no masked wait.
     fn of_backend(name: &'static str, source: &'a PipeReader, mask: Option<(&str, SigSet)>) -> Option<Self> {
         let (mut mux, mut events) = (by_name(name).unwrap(), Events::with_capacity(4));
         mux.register(source.as_fd(), Token(0), Interest::READABLE, Mode::Level).unwrap();
@@ -66,7 +66,7 @@ fn end(count: usize) -> End {
 const LETS_THROUGH: &str = "a mask that lets it through";
 const HOLDS_BACK: &str = "a mask that holds it back";
 
-/// Those without a mask.
+/// Returns the ways without a mask.
 pub(super) fn unmasked(source: &PipeReader) -> Vec<Way<'_>> {
     let of_slots = [
         Way::of_slots("Slots::poll", source, true, |slots, timeout| slots.poll(timeout)),
@@ -76,7 +76,7 @@ pub(super) fn unmasked(source: &PipeReader) -> Vec<Way<'_>> {
     of_slots.into_iter().chain(of_backends).collect()
 }
 
-/// Those with a mask, while the signal is blocked outside of them; `mask` lets it through.
+/// Returns the ways with a mask. The signal is blocked outside of the waits, and `mask` decides about it in them.
 pub(super) fn masked<'a>(source: &'a PipeReader, mask: &SigSet) -> Vec<Way<'a>> {
     let mut ways = Vec::new();
     for (what, mask) in [(LETS_THROUGH, *mask), (HOLDS_BACK, SigSet::full())] {

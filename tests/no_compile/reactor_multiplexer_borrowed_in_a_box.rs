@@ -1,7 +1,0 @@
-//! E0277: a multiplexer that is borrowed is not trusted for being in a box
-use iomux_backend::{Poll, Reactor};
-
-fn main() {
-    let poll: &'static mut Poll<'static> = Box::leak(Box::new(Poll::new()));
-    let _reactor = Reactor::<std::net::TcpStream, (), _>::with(Box::new(poll), 8);
-}
