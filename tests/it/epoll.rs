@@ -69,9 +69,9 @@ fn epolls_in_a_circle_or_nested_too_deep_are_an_error_that_says_so() {
     let deeper = (2..9).find_map(|outer| add(outer, outer + 1).err().map(|error| (outer + 1, error)));
     let (inner, error) = deeper.unwrap();
     assert_eq!(error, Error::NestedTooDeep { fd: fds[inner].as_raw_fd() });
-    let text = "is an epoll that can't be registered here: \
-                epolls would wait for each other in a circle, or be nested more than five deep";
-    assert_eq!(error.to_string(), format!("fd {} {text}", fds[inner].as_raw_fd()));
+    let text = "epolls would wait for each other in a circle, or be nested more than five deep; \
+                register its sources here instead";
+    assert_eq!(error.to_string(), format!("can't register the epoll fd {}: {text}", fds[inner].as_raw_fd()));
     let itself = add(9, 9).unwrap_err();
     assert_eq!(itself, Error::Os { call: "epoll_ctl", code: libc::EINVAL });
     assert!(itself.to_string().contains("an epoll can't wait for itself"), "{itself}");
