@@ -229,7 +229,7 @@ fn busy_polling_is_set_and_read_or_unsupported() {
             assert_eq!(epoll.busy_poll(), Ok(set), "rounded up to µs");
         }
         Err(error) => {
-            assert_eq!(error, Error::Unsupported { what: "busy-polling", backend: "epoll" });
+            assert!(matches!(error, Error::Unsupported { backend: "epoll", .. }), "{error}");
             assert_eq!(epoll.busy_poll(), Err(error));
             skip("busy-polling", "this kernel has none (Linux 6.9 with network busy-polling)");
         }
@@ -322,7 +322,10 @@ fn a_flag_without_a_name_is_unsupported_and_registers_nothing() {
     let unnamed = (0..32).map(|bit| 1 << bit).filter(|bit| EpollFlags::all().bits() & bit == 0);
     for flags in unnamed.map(EpollFlags::from_bits_retain) {
         let answer = epoll.register_with(reader.as_fd(), Token(0), READABLE, Mode::Level, flags);
-        assert_eq!(answer, Err(Error::Unsupported { what: "a flag without a name", backend: "epoll" }));
+        assert!(
+            matches!(answer, Err(Error::Unsupported { what, .. }) if what.contains("flag")),
+            "{answer:?}"
+        );
         assert_eq!(epoll.deregister(reader.as_fd()), Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
     }
     let mut events = Events::with_capacity(4);
