@@ -65,12 +65,12 @@ impl From<ByNameError> for io::Error {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Any<'fd> {
-    /// Over the best mechanism of this system.
+    /// The best backend of this platform.
     Native(Native<'fd>),
-    /// Over kqueue(2) in user space.
+    /// kqueue(2) in user space, by libkqueue.
     #[cfg(iomux_libkqueue)]
     Kqueue(crate::kqueue::Kqueue<'fd>),
-    /// Over poll(2).
+    /// poll(2).
     Poll(Poll<'fd>),
 }
 
