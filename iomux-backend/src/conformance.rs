@@ -1,16 +1,17 @@
-//! One suite of properties that proves a multiplexer, whoever has written it.
+//! A suite of tests that checks a custom multiplexer against the contract.
 //!
-//! # A backend in an hour
-//! 1. Implement [`Multiplexer`] for a type with the lifetime of its sources. The trait's
-//!    documentation is the contract. Keep what is registered in a list or a table by fd number; what the kernel
-//!    is given follows from it. [`Poll`](crate::Poll) is the model, and reads in ten minutes.
-//! 2. Wait with [`iomux::wait_with`]: it decides the deadline, the chunks of a long timeout, EINTR, and when a wait
-//!    returns 0. What you write is a [`WaitCall`](iomux::WaitCall): one system call.
-//! 3. Take [`WakerSource`](crate::WakerSource) for the waker: register its fd like any other, drain it when it is
-//!    readable, and report it with the waker's token.
-//! 4. Say what it can't do by [`capabilities`](crate::Multiplexer::capabilities), and answer it with an error before
-//!    the kernel is asked.
-//! 5. Name a family, since a property's fds live inside it, and have a test of each property made:
+//! # Write a backend
+//! 1. Implement [`Multiplexer`] for a type with the lifetime of its sources. The documentation of the trait is the
+//!    contract. Keep the registrations in a list, or in a table indexed by fd, and derive the kernel's arguments from
+//!    them. [`Poll`](crate::Poll) is a model that is short enough to read first.
+//! 2. Wait with [`iomux::wait_with`]. It handles the deadline, the chunks of a long timeout and EINTR, and decides when a
+//!    wait returns 0. You implement one system call, as a [`WaitCall`](iomux::WaitCall).
+//! 3. Use [`WakerSource`](crate::WakerSource) for wakers. Register its fd like any other, and drain it when it is
+//!    readable. Report the event with the token of the waker.
+//! 4. Return the supported features from [`capabilities`](crate::Multiplexer::capabilities). For any other feature,
+//!    return an error before you call the kernel.
+//! 5. Implement [`Backend`] for a type, since each property creates multiplexers with a lifetime of its own. Then
+//!    generate a test per property:
 //!
 //! ```
 //! use iomux_backend::conformance::Backend;
@@ -29,8 +30,9 @@
 //! iomux_backend::conformance!(OverPoll);
 //! ```
 //!
-//! A property that needs what a backend lacks prints `skipped: PROPERTY: NAME has no CAPABILITY` on stderr, and
-//! appends it to the file that the environment variable `IOMUX_SKIPS` names, if there is one.
+//! If the backend lacks a capability, a property that needs it is skipped. It prints
+//! `skipped: PROPERTY: NAME has no CAPABILITY` on stderr. If the environment variable `IOMUX_SKIPS` names a file, the line
+//! is also appended to that file.
 
 mod backend;
 mod closed;
@@ -57,7 +59,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// Whether `B` lacks what `property` needs, which is then skipped, and said.
+/// Returns `true` if `B` lacks a capability that `property` needs, and prints that it is skipped.
 fn lacks<B: Backend>(property: &str, needed: Capabilities) -> bool {
     let mux = B::create().expect("a new multiplexer");
     let lacking = needed - mux.capabilities();
@@ -68,40 +70,43 @@ fn lacks<B: Backend>(property: &str, needed: Capabilities) -> bool {
     true
 }
 
-/// Says that a property was not tried, and why.
+/// Prints that a property was skipped, and the reason.
 pub(crate) fn skip(property: &str, reason: &str) {
     let line = format!("skipped: {property}: {reason}\n");
     eprint!("{line}");
     if let Some(path) = std::env::var_os("IOMUX_SKIPS") {
         let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
         file.and_then(|mut file| file.write_all(line.as_bytes()))
-            .expect("IOMUX_SKIPS is a file to append to");
+            .expect("IOMUX_SKIPS must name a file that can be appended to");
     }
 }
 
-/// How long a property may take, on a slow machine too; a wait that never ends takes longer.
+/// The time limit of a property. Even a slow machine needs less, unless a wait never ends.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Runs `tried` in a thread of its own, so that a backend whose wait never ends fails instead of hanging.
-fn with_patience(property: &str, tried: fn()) {
+/// Runs a property in a new thread, so that it fails instead of hanging if a wait never ends.
+fn with_patience(property: &str, test: fn()) {
     let (ends, has_ended) = mpsc::channel::<()>();
     let begun = thread::Builder::new().name(property.to_owned()).spawn(move || {
         let _ends = ends;
-        tried();
+        test();
     });
     let thread = begun.expect("a thread");
     if has_ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-        panic!("{property} has not ended after {PATIENCE:?}: does a wait never end?");
+        panic!("{property} is still running after {PATIENCE:?}: a wait may never end");
     }
     if let Err(failure) = thread.join() {
         resume_unwind(failure);
     }
 }
 
-/// Lists the properties, and makes the macro that makes a test of each.
+/// Defines the list of properties, and the macro that generates a test per property.
 macro_rules! suite {
     ($dollar:tt $($module:ident { $($name:ident)* })*) => {
         /// The names of all properties.
+        ///
+        /// # Examples
+        /// A test program without `#[test]` can run them itself:
         ///
         /// ```
         /// use iomux_backend::conformance::{Backend, PROPERTIES, run};
@@ -112,14 +117,18 @@ macro_rules! suite {
         /// #     fn create<'fd>() -> Result<Poll<'fd>, Error> { Ok(Poll::new()) }
         /// # }
         ///
-        /// // In a test program without `#[test]`.
-        /// let of_wakes = PROPERTIES.iter().filter(|property| property.starts_with("a_wake_"));
-        /// assert!(of_wakes.map(|property| run::<OverPoll>(property)).count() > 2);
+        /// for property in PROPERTIES.iter().filter(|property| property.contains("_wake_")) {
+        ///     run::<OverPoll>(property);
+        /// }
         /// ```
         pub const PROPERTIES: &[&str] = &[$($(stringify!($name),)*)*];
 
-        /// Tries one property on `B`.
+        /// Tests one property of `B`.
         ///
+        /// # Panics
+        /// Panics if `B` does not have the property, or if no property has the name.
+        ///
+        /// # Examples
         /// ```
         /// use iomux_backend::conformance::{Backend, run};
         /// use iomux_backend::{Error, Poll};
@@ -134,25 +143,23 @@ macro_rules! suite {
         ///     }
         /// }
         ///
-        /// run::<OverPoll>("a_thousand_wakes_are_one_event"); // alone, as under a debugger
+        /// run::<OverPoll>("a_thousand_wakes_are_one_event"); // alone, for example in a debugger
         /// ```
-        ///
-        /// # Panics
-        /// If `B` does not have the property, or there is none of that name.
         pub fn run<B: Backend>(property: &str) {
-            let tried: fn() = match property {
+            let test: fn() = match property {
                 $($(stringify!($name) => $module::$name::<B>,)*)*
-                _ => panic!("no property '{property}': see conformance::PROPERTIES"),
+                _ => panic!("unknown property '{property}': see conformance::PROPERTIES"),
             };
             match B::excuse(property) {
                 Some(reason) => skip(property, reason),
-                None => with_patience(property, tried),
+                None => with_patience(property, test),
             }
         }
 
-        /// Makes a `#[test]` of each property of the conformance suite, for a
+        /// Generates a `#[test]` per property of the conformance suite, for a
         /// [`Backend`](crate::conformance::Backend).
         ///
+        /// # Examples
         /// ```
         /// mod over_poll {
         ///     use iomux_backend::conformance::Backend;
@@ -168,7 +175,7 @@ macro_rules! suite {
         ///         }
         ///     }
         ///
-        ///     // A module for each backend, since a test has the name of its property.
+        ///     // One module per backend, since a test has the name of its property.
         ///     iomux_backend::conformance!(OverPoll);
         /// }
         /// ```

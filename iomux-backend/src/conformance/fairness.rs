@@ -1,4 +1,4 @@
-//! A buffer that is too small loses nothing and starves nobody.
+//! Fairness: a buffer that is too small loses no event and starves no source.
 
 use super::rig::{LIMIT, Rig, full_pipe, read, write};
 use super::{Backend, lacks};
@@ -10,18 +10,18 @@ fn full_pipes(count: usize) -> Vec<(File, File)> {
     (0..count).map(|_| full_pipe()).collect()
 }
 
-/// The tokens of the next `waits` waits, in the order in which they came.
+/// Returns the tokens of the next `waits` waits, in the order of the events.
 #[track_caller]
 fn turns<B: Backend>(rig: &mut Rig<'_, B>, waits: usize) -> Vec<usize> {
     (0..waits).flat_map(|_| rig.ready()).map(|(token, _)| token).collect()
 }
 
-/// Whether each of `tokens` is there once, in whatever order.
+/// Checks that each of `tokens` was reported once, in any order.
 #[track_caller]
 fn assert_each_once(mut turns: Vec<usize>, tokens: &[usize]) {
     let order = turns.clone();
     turns.sort_unstable();
-    assert_eq!(turns, tokens, "each has its turn before any has another: {order:?}");
+    assert_eq!(turns, tokens, "each is reported before any is reported again: {order:?}");
 }
 
 pub(super) fn at_most_one_event_a_registration_and_wait<B: Backend>() {
@@ -67,8 +67,8 @@ pub(super) fn with_room_for_two_of_five_each_has_its_turn<B: Backend>() {
     }
     let seen = turns(&mut rig, 2);
     let last: Vec<usize> = (0..5).filter(|token| !seen.contains(token)).collect();
-    assert_eq!(last.len(), 1, "none has a second turn before all have had one: {seen:?}");
-    // The order within a wait is the backend's own.
+    assert_eq!(last.len(), 1, "none is reported again before all were reported: {seen:?}");
+    // The order within a wait is unspecified.
     assert!(turns(&mut rig, 1).contains(&last[0]), "{last:?} comes after {seen:?}");
 }
 

@@ -1,4 +1,4 @@
-//! What may be asked: each interest is reported or refused, and changes of mind are cheap.
+//! Interests: each is reported or rejected, and modifies lose no event.
 
 use super::rig::{MODES, Rig, empty_pipe, full_pipe, needs, read, write};
 use super::{Backend, lacks, os, skip};
@@ -18,12 +18,12 @@ pub(super) fn an_interest_that_is_not_there_is_an_error_and_changes_nothing<B: B
             continue;
         }
         for asked in [interest, interest | Interest::READABLE, interest | Interest::WRITABLE] {
-            let is_refused = |answer: Result<(), Error>| matches!(answer, Err(Error::Unsupported { backend: by, .. }) if by == backend);
-            assert!(is_refused(rig.register(&reader, 1, asked, Mode::Level)), "{asked:?}");
+            let is_rejected = |result: Result<(), Error>| matches!(result, Err(Error::Unsupported { backend: by, .. }) if by == backend);
+            assert!(is_rejected(rig.register(&reader, 1, asked, Mode::Level)), "{asked:?}");
             rig.silent();
             rig.watch(&reader, 2, Interest::READABLE);
-            assert!(is_refused(rig.try_modify(&reader, 3, asked, Mode::Level)), "{asked:?}");
-            assert!(rig.only(2).is_readable(), "as it was");
+            assert!(is_rejected(rig.try_modify(&reader, 3, asked, Mode::Level)), "{asked:?}");
+            assert!(rig.only(2).is_readable(), "the registration is unchanged");
             rig.deregister(&reader);
         }
     }
@@ -39,7 +39,7 @@ pub(super) fn what_is_there_is_never_refused<B: Backend>() {
     let capabilities = rig.mux.capabilities();
     for mode in MODES.into_iter().filter(|mode| capabilities.contains(needs(*mode))) {
         for &interest in &asked {
-            // Who may be woken alone is asked for data only: epoll takes nothing else with it.
+            // epoll rejects other interests in an exclusive registration.
             let is_odd = interest.intersects(Interest::PRIORITY | Interest::READ_CLOSED);
             if mode == Mode::Exclusive && is_odd {
                 continue;
@@ -56,7 +56,7 @@ pub(super) fn bits_without_a_name_never_panic<B: Backend>() {
     let each = (0..16).map(|bit| 1_u16.rotate_left(bit)).chain([u16::MAX, 0x7fff, 0xfc00]);
     for bits in each {
         let interest = Interest::from_bits_retain(i16::from_ne_bytes(bits.to_ne_bytes()));
-        // Whether it is taken is the backend's affair, and what is reported then the kernel's.
+        // The backend may accept the bits or reject them, and the kernel may report anything for them.
         if rig.register(&reader, 1, interest, Mode::Level).is_ok() {
             let _ = rig.mux.wait(&mut rig.events, Timeout::Nowait);
             let _ = rig.try_modify(&reader, 1, interest, Mode::OneShot);
@@ -82,7 +82,7 @@ pub(super) fn normal_and_band_interests_are_reported_or_refused<B: Backend>() {
     for (interest, reported) in all {
         match (rig.register(&socket, 1, interest, Mode::Level), reported) {
             (Ok(()), Some(reported)) => assert!(rig.only(1).intersects(reported), "{interest:?}"),
-            // Whether a socket has bands is the system's affair.
+            // Whether a socket has bands depends on the platform.
             (Ok(()), None) => drop(rig.now()),
             (Err(Error::Unsupported { .. }), _) => rig.silent(),
             (Err(error), _) => panic!("{interest:?}: {error}"),
@@ -105,7 +105,7 @@ pub(super) fn asked_for_nothing_by_a_modify_it_still_hears_a_hangup<B: Backend>(
     rig.silent();
     drop(writer);
     assert!(rig.only(2).is_closed());
-    assert!(rig.only(2).is_closed(), "for as long as it lasts");
+    assert!(rig.only(2).is_closed(), "level-triggered");
 }
 
 pub(super) fn an_end_that_was_reported_is_reported_again_after_a_modify<B: Backend>() {
@@ -159,7 +159,7 @@ pub(super) fn a_modify_to_nothing_and_back_loses_nothing<B: Backend>() {
     write(&writer);
     rig.silent();
     rig.modify(&reader, 1, Interest::READABLE, Mode::Level);
-    assert!(rig.only(1).is_readable(), "what came while nothing was asked");
+    assert!(rig.only(1).is_readable(), "data that arrived during the empty interest");
 }
 
 pub(super) fn a_modify_just_before_a_deregister_leaves_nothing_behind<B: Backend>() {
@@ -196,7 +196,7 @@ pub(super) fn a_counter_is_readable_until_it_is_drained<B: Backend>() {
     for _ in 0..3 {
         counter.waker().wake();
         assert!(rig.only(1).is_readable());
-        assert!(rig.only(1).is_readable(), "nobody but its owner drains it");
+        assert!(rig.only(1).is_readable(), "only its owner drains it");
         counter.drain();
         rig.silent();
     }

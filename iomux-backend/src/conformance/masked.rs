@@ -1,4 +1,4 @@
-//! The masked wait: a wait like any other, that signals end.
+//! The masked wait: like a plain wait, except that signals end it.
 
 use super::os::Handler;
 use super::rig::{LIMIT, Rig, empty_pipe, ends_in_time, full_pipe, pending_signal, read, write};
@@ -18,9 +18,9 @@ pub(super) fn a_masked_wait_ends_when_a_handler_runs<B: Backend>() {
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, READABLE);
     let (_blocked, mask) = pending_signal();
-    assert_eq!(handler.runs(), 0, "it is blocked");
-    let answer = rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &mask);
-    assert_eq!(answer, Err(Error::Interrupted));
+    assert_eq!(handler.runs(), 0, "the signal is blocked");
+    let result = rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &mask);
+    assert_eq!(result, Err(Error::Interrupted));
     assert_eq!(handler.runs(), 1);
     assert!(rig.events.is_empty());
 }
@@ -34,8 +34,8 @@ pub(super) fn a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready<B
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, READABLE);
     let (_blocked, mask) = pending_signal();
-    let answer = rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &mask);
-    assert_eq!(answer, Err(Error::Interrupted));
+    let result = rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &mask);
+    assert_eq!(result, Err(Error::Interrupted));
     assert_eq!(handler.runs(), 1);
     assert!(rig.only(1).is_readable(), "and no event was lost");
 }
@@ -50,7 +50,7 @@ pub(super) fn a_masked_wait_reports_what_is_ready<B: Backend>() {
     let before = SigSet::current().expect("a mask");
     assert_eq!(rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &SigSet::full()), Ok(1));
     assert_eq!(rig.events.len(), 1);
-    assert_eq!(SigSet::current().expect("a mask"), before, "the mask is the thread's own again");
+    assert_eq!(SigSet::current().expect("a mask"), before, "the mask of the thread is restored");
 }
 
 pub(super) fn a_masked_wait_is_not_early<B: Backend>() {
@@ -74,8 +74,8 @@ pub(super) fn without_a_mask_a_masked_wait_is_an_error<B: Backend>() {
         return skip("without_a_mask_a_masked_wait_is_an_error", "it has a mask");
     }
     rig.watch(&reader, 1, READABLE);
-    let answer = rig.mux.wait_masked(&mut rig.events, Timeout::Nowait, &SigSet::empty());
-    assert!(matches!(answer, Err(Error::Unsupported { .. })), "{answer:?}: never dropped in silence");
+    let result = rig.mux.wait_masked(&mut rig.events, Timeout::Nowait, &SigSet::empty());
+    assert!(matches!(result, Err(Error::Unsupported { .. })), "{result:?}: a mask must not be ignored");
     assert!(rig.only(1).is_readable());
 }
 
@@ -90,8 +90,8 @@ pub(super) fn a_masked_wait_reports_a_one_shot_once<B: Backend>() {
     assert!(rig.only(1).is_readable());
     rig.watch_in(&pipes[1].0, 2, READABLE, Mode::OneShot);
     let seen = rig.masked(LIMIT, &SigSet::full());
-    assert_eq!(seen, Ok(vec![(2, Readiness::READABLE)]), "the other has reported");
-    assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Ok(vec![]), "both have");
+    assert_eq!(seen, Ok(vec![(2, Readiness::READABLE)]), "the first is disarmed");
+    assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Ok(vec![]), "both are disarmed");
     rig.silent();
 }
 
@@ -107,7 +107,7 @@ pub(super) fn an_interrupted_masked_wait_empties_the_buffer<B: Backend>() {
     read(&reader);
     let (_blocked, mask) = pending_signal();
     assert_eq!(rig.masked(LIMIT, &mask), Err(Error::Interrupted));
-    assert!(rig.events.is_empty(), "what an earlier wait reported is no news: {:?}", rig.events);
+    assert!(rig.events.is_empty(), "stale events of an earlier wait: {:?}", rig.events);
 }
 
 pub(super) fn a_masked_wait_without_room_is_an_error<B: Backend>() {
@@ -120,7 +120,7 @@ pub(super) fn a_masked_wait_without_room_is_an_error<B: Backend>() {
     rig.watch(&reader, 1, READABLE);
     assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Err(Error::NoRoomForEvents));
     rig.events = Events::with_capacity(1);
-    assert_eq!(rig.masked(LIMIT, &SigSet::full()).map(|seen| seen.len()), Ok(1), "and none was lost");
+    assert_eq!(rig.masked(LIMIT, &SigSet::full()).map(|seen| seen.len()), Ok(1), "no event was lost");
 }
 
 pub(super) fn in_masked_waits_with_little_room_each_has_its_turn<B: Backend>() {
@@ -139,7 +139,7 @@ pub(super) fn in_masked_waits_with_little_room_each_has_its_turn<B: Backend>() {
             tokens.extend(seen.iter().map(|event| event.0));
         }
         tokens.sort_unstable();
-        assert_eq!(tokens, [0, 1, 2, 3], "each before any has another");
+        assert_eq!(tokens, [0, 1, 2, 3], "each is reported before any is reported again");
     }
 }
 
@@ -150,7 +150,7 @@ pub(super) fn a_masked_wait_until_a_time_ends_then<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, READABLE);
-    assert_eq!(rig.masked(Instant::now(), &SigSet::full()), Ok(vec![]), "it has passed");
+    assert_eq!(rig.masked(Instant::now(), &SigSet::full()), Ok(vec![]), "the deadline has passed");
     assert!(ends_in_time(|end| assert_eq!(rig.masked(end, &SigSet::full()), Ok(vec![]))));
 }
 
@@ -163,7 +163,7 @@ pub(super) fn a_masked_wait_of_no_time_lets_a_signal_through<B: Backend>() {
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, READABLE);
     let (_blocked, mask) = pending_signal();
-    assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Ok(vec![]), "not through this mask");
+    assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Ok(vec![]), "this mask blocks the signal");
     assert_eq!(handler.runs(), 0);
     assert_eq!(rig.masked(Timeout::Nowait, &mask), Err(Error::Interrupted));
     assert_eq!(handler.runs(), 1);
@@ -246,5 +246,5 @@ pub(super) fn in_masked_waits_signals_and_sources_starve_neither<B: Backend>() {
         was_interrupted.push(rig.events.is_empty());
     }
     let takes_turns = was_interrupted.windows(2).all(|two| two[0] != two[1]);
-    assert!(takes_turns, "of two waits one reports, and one is interrupted: {was_interrupted:?}");
+    assert!(takes_turns, "waits alternate between an event and an interruption: {was_interrupted:?}");
 }

@@ -1,4 +1,4 @@
-//! How often a registration reports: level, edge, one-shot.
+//! Modes: level-triggered, edge-triggered, one-shot, exclusive.
 
 use super::rig::{Rig, empty_pipe, full_pipe, read, write};
 use super::{Backend, lacks};
@@ -164,7 +164,7 @@ pub(super) fn edge_is_armed_again_by_a_modify_that_changes_nothing<B: Backend>()
     let mut rig = Rig::<B>::new();
     rig.watch_in(&reader, 1, Interest::READABLE, Mode::Edge);
     for _ in 0..3 {
-        assert!(rig.only(1).is_readable(), "it is still ready, and asked for anew");
+        assert!(rig.only(1).is_readable(), "still ready, and rearmed");
         rig.silent();
         rig.modify(&reader, 1, Interest::READABLE, Mode::Edge);
     }

@@ -1,4 +1,4 @@
-//! What is registered, what is refused, and that an error changes nothing.
+//! Registrations: accepted and rejected calls, and errors that change nothing.
 
 use super::rig::{MODES, Rig, empty_pipe, full_pipe, needs, write};
 use super::{Backend, os, skip};
@@ -34,8 +34,8 @@ pub(super) fn registering_twice_is_an_error_and_changes_nothing<B: Backend>() {
 pub(super) fn modifying_what_is_not_registered_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
-    let answer = rig.try_modify(&reader, 1, Interest::READABLE, Mode::Level);
-    assert_eq!(answer, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
+    let result = rig.try_modify(&reader, 1, Interest::READABLE, Mode::Level);
+    assert_eq!(result, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
     rig.silent();
 }
 
@@ -44,8 +44,8 @@ pub(super) fn deregistering_what_is_not_registered_is_an_error<B: Backend>() {
     let (other, _writer2) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&other, 1, Interest::READABLE);
-    let answer = rig.mux.deregister(reader.as_fd());
-    assert_eq!(answer, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
+    let result = rig.mux.deregister(reader.as_fd());
+    assert_eq!(result, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
     assert!(rig.only(1).is_readable());
 }
 
@@ -54,22 +54,22 @@ pub(super) fn deregistering_twice_is_an_error<B: Backend>() {
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
     rig.deregister(&reader);
-    let answer = rig.mux.deregister(reader.as_fd());
-    assert_eq!(answer, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
+    let result = rig.mux.deregister(reader.as_fd());
+    assert_eq!(result, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
 }
 
 pub(super) fn a_negative_number_is_no_fd<B: Backend>() {
     let mut mux = B::create().expect("a new multiplexer");
     for fd in [-1, -100, i32::MIN] {
-        let answer = os::register_number(&mut mux, fd, 1, Interest::READABLE, Mode::Level);
-        assert_eq!(answer, Err(Error::NegativeFd { fd }));
+        let result = os::register_number(&mut mux, fd, 1, Interest::READABLE, Mode::Level);
+        assert_eq!(result, Err(Error::NegativeFd { fd }));
     }
-    // AT_FDCWD of some systems: a `BorrowedFd` in some libraries.
-    let answer = mux.register(os::by_number(-100), crate::Token(1), Interest::READABLE, Mode::Level);
-    assert_eq!(answer, Err(Error::NegativeFd { fd: -100 }));
-    // Whether it can be taken is the affair of who has started the program.
-    let answer = os::register_number(&mut mux, 0, 1, Interest::READABLE, Mode::Level);
-    assert_ne!(answer, Err(Error::NegativeFd { fd: 0 }));
+    // -100 is AT_FDCWD on some platforms, and some libraries have it as a `BorrowedFd`.
+    let result = mux.register(os::by_number(-100), crate::Token(1), Interest::READABLE, Mode::Level);
+    assert_eq!(result, Err(Error::NegativeFd { fd: -100 }));
+    // fd 0 may be closed or a file, so another error is correct.
+    let result = os::register_number(&mut mux, 0, 1, Interest::READABLE, Mode::Level);
+    assert_ne!(result, Err(Error::NegativeFd { fd: 0 }));
 }
 
 pub(super) fn what_was_deregistered_can_be_registered_again<B: Backend>() {
@@ -88,9 +88,9 @@ pub(super) fn a_mode_that_is_not_there_is_an_error_and_registers_nothing<B: Back
     let mut rig = Rig::<B>::new();
     for mode in MODES.into_iter().filter(|mode| *mode != Mode::Level) {
         if !rig.has(needs(mode)) {
-            let answer = rig.register(&reader, 1, Interest::READABLE, mode);
+            let result = rig.register(&reader, 1, Interest::READABLE, mode);
             let backend = rig.mux.name();
-            assert_eq!(answer, Err(Error::UnsupportedMode { mode, backend }), "{mode:?}");
+            assert_eq!(result, Err(Error::UnsupportedMode { mode, backend }), "{mode:?}");
             rig.silent();
         }
     }
@@ -104,9 +104,9 @@ pub(super) fn a_mode_that_is_not_there_leaves_a_registration_as_it_was<B: Backen
     rig.watch(&reader, 1, Interest::READABLE);
     for mode in MODES.into_iter().filter(|mode| *mode != Mode::Level) {
         if !rig.has(needs(mode)) {
-            let answer = rig.try_modify(&reader, 2, Interest::empty(), mode);
-            assert!(matches!(answer, Err(Error::UnsupportedMode { .. })), "{mode:?}: {answer:?}");
-            assert!(rig.only(1).is_readable(), "under its old token, with its old interest");
+            let result = rig.try_modify(&reader, 2, Interest::empty(), mode);
+            assert!(matches!(result, Err(Error::UnsupportedMode { .. })), "{mode:?}: {result:?}");
+            assert!(rig.only(1).is_readable(), "token and interest are unchanged");
         }
     }
 }
@@ -163,8 +163,8 @@ pub(super) fn a_buffer_without_room_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
-    let answer = rig.mux.wait(&mut Events::with_capacity(0), Timeout::Nowait);
-    assert_eq!(answer, Err(Error::NoRoomForEvents));
+    let result = rig.mux.wait(&mut Events::with_capacity(0), Timeout::Nowait);
+    assert_eq!(result, Err(Error::NoRoomForEvents));
     assert!(rig.only(1).is_readable());
 }
 
@@ -236,7 +236,7 @@ pub(super) fn what_was_ready_and_did_not_fit_is_not_reported_after_deregister<B:
 pub(super) fn ten_thousand_sources_are_told_apart<B: Backend>() {
     let _alone = os::numbers();
     let rig = Rig::<B>::new();
-    // Other properties, in other threads, want numbers too, and small ones.
+    // Leave fds, and small numbers, for the properties in other threads.
     let wanted = if rig.has(crate::Capabilities::ANY_FD) { 10_000 } else { 300 };
     let wanted = iomux::max_open_files().map_or(wanted, |limit| wanted.min(limit.saturating_sub(700)));
     drop(rig);
@@ -248,7 +248,7 @@ pub(super) fn ten_thousand_sources_are_told_apart<B: Backend>() {
         rig.watch(file, token, Interest::READABLE);
     }
     if idle.len() < 10_000 {
-        let reason = format!("with {} sources, for want of fds or of numbers that it takes", idle.len());
+        let reason = format!("only {} sources: the open-files limit, or FD_SETSIZE, is too low", idle.len());
         skip("ten_thousand_sources_are_told_apart", &reason);
     }
     rig.silent();

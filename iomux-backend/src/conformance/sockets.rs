@@ -1,4 +1,4 @@
-//! What is reported of sockets: half-closed, reset, refused, with urgent data.
+//! The readiness of sockets: half-closed, reset, refused, with urgent data.
 
 use super::rig::{Rig, read, write};
 use super::{Backend, lacks, os};
@@ -10,7 +10,7 @@ fn unix_pair() -> (UnixStream, UnixStream) {
     UnixStream::pair().expect("a socket pair")
 }
 
-/// A connection: the end that connected, the end that accepted.
+/// Creates a connection, and returns the client's socket and the server's.
 #[track_caller]
 fn tcp_pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
@@ -57,7 +57,7 @@ pub(super) fn a_connection_is_writable_once_it_is_made<B: Backend>() {
     let std::net::SocketAddr::V4(address) = listener.local_addr().expect("its address") else {
         unreachable!("bound to an IPv4 address")
     };
-    let client = os::connect(address).expect("a connection that is being made");
+    let client = os::connect(address).expect("connect(2) in progress");
     let mut rig = Rig::<B>::new();
     rig.watch(&client, 1, Interest::WRITABLE);
     let readiness = rig.eventually(1, |readiness| readiness.intersects(Readiness::WRITABLE));
@@ -66,15 +66,18 @@ pub(super) fn a_connection_is_writable_once_it_is_made<B: Backend>() {
 }
 
 pub(super) fn a_refused_connection_is_reported<B: Backend>() {
-    let (_socket, address) = os::deaf_port().expect("a port at which nobody listens");
+    let (_socket, address) = os::deaf_port().expect("a port without a listener");
     let Ok(client) = os::connect(address) else {
-        return super::skip("a_refused_connection_is_reported", "this system refuses it at once");
+        return super::skip("a_refused_connection_is_reported", "this platform refuses it immediately");
     };
     let mut rig = Rig::<B>::new();
     rig.watch(&client, 1, Interest::WRITABLE);
     let readiness = rig.eventually(1, Readiness::is_writable);
-    // Which error it is, is not the backend's to say, and an emulator may give it another number.
-    assert!(client.take_error().expect("SO_ERROR").is_some(), "it was refused: {readiness:?}");
+    // The number is not checked, since an emulator may return another one.
+    assert!(
+        client.take_error().expect("SO_ERROR").is_some(),
+        "SO_ERROR of a refused connection: {readiness:?}"
+    );
 }
 
 pub(super) fn a_half_closed_connection_is_readable_and_still_writable<B: Backend>() {
@@ -101,7 +104,7 @@ pub(super) fn read_closed_is_reported_to_who_asks_for_it<B: Backend>() {
     client.shutdown(Shutdown::Write).expect("it is connected");
     let readiness = rig.eventually(1, Readiness::is_read_closed);
     assert!(readiness.intersects(Readiness::READ_CLOSED), "{readiness:?}");
-    assert!(!readiness.intersects(Readiness::READABLE), "{readiness:?}: that was not asked");
+    assert!(!readiness.intersects(Readiness::READABLE), "{readiness:?}: READABLE is not in the interest");
 }
 
 pub(super) fn a_reset_is_reported<B: Backend>() {

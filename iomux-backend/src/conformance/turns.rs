@@ -1,4 +1,4 @@
-//! Turns: what did not fit into a small buffer comes next, whatever is registered and deregistered meanwhile.
+//! Fairness: a source that did not fit into the buffer is reported next, whatever is registered meanwhile.
 
 use super::rig::{Rig, empty_pipe, full_pipe, read, write};
 use super::{Backend, lacks, os};
@@ -10,10 +10,10 @@ use std::os::unix::net::UnixStream;
 
 const READABLE: Interest = Interest::READABLE;
 
-/// Where numbers are that nobody else is given meanwhile.
+/// The lowest of the fd numbers that no other property uses.
 const FREE: RawFd = 700;
 
-/// Waits, and checks that whoever is reported has not been for longest.
+/// Records when each source was reported, and checks that those that wait longest come first.
 struct Turns {
     last: BTreeMap<usize, u32>,
     now: u32,
@@ -32,11 +32,11 @@ impl Turns {
             self.last.insert(*token, self.now);
         }
         let waiting = self.last.iter().find(|turn| Some(*turn.1) < latest);
-        assert_eq!(waiting, None, "(token, turn) waits for longer than one of {tokens:?}");
+        assert_eq!(waiting, None, "(token, turn) waits longer than one of {tokens:?}");
     }
 }
 
-/// Always ready, each under its index.
+/// Registers sources that are always ready, each with its index as token.
 #[track_caller]
 fn crowd<B: Backend>(readers: &[(File, File)], room: usize) -> Rig<'_, B> {
     let mut rig = Rig::with_room_for(room);
@@ -46,12 +46,12 @@ fn crowd<B: Backend>(readers: &[(File, File)], room: usize) -> Rig<'_, B> {
     rig
 }
 
-/// In as many waits as there are of them, each is reported once.
+/// Checks that each of `tokens` is reported once in as many waits.
 #[track_caller]
 fn each_has_its_turn<B: Backend>(rig: &mut Rig<'_, B>, tokens: &[usize]) {
     let mut seen: Vec<_> = (0..tokens.len()).map(|_| rig.tokens()[0]).collect();
     seen.sort_unstable();
-    assert_eq!(seen, tokens, "each once in {} waits", tokens.len());
+    assert_eq!(seen, tokens, "each is reported once in {} waits", tokens.len());
 }
 
 pub(super) fn no_more_is_reported_than_there_is_room_for<B: Backend>() {
@@ -62,11 +62,11 @@ pub(super) fn no_more_is_reported_than_there_is_room_for<B: Backend>() {
     }
     for capacity in [1, 2, 3, 4, 5, 6] {
         rig.events = Events::with_capacity(capacity);
-        assert_eq!(rig.ready().len(), capacity.min(5), "all that fit");
+        assert_eq!(rig.ready().len(), capacity.min(5), "as many as fit");
     }
 }
 
-/// Sources of several kinds, since a backend may learn of one in several parts, each of which takes room from another.
+/// Sources of several kinds. A kernel may report one source in several parts, and each takes room from another.
 pub(super) fn with_room_left_nothing_else_was_ready<B: Backend>() {
     let pipes: Vec<_> = (0..3).map(|_| full_pipe()).collect();
     let sockets: Vec<_> = (0..2).map(|_| UnixStream::pair().expect("a socket pair")).collect();
@@ -148,18 +148,18 @@ pub(super) fn a_newcomer_gets_its_turn_and_takes_nobodys<B: Backend>() {
         let had: Vec<_> = (0..taken).map(|_| rig.tokens()[0]).collect();
         rig.watch(&pipes[3].0, 3, READABLE);
         let owed: Vec<_> = (0..3).filter(|token| !had.contains(token)).collect();
-        // When the newcomer has its turn is the backend's affair, if it has one within the round.
+        // The newcomer may be reported at any point of the round.
         let mut next: Vec<_> =
             (0..=owed.len()).map(|_| rig.tokens()[0]).filter(|token| *token != 3).collect();
         next.truncate(owed.len());
         next.sort_unstable();
-        assert_eq!(next, owed, "those whose turn it was, before {had:?}");
+        assert_eq!(next, owed, "these were to be reported before {had:?}");
         let round: Vec<_> = (0..4).map(|_| rig.tokens()[0]).collect();
         assert!(round.contains(&3), "{round:?}");
     }
 }
 
-/// Each source beyond the first `STAY` leaves once it is reported, and registers again, as a newcomer does.
+/// Each source beyond the first `STAY` is deregistered after its event, and registered again.
 pub(super) fn sources_that_come_and_go_starve_neither_a_source_nor_a_waker<B: Backend>() {
     const ROOM: usize = 4;
     const STAY: usize = 8;
@@ -170,7 +170,7 @@ pub(super) fn sources_that_come_and_go_starve_neither_a_source_nor_a_waker<B: Ba
         let waker = rig.has(Capabilities::WAKER).then(|| rig.mux.waker(Token(waker_token)).expect("a waker"));
         let wake = || waker.iter().for_each(crate::Waker::wake);
         wake();
-        // The number of waits since each was reported.
+        // The number of waits since each source was reported.
         let mut waits = vec![0; pipes.len() + usize::from(waker.is_some())];
         for _ in 0..10 * waits.len() {
             waits.iter_mut().for_each(|waits| *waits += 1);

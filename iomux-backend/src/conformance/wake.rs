@@ -1,4 +1,4 @@
-//! Wakers: before, during and after a wait, from many threads, and none lost.
+//! Wakers: wakes before, during and after a wait, and from many threads.
 
 use super::rig::{LIMIT, Rig, empty_pipe, full_pipe};
 use super::{Backend, lacks};
@@ -6,7 +6,7 @@ use crate::{Capabilities, Error, Interest, Mode, Multiplexer, Readiness, Timeout
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// A rig with a waker, or the reason why not.
+/// Returns a rig with a waker, or `None` if the backend has no wakers.
 fn rig_with_a_waker<'fd, B: Backend>(property: &str) -> Option<(Rig<'fd, B>, Waker)> {
     if lacks::<B>(property, Capabilities::WAKER) {
         return None;
@@ -20,7 +20,7 @@ pub(super) fn a_wake_before_the_wait_ends_it<B: Backend>() {
     let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_before_the_wait_ends_it") else { return };
     rig.silent();
     waker.wake();
-    assert_eq!(rig.only(9), Readiness::READABLE, "as the contract says");
+    assert_eq!(rig.only(9), Readiness::READABLE, "a wake is reported as READABLE");
 }
 
 pub(super) fn a_wake_during_the_wait_ends_it<B: Backend>() {
@@ -52,7 +52,7 @@ pub(super) fn a_wake_is_reported_once<B: Backend>() {
     }
     for _ in 0..3 {
         waker.wake();
-        assert_eq!(rig.wait(Timeout::Infinite).len(), 1, "a wait of another kind");
+        assert_eq!(rig.wait(Timeout::Infinite).len(), 1, "with an infinite timeout");
         assert_eq!(rig.wait(Timeout::Nowait), []);
     }
 }
@@ -60,29 +60,29 @@ pub(super) fn a_wake_is_reported_once<B: Backend>() {
 pub(super) fn wakes_of_eight_threads_are_not_lost<B: Backend>() {
     const ROUNDS: usize = 10_000;
     let Some((mut rig, waker)) = rig_with_a_waker::<B>("wakes_of_eight_threads_are_not_lost") else { return };
-    let asked = [const { AtomicUsize::new(0) }; 8];
-    let answered = [const { AtomicUsize::new(0) }; 8];
+    let sent = [const { AtomicUsize::new(0) }; 8];
+    let seen = [const { AtomicUsize::new(0) }; 8];
     let is_lost = AtomicBool::new(false);
     thread::scope(|scope| {
-        for (asked, answered) in asked.iter().zip(&answered) {
+        for (sent, seen) in sent.iter().zip(&seen) {
             let (waker, is_lost) = (&waker, &is_lost);
             scope.spawn(move || {
                 for round in 1..=ROUNDS {
-                    asked.store(round, Ordering::Release);
+                    sent.store(round, Ordering::Release);
                     waker.wake();
-                    // Nobody goes on before its own wake was answered.
-                    while answered.load(Ordering::Acquire) < round && !is_lost.load(Ordering::Relaxed) {
+                    // Each thread waits until its own wake was seen.
+                    while seen.load(Ordering::Acquire) < round && !is_lost.load(Ordering::Relaxed) {
                         thread::yield_now();
                     }
                 }
             });
         }
-        while answered.iter().any(|answer| answer.load(Ordering::Relaxed) < ROUNDS) {
+        while seen.iter().any(|seen| seen.load(Ordering::Relaxed) < ROUNDS) {
             let woken = rig.mux.wait(&mut rig.events, LIMIT.into());
             is_lost.store(woken != Ok(1), Ordering::Relaxed);
             assert_eq!(woken, Ok(1), "a wake was lost");
-            for (asked, answered) in asked.iter().zip(&answered) {
-                answered.store(asked.load(Ordering::Acquire), Ordering::Release);
+            for (sent, seen) in sent.iter().zip(&seen) {
+                seen.store(sent.load(Ordering::Acquire), Ordering::Release);
             }
         }
     });
@@ -112,7 +112,7 @@ pub(super) fn a_source_with_the_wakers_token_does_no_harm<B: Backend>() {
     assert!(rig.only(9).is_readable());
     waker.wake();
     assert_eq!(rig.tokens(), [9, 9]);
-    assert!(rig.only(9).is_readable(), "the wake was reported, the source is still ready");
+    assert!(rig.only(9).is_readable(), "the source is still ready after the wake");
     super::rig::read(&reader);
     rig.silent();
     waker.wake();
@@ -142,8 +142,8 @@ pub(super) fn without_wakers_asking_for_one_is_an_error<B: Backend>() {
     if rig.has(Capabilities::WAKER) {
         return super::skip("without_wakers_asking_for_one_is_an_error", "it has wakers");
     }
-    let answer = rig.mux.waker(Token(9));
-    assert!(matches!(answer, Err(Error::Unsupported { .. })), "{answer:?}");
+    let result = rig.mux.waker(Token(9));
+    assert!(matches!(result, Err(Error::Unsupported { .. })), "{result:?}");
 }
 
 pub(super) fn a_wake_after_a_wait_is_for_the_next<B: Backend>() {
@@ -161,7 +161,7 @@ pub(super) fn a_waker_without_its_multiplexer_writes_to_nobody<B: Backend>() {
     let property = "a_waker_without_its_multiplexer_writes_to_nobody";
     let Some((rig, waker)) = rig_with_a_waker::<B>(property) else { return };
     drop(rig);
-    // Were its fd closed, a wake would write to whoever has the number next.
+    // If its fd were closed, a wake would write to the next file with that number.
     let pipes: Vec<_> = (0..8).map(|_| empty_pipe()).collect();
     let mut other = Rig::<B>::new();
     for (token, (reader, _)) in pipes.iter().enumerate() {
