@@ -53,8 +53,8 @@ bitflags::bitflags! {
         const FORK = 1 << 12;
         /// A modify makes a system call, so a [`Reactor`](crate::Reactor) may defer it to the next wait.
         ///
-        /// A modify to [`Mode::Level`], or to an empty interest in [`Mode::OneShot`], succeeds for every named interest,
-        /// unless the registration is exclusive.
+        /// A modify to [`Mode::Level`], or to an empty interest in [`Mode::OneShot`], then succeeds for every named
+        /// interest, unless the registration is exclusive.
         const DEFERRABLE = 1 << 13;
     }
 }

@@ -4,8 +4,8 @@
 //! 1. Implement [`Multiplexer`] for a type with the lifetime of its sources. The documentation of the trait is the
 //!    contract. Keep the registrations in a list, or in a table indexed by fd, and derive the kernel's arguments from
 //!    them. [`Poll`](crate::Poll) is a model that is short enough to read first.
-//! 2. Wait with [`iomux::wait_with`]. It handles the deadline, the chunks of a long timeout and EINTR, and decides when a
-//!    wait returns 0. You implement one system call, as a [`WaitCall`](iomux::WaitCall).
+//! 2. Wait with [`iomux::wait_with`]. It handles the deadline, the chunks of a long timeout and EINTR, and decides
+//!    when a wait returns 0. You implement one system call, as a [`WaitCall`](iomux::WaitCall).
 //! 3. Use [`WakerSource`](crate::WakerSource) for wakers. Register its fd like any other, and drain it when it is
 //!    readable. Report the event with the token of the waker.
 //! 4. Return the supported features from [`capabilities`](crate::Multiplexer::capabilities). For any other feature,
@@ -31,8 +31,8 @@
 //! ```
 //!
 //! If the backend lacks a capability, a property that needs it is skipped. It prints
-//! `skipped: PROPERTY: NAME has no CAPABILITY` on stderr. If the environment variable `IOMUX_SKIPS` names a file, the line
-//! is also appended to that file.
+//! `skipped: PROPERTY: NAME has no CAPABILITY` on stderr. If the environment variable `IOMUX_SKIPS` names a file, the
+//! line is also appended to that file.
 
 mod backend;
 mod closed;
@@ -123,7 +123,7 @@ macro_rules! suite {
         /// ```
         pub const PROPERTIES: &[&str] = &[$($(stringify!($name),)*)*];
 
-        /// Tests one property of `B`.
+        /// Runs the test of one property on `B`.
         ///
         /// # Panics
         /// Panics if `B` does not have the property, or if no property has the name.

@@ -33,12 +33,12 @@ const NAME: &str = "epoll";
 
 /// A multiplexer over epoll(7), for Linux and Android.
 ///
-/// It suits any number of fds, since the cost of a wait depends on the number of ready ones. It supports every [`Mode`].
-/// A registration takes no memory in the process.
+/// It suits any number of fds, since the cost of a wait depends on the number of ready ones. It supports every
+/// [`Mode`]. A registration takes no memory in the process.
 ///
 /// # Threads
-/// [`Multiplexer`] is implemented for `Epoll` and for `&Epoll`, as [`Read`](io::Read) is for `&TcpStream`. Threads share
-/// an `Arc<Epoll>`: some wait while others register, modify and deregister.
+/// [`Multiplexer`] is implemented for `Epoll` and for `&Epoll`, as [`Read`](io::Read) is for `&TcpStream`. Threads
+/// share an `Arc<Epoll>`: some wait while others register, modify and deregister.
 /// - A wait that has begun may still report an fd that another thread deregisters.
 /// - In the edge-triggered and one-shot modes, each event is reported to one of the waiting threads. In
 ///   [`Mode::Level`] it may be reported to several.
@@ -51,8 +51,8 @@ const NAME: &str = "epoll";
 ///   pending signals.
 /// - Before Linux 5.11 the kernel has no epoll_pwait2(2), and such timeouts are rounded up to ms. Each `Epoll` tries
 ///   the call in the first wait that needs it.
-/// - Regular files and directories are always ready, and fail with [`Error::NotPollable`]. Read them without waiting, or
-///   register them with [`Poll`](crate::Poll).
+/// - Regular files and directories are always ready, and fail with [`Error::NotPollable`]. Read them without waiting,
+///   or register them with [`Poll`](crate::Poll).
 /// - The kernel watches the open file description behind an fd. If a registered fd is closed, its registration ends
 ///   with the last dup(2) of that description. Until then, it is still reported with the old token. So
 ///   deregister an fd before you close it.
@@ -176,8 +176,8 @@ impl<'fd> Epoll<'fd> {
     /// # Errors
     /// - Returns the errors of [`register`](Multiplexer::register).
     /// - Returns [`Error::Unsupported`] if a flag has no name.
-    /// - Returns [`Error::Unsupported`] if `EXCLUSIVE` is combined with one-shot, with an interest other than `READABLE`
-    ///   and `WRITABLE`, or with the fd of an epoll.
+    /// - Returns [`Error::Unsupported`] if `EXCLUSIVE` is combined with one-shot, with an interest other than
+    ///   `READABLE` and `WRITABLE`, or with the fd of an epoll.
     ///
     /// # Examples
     /// ```
@@ -402,7 +402,7 @@ impl<'a, 'fd> EpollCall<'a, 'fd> {
         let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
         let mask = self.mask.map_or(ptr::null(), |mask| mask.as_ptr().cast());
         let (events, count) = self.room();
-        // SAFETY: as in `wait`; time and mask are null or point to values of their types.
+        // SAFETY: as in `wait`, and time and mask are null or point to values of their types.
         check(unsafe { epoll_pwait2(self.epoll.epoll.as_raw_fd(), events, count, time, mask) })
     }
 
@@ -578,8 +578,8 @@ impl<'fd> Multiplexer<'fd> for &Epoll<'fd> {
     }
 }
 
-// SAFETY: `register`, `modify` and `deregister` pass a registered fd to epoll_ctl(2) only. The kernel's own reference is
-// to the open file description, not to the fd. (`&Epoll` is not trusted, since it has other holders.)
+// SAFETY: `register`, `modify` and `deregister` pass a registered fd to epoll_ctl(2) only. The kernel's own reference
+// is to the open file description, not to the fd. (`&Epoll` is not trusted, since it has other holders.)
 unsafe impl<'fd> TrustedMultiplexer<'fd> for Epoll<'fd> {}
 
 #[cfg(test)]

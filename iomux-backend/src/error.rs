@@ -1,4 +1,4 @@
-//! The errors of multiplexers and reactors, with messages that say what to do.
+//! The errors of multiplexers and reactors. Each message says what failed and what to do.
 
 use crate::mode::Mode;
 use iomux_sys::errno::{
@@ -95,7 +95,7 @@ pub enum Error {
     /// The timeout is infinite, and nothing could end the wait.
     ///
     /// Nothing is registered or everything is disarmed, and there is no waker. If the kernel disarms one-shot
-    /// registrations by itself, as epoll and kqueue do, the backend can't tell. Such a wait blocks indefinitely.
+    /// registrations by itself, as epoll and kqueue do, the backend can't detect it. Such a wait blocks indefinitely.
     #[error(
         "nothing could end this wait: nothing is armed and the timeout is infinite; register a source or a waker first"
     )]
@@ -165,7 +165,7 @@ impl From<iomux::Error> for Error {
     }
 }
 
-/// Returns what to do about an unsupported feature, unless `what` says so itself.
+/// Returns the advice for an unsupported feature, unless `what` contains its own.
 fn instead(what: &str) -> &'static str {
     if what.contains(": ") { "" } else { ": use another backend" }
 }
@@ -188,7 +188,7 @@ fn advice(call: &str, code: i32) -> &'static str {
 
 /// Converts an error, and keeps its message.
 ///
-/// The [kind](io::Error::kind) follows from the error number. [`get_ref`](io::Error::get_ref) returns the original error.
+/// The [kind](io::Error::kind) follows from the error number. [`get_ref`](io::Error::get_ref) returns the original.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error {

@@ -173,7 +173,7 @@ impl Events {
         self.count = 0;
     }
 
-    /// Returns the number of events that can be added. A custom backend asks its kernel for at most so many.
+    /// Returns the number of events that can be added. A custom backend passes it to its kernel as the maximum.
     #[inline]
     #[must_use]
     pub fn remaining(&self) -> usize {

@@ -328,8 +328,8 @@ impl Kqueue<'_> {
 
     /// Takes a receipt of a change. Returns the error, if it is one that matters.
     fn take_receipt(&mut self, receipt: Kevent) -> Option<c_int> {
-        if receipt.answer().is_some() {
-            return self.take_answer(receipt);
+        if receipt.change_result().is_some() {
+            return self.take_result(receipt);
         }
         // A platform without EV_RECEIPT returns events. Keep those that the next wait would not return again.
         let is_level = |(_, registration, filter): (_, &Registration, _)| registration.is_level(filter);
@@ -340,10 +340,10 @@ impl Kqueue<'_> {
     }
 
     /// Takes the result of a change. Returns the error, if it is one that matters.
-    fn take_answer(&mut self, answer: Kevent) -> Option<c_int> {
-        let code = answer.answer().filter(|&code| code != 0)?;
+    fn take_result(&mut self, result: Kevent) -> Option<c_int> {
+        let code = result.change_result().filter(|&code| code != 0)?;
         // ENOENT: the filter to delete is gone, since the fd was closed.
-        let owner = self.table.owner(&answer).filter(|_| code != ENOENT);
+        let owner = self.table.owner(&result).filter(|_| code != ENOENT);
         let Some((fd, registration, filter)) = owner else { return Some(code) };
         let is_peer_gone = is_peer_gone(fd, code);
         if !is_peer_gone && registration.can_spare(filter, sys::is_write_only(fd)) {
@@ -390,8 +390,8 @@ impl Kqueue<'_> {
         let (mut is_rejected, mut is_new) = (false, true);
         for index in 0..count {
             let event = self.found[index];
-            if event.answer().is_some() {
-                self.take_answer(event);
+            if event.change_result().is_some() {
+                self.take_result(event);
                 is_rejected = true;
             } else {
                 is_new &= self.take_event(event);

@@ -33,7 +33,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 ///    come and go. A source that did not fit is reported before any source is reported again.
 /// 8. Bits without a name that the kernel returns are passed on, and never cause a panic.
 /// 9. If a wait returns fewer events than the buffer can hold, no other source was ready when the wait began. A
-///    [`Reactor`](crate::Reactor) relies on this to tell an expired source from a ready one. There are two exceptions.
+///    [`Reactor`](crate::Reactor) relies on this to distinguish an expired source from a ready one. There are two exceptions.
 ///    One is `&Epoll` while other threads use the same epoll. The other is a source in [`Mode::Exclusive`], which the
 ///    kernel may have reported to another multiplexer.
 ///
@@ -133,8 +133,8 @@ pub trait Multiplexer<'fd> {
     /// # Safety
     /// `fd` must stay open until [`deregister`](Self::deregister) has returned or this multiplexer was dropped.
     ///
-    /// A backend limits the damage if a caller violates this: it reports at most one `INVALID` event for the closed fd,
-    /// and nothing more until the fd is modified.
+    /// If the fd is closed before, a backend must limit the damage. It reports at most one `INVALID` event, and then
+    /// nothing until the fd is modified.
     ///
     /// # Examples
     /// ```
@@ -170,13 +170,12 @@ pub trait Multiplexer<'fd> {
     /// Changes the token, interest and mode of a registered fd.
     ///
     /// Every modify rearms the registration, even if it changes nothing. A one-shot registration that was disarmed is
-    /// armed again. An edge-triggered one reports its current readiness again.
+    /// armed again. An edge-triggered one reports its current readiness again. After an error, the registration is
+    /// unchanged.
     ///
     /// # Errors
-    /// The registration is unchanged after an error.
-    ///
     /// - Returns [`Error::NotRegistered`] if `fd` is not registered.
-    /// - Returns [`Error::Unsupported`] if the change is to or from [`Mode::Exclusive`], and the mechanism can't do that.
+    /// - Returns [`Error::Unsupported`] if the change is to or from [`Mode::Exclusive`] and the mechanism can't do it.
     /// - Returns the other errors of [`register`](Self::register).
     ///
     /// # Examples
@@ -234,8 +233,8 @@ pub trait Multiplexer<'fd> {
     ///
     /// # Errors
     /// - Returns [`Error::NoRoomForEvents`] if the capacity of `events` is 0.
-    /// - Returns [`Error::NothingToWaitFor`] if the timeout is infinite and nothing could end the wait, as far as the
-    ///   backend can tell.
+    /// - Returns [`Error::NothingToWaitFor`] if the timeout is infinite and the backend knows that nothing could end the
+    ///   wait.
     /// - Returns [`Error::TooManySources`] if the kernel rejects more fds than the open-files limit.
     /// - Returns [`Error::Os`] if the system call fails.
     ///

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 
-// One branch per best mechanism. `ALL` also has the backends for tests, which do without a call that older kernels lack.
+// One branch per best mechanism. `ALL` also has backends for tests, which do without a call that older kernels lack.
 cfg_if::cfg_if! {
     if #[cfg(any(target_os = "linux", target_os = "android"))] {
         use crate::epoll::Epoll as Best;

@@ -17,12 +17,12 @@ pub(super) fn an_interest_that_is_not_there_is_an_error_and_changes_nothing<B: B
         if rig.has(capability) {
             continue;
         }
-        for asked in [interest, interest | Interest::READABLE, interest | Interest::WRITABLE] {
+        for wanted in [interest, interest | Interest::READABLE, interest | Interest::WRITABLE] {
             let is_rejected = |result: Result<(), Error>| matches!(result, Err(Error::Unsupported { backend: by, .. }) if by == backend);
-            assert!(is_rejected(rig.register(&reader, 1, asked, Mode::Level)), "{asked:?}");
+            assert!(is_rejected(rig.register(&reader, 1, wanted, Mode::Level)), "{wanted:?}");
             rig.silent();
             rig.watch(&reader, 2, Interest::READABLE);
-            assert!(is_rejected(rig.try_modify(&reader, 3, asked, Mode::Level)), "{asked:?}");
+            assert!(is_rejected(rig.try_modify(&reader, 3, wanted, Mode::Level)), "{wanted:?}");
             assert!(rig.only(2).is_readable(), "the registration is unchanged");
             rig.deregister(&reader);
         }
@@ -32,13 +32,13 @@ pub(super) fn an_interest_that_is_not_there_is_an_error_and_changes_nothing<B: B
 pub(super) fn what_is_there_is_never_refused<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
-    let mut asked = vec![Interest::empty(), Interest::READABLE, Interest::WRITABLE];
-    asked.extend(rig.has(Capabilities::PRIORITY).then_some(Interest::PRIORITY));
-    asked.extend(rig.has(Capabilities::READ_CLOSED).then_some(Interest::READ_CLOSED));
-    asked.push(asked.iter().copied().collect());
+    let mut interests = vec![Interest::empty(), Interest::READABLE, Interest::WRITABLE];
+    interests.extend(rig.has(Capabilities::PRIORITY).then_some(Interest::PRIORITY));
+    interests.extend(rig.has(Capabilities::READ_CLOSED).then_some(Interest::READ_CLOSED));
+    interests.push(interests.iter().copied().collect());
     let capabilities = rig.mux.capabilities();
     for mode in MODES.into_iter().filter(|mode| capabilities.contains(needs(*mode))) {
-        for &interest in &asked {
+        for &interest in &interests {
             // epoll rejects other interests in an exclusive registration.
             let is_odd = interest.intersects(Interest::PRIORITY | Interest::READ_CLOSED);
             if mode == Mode::Exclusive && is_odd {
@@ -115,9 +115,9 @@ pub(super) fn an_end_that_was_reported_is_reported_again_after_a_modify<B: Backe
     let (reader, writer) = empty_pipe();
     drop(writer);
     let mut rig = Rig::<B>::new();
-    let mut asked = vec![Interest::empty(), Interest::READABLE];
-    asked.extend(rig.has(Capabilities::READ_CLOSED).then_some(Interest::READ_CLOSED));
-    for interest in asked {
+    let mut interests = vec![Interest::empty(), Interest::READABLE];
+    interests.extend(rig.has(Capabilities::READ_CLOSED).then_some(Interest::READ_CLOSED));
+    for interest in interests {
         rig.watch(&reader, 1, interest);
         for _ in 0..3 {
             assert!(rig.only(1).is_closed(), "{interest:?}");

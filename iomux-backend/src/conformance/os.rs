@@ -213,7 +213,7 @@ pub(super) struct Handler(#[allow(dead_code, reason = "held")] MutexGuard<'stati
 impl Handler {
     pub(super) fn new() -> Self {
         let alone = SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: all of its fields are numbers, sets or nullable functions: no flag, no signal.
+        // SAFETY: all of its fields are numbers, sets or nullable functions, for which zero is valid.
         let mut action: libc::sigaction = unsafe { zeroed() };
         action.sa_sigaction = count as extern "C" fn(c_int) as libc::sighandler_t;
         let (new, old) = (&raw const action, std::ptr::null_mut());

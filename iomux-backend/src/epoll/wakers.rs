@@ -112,7 +112,7 @@ impl Node {
                     node.source.take_note();
                 }
             }
-            // SAFETY: null, or the node that was first when this one was added; the list frees all nodes together.
+            // SAFETY: null, or the node that was first when this one was added, and the list frees all nodes together.
             match unsafe { node.next.as_ref() } {
                 Some(next) => node = next,
                 None => return,

@@ -191,7 +191,7 @@ impl Registration {
         let is = &mut self.filters[filter as usize];
         match *is {
             InKernel::Armed(Mode::OneShot | Mode::EdgeOneShot) => *is = InKernel::Disabled,
-            // The caller asked for level mode, so the next wait must check again.
+            // The mode of the registration is level, so the next wait must check again.
             InKernel::Armed(Mode::Edge)
                 if (self.mode, self.state) == (Mode::Level, State::Armed) && !readiness.is_empty() =>
             {
@@ -277,8 +277,8 @@ impl Registration {
 
 /// Returns the flags with which a filter is added.
 ///
-/// One-shot uses EV_DISPATCH. The BSDs report EV_ONESHOT without checking that the fd is still ready. To rearm a filter,
-/// it is deleted and added. Adding checks the fd's state on every platform, but enabling does so only on some.
+/// One-shot uses EV_DISPATCH. The BSDs report EV_ONESHOT without checking that the fd is still ready. To rearm a
+/// filter, it is deleted and added. Adding checks the fd's state on every platform, but enabling does so only on some.
 fn flags_of(mode: Mode) -> flags_t {
     match mode {
         Mode::Edge => EV_CLEAR,

@@ -43,7 +43,7 @@ impl Kevent {
     }
 
     /// Returns the errno or 0 if this is the result of a change, or `None` if it is an event.
-    pub(super) fn answer(&self) -> Option<c_int> {
+    pub(super) fn change_result(&self) -> Option<c_int> {
         // Other flags may be set as well.
         (self.0.flags & EV_ERROR != 0).then(|| c_int::try_from(self.0.data).unwrap_or(c_int::MAX))
     }
@@ -222,8 +222,8 @@ mod tests {
 
     #[test]
     fn error_flag_is_read_among_others() {
-        let answer = Kevent::change(1, c::EVFILT_READ, EV_ERROR | c::EV_ADD, 0, 9, 0);
-        assert_eq!(answer.answer(), Some(9));
-        assert_eq!(Kevent::change(1, c::EVFILT_READ, c::EV_ADD, 0, 9, 0).answer(), None);
+        let result = Kevent::change(1, c::EVFILT_READ, EV_ERROR | c::EV_ADD, 0, 9, 0);
+        assert_eq!(result.change_result(), Some(9));
+        assert_eq!(Kevent::change(1, c::EVFILT_READ, c::EV_ADD, 0, 9, 0).change_result(), None);
     }
 }

@@ -53,7 +53,7 @@ impl Registered {
     }
 
     fn take_rejection(&mut self, filter: filter_t, code: c_int) -> Option<c_int> {
-        self.kqueue.take_answer(self.result(filter, code))
+        self.kqueue.take_result(self.result(filter, code))
     }
 
     /// Returns `true` if the next wait submits changes.
@@ -103,7 +103,7 @@ fn missing_filter_changes_nothing() {
 fn stale_rejection_is_not_reported() {
     let mut it = Registered::reader(READ, Mode::Level);
     let stranger = it.result_of(EVFILT_READ, EINVAL, 2);
-    assert_eq!(it.kqueue.take_answer(stranger), Some(EINVAL));
+    assert_eq!(it.kqueue.take_result(stranger), Some(EINVAL));
     assert_eq!(it.reported(), []);
 }
 

@@ -30,7 +30,7 @@ impl Filter for Trigger {
         // Without room for a receipt, DragonFly's kernel returns a random number.
         let mut receipt = [Kevent::EMPTY];
         let called = sys::kevent(self.queue.fd(), &[change], &mut receipt, Some(NO_TIME));
-        called.is_ok() && receipt[0].answer().unwrap_or(0) == 0
+        called.is_ok() && receipt[0].change_result().unwrap_or(0) == 0
     }
 }
 

@@ -213,8 +213,8 @@ impl<'fd> Kqueue<'fd> {
     ///
     /// # Platform notes
     /// - On Apple and FreeBSD, the resolution is 1 ns, and the maximum is 34 years.
-    /// - On NetBSD, OpenBSD and DragonFly, the time is rounded up to ms. These kernels count ticks of usually 10 ms, and
-    ///   would end a timer of more than 24 days early.
+    /// - On NetBSD, OpenBSD and DragonFly, the time is rounded up to ms. These kernels count ticks of usually 10 ms,
+    ///   and would end a timer of more than 24 days early.
     ///
     /// # Examples
     /// ```
@@ -248,9 +248,9 @@ impl<'fd> Kqueue<'fd> {
 
     /// Watches a signal to this process: `EVFILT_SIGNAL`.
     ///
-    /// Its events carry `token`. A signal is reported even if it is ignored or blocked. Watching does not change its
-    /// disposition: its handler runs as well, and a signal that terminates the process still does so unless it is
-    /// handled or ignored. [`Notice::count`] returns how often the signal was sent since the last event.
+    /// Its events carry `token`. A signal is reported even if it is ignored or blocked. Watching does not change the
+    /// disposition of the signal. A handler still runs, and without one the signal may still terminate the process.
+    /// [`Notice::count`] returns how often the signal was sent since the last event.
     ///
     /// # Errors
     /// - Returns [`Error::AlreadyWatched`] if the signal is watched.
@@ -386,7 +386,8 @@ impl<'fd> Kqueue<'fd> {
         }
     }
 
-    /// Returns the notices of the last wait: the details of its events of timers, signals, processes, files and triggers.
+    /// Returns the notices of the last wait. They are the details of its events of timers, signals, processes, files and
+    /// triggers.
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
         &self.watches.notices[..self.watches.reported]
