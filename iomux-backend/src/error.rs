@@ -176,7 +176,7 @@ fn advice(call: &str, code: i32) -> &'static str {
         (_, EMFILE) => "; close some fds, or raise the limit (RLIMIT_NOFILE, `ulimit -n`)",
         (_, ENFILE) => "; close some fds, or raise the system's limit (on Linux fs.file-max)",
         (_, EBADF) => "; keep a source open while it is registered",
-        // From a sandbox: the call itself has no such error.
+        // Only a sandbox returns these errors: the call itself has none of them.
         ("ppoll", ENOSYS | EOPNOTSUPP | EPERM) => "; allow ppoll(2), or wait without a signal mask",
         ("epoll_ctl", EINVAL) => {
             "; an epoll can't wait for itself, and only a limited number of nested epolls can wait for one file"

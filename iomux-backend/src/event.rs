@@ -182,8 +182,8 @@ impl Events {
 
     /// Adds an event, and returns `true` if it was added. A custom backend calls it in its wait.
     ///
-    /// It returns `false` if the buffer is full or `readiness` is empty. After a full buffer, the backend reports the
-    /// event with the next wait.
+    /// It returns `false` if the buffer is full or `readiness` is empty. If the buffer is full, the backend has to report
+    /// the event in the next wait.
     ///
     /// # Examples
     /// ```

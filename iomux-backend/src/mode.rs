@@ -1,6 +1,6 @@
 //! The modes of a registration.
 
-/// When a registration reports that its fd is ready.
+/// The mode of a registration: when, and how often, it reports a ready fd.
 ///
 /// # Examples
 /// ```

@@ -28,7 +28,8 @@ use std::os::fd::{BorrowedFd, RawFd};
 ///    event of its earlier registration. A wait that another thread began before may still report it.
 /// 5. An unsupported call fails with [`Error::UnsupportedMode`] or [`Error::Unsupported`]. No backend emulates a
 ///    feature incorrectly.
-/// 6. Errors and hangups are reported for every interest, also for the empty one ([`Capabilities::HANGUP`]).
+/// 6. Errors and hangups are reported for every interest, including the empty one, if the backend has
+///    [`Capabilities::HANGUP`].
 /// 7. If the buffer is too small for all ready sources, no registration and no waker is starved, however many others
 ///    come and go. A source that did not fit is reported before any source is reported again.
 /// 8. Bits without a name that the kernel returns are passed on, and never cause a panic.
@@ -133,7 +134,7 @@ pub trait Multiplexer<'fd> {
     /// # Safety
     /// `fd` must stay open until [`deregister`](Self::deregister) has returned or this multiplexer was dropped.
     ///
-    /// If the fd is closed before, a backend must limit the damage. It reports at most one `INVALID` event, and then
+    /// If the fd is closed earlier, a backend has to limit the damage. It reports at most one `INVALID` event, and then
     /// nothing until the fd is modified.
     ///
     /// # Examples

@@ -12,7 +12,7 @@ use tracing::trace;
 
 /// A multiplexer that logs each call and its result with the crate tracing (feature `tracing`).
 ///
-/// The log events have the level `TRACE` and the target `iomux`. Their message is the name of the method. Without a
+/// The log events have the level `TRACE` and the target `iomux`. Each message is the name of the method. Without a
 /// subscriber, each call costs one comparison.
 ///
 /// # Examples

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 /// `true` if a waker may be a filter of the queue.
 ///
-/// It may not with libkqueue, which takes a lock. A signal handler must not, and before 2.7 a wait holds the lock.
+/// With libkqueue it may not, since a trigger takes a lock, which a signal handler must not do. Before 2.7, a wait holds
+/// that lock as well.
 pub(super) const WAKES_BY_FILTER: bool = !cfg!(iomux_libkqueue);
 
 /// A filter `EVFILT_USER` of a queue, which any thread can trigger.
