@@ -4,7 +4,7 @@
 //!
 //! What to copy from it: a wait that loses no signal. The handlers only set flags; the signals are blocked,
 //! and let through by the mask of ppoll(2) alone, so none can come between the look at the flags and the
-//! wait. Since a busy ppoll lets no signal through, each turn begins with one that has no fds. Commands are
+//! wait. Since a busy ppoll lets no signal through, signals and output take turns (`MaskTurns`). Commands are
 //! started before the signals are blocked, since a child inherits the mask. A stream is a slot of the table,
 //! by its index, and is cleared when it ends.
 //!
@@ -20,7 +20,7 @@ mod common;
 
 use common::in_context;
 use common::output::{self, PIPE_ROOM};
-use iomux::{Error, Interest, MaskGuard, PollFd, SigSet, Slots, Timeout};
+use iomux::{Error, Interest, MaskGuard, MaskTurns, PollFd, SigSet, Slots, Timeout};
 use iomux_backend::{Signal, TryRead, TryWrite};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::killpg;
@@ -96,7 +96,8 @@ fn run(commands: &[(String, &str)]) -> io::Result<u8> {
         [Stream::new(format!("{name}| "), Sink::Stdout), Stream::new(format!("{name}! "), Sink::Stderr)]
     });
     let streams = streams.collect();
-    Supervisor { jobs, pipes: &pipes, slots, streams, output: Output::new(flags)? }.run()
+    let (output, turns) = (Output::new(flags)?, MaskTurns::new());
+    Supervisor { jobs, pipes: &pipes, slots, streams, output, turns }.run()
 }
 
 /// What the handlers of the signals set.
@@ -198,13 +199,12 @@ struct Supervisor<'a> {
     slots: Slots<'a>,
     streams: Vec<Stream>,
     output: Output,
+    turns: MaskTurns,
 }
 
 impl Supervisor<'_> {
     fn run(mut self) -> io::Result<u8> {
         loop {
-            // The one below lets no signal through for as long as it finds something ready immediately.
-            unless_interrupted(iomux::ppoll(&mut [], Timeout::Nowait, Some(&self.output.mask)))?;
             self.output.flags.forward(&self.jobs)?;
             if self.output.flags.child_has_changed.swap(false, Ordering::AcqRel) {
                 self.report_changes()?;
@@ -213,7 +213,8 @@ impl Supervisor<'_> {
                 }
             }
             // Also with no slot left in use: the end of a command is a signal.
-            unless_interrupted(self.slots.ppoll(Timeout::Infinite, Some(&self.output.mask)))?;
+            let mask = &self.output.mask;
+            unless_interrupted(self.turns.wait(mask, || self.slots.ppoll(Timeout::Infinite, Some(mask))))?;
             while let Some(ready) = self.slots.next_ready() {
                 self.read(ready.index())?;
             }

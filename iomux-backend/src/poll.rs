@@ -8,6 +8,7 @@ use crate::mode::Mode;
 use crate::multiplexer::{Multiplexer, TrustedMultiplexer};
 use crate::waker::{Waker, WakerSource};
 use iomux::{HAS_PPOLL, HAS_READ_CLOSED, Interest, MaskTurns, PollFd, Ready, SigSet, Timeout, without_ppoll};
+use iomux_sys::poll::HANGUP_ALONE;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 const NAME: &str = "poll";
@@ -20,6 +21,10 @@ const NAME: &str = "poll";
 /// takes about 20 bytes, and each fd number below the highest takes 4.
 ///
 /// A wait without room for all ready fds reports those that were not reported for longest.
+///
+/// A hangup of an fd with an empty interest is reported if the kernel does so: not on Apple and NetBSD, where
+/// [`Capabilities::HANGUP`] is missing. On FreeBSD urgent data that arrives meanwhile ends that until the next
+/// [`modify`](Multiplexer::modify).
 ///
 /// Where a sandbox rejects ppoll(2), times finer than a ms are rounded up, and a masked wait is [`Error::Os`].
 ///
@@ -304,11 +309,11 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         let mut all = Capabilities::ONE_SHOT
             | Capabilities::WAKER
             | Capabilities::PRIORITY
-            | Capabilities::HANGUP
             | Capabilities::FILES
             | Capabilities::REPORTS_CLOSED
             | Capabilities::ANY_FD
             | Capabilities::FORK;
+        all.set(Capabilities::HANGUP, HANGUP_ALONE.is_some());
         all.set(Capabilities::MASK, self.has_ppoll);
         all.set(Capabilities::READ_CLOSED, HAS_READ_CLOSED);
         all

@@ -1,29 +1,11 @@
 //! Ending a wait from another thread: an fd that becomes readable, or a filter of `Kqueue` (`kqueue/wakers.rs`), and a
 //! flag that says that it is.
 
-#[cfg(all(
-    not(loom),
-    any(
-        target_os = "linux",
-        target_os = "android",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "illumos",
-    )
-))]
+#[cfg(all(not(loom), any(target_os = "linux", target_os = "android", target_os = "illumos",)))]
 mod eventfd;
 #[cfg(loom)]
 mod loom;
-#[cfg(any(
-    test,
-    not(any(
-        target_os = "linux",
-        target_os = "android",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "illumos",
-    ))
-))]
+#[cfg(any(test, not(any(target_os = "linux", target_os = "android", target_os = "illumos",))))]
 mod socketpair;
 
 cfg_if::cfg_if! {
@@ -32,8 +14,6 @@ cfg_if::cfg_if! {
     } else if #[cfg(any(
         target_os = "linux",
         target_os = "android",
-        target_os = "freebsd",
-        target_os = "netbsd",
         target_os = "illumos",
     ))] {
         use eventfd::Notifier;
@@ -182,7 +162,8 @@ impl Shared {
 pub struct WakerSource(Arc<Shared>);
 
 impl WakerSource {
-    /// An eventfd(2) where the system has one, otherwise a pair of sockets.
+    /// An eventfd(2) on Linux, Android and illumos, otherwise a pair of sockets. (FreeBSD before 13 and NetBSD before 10
+    /// have no eventfd(2), and a program that names it would not start there.)
     ///
     /// ```
     /// use iomux_backend::WakerSource;

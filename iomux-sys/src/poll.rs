@@ -105,6 +105,33 @@ pub unsafe fn poll(fds: *mut pollfd, nfds: nfds_t, timeout: c_int) -> c_int {
 pub type PpollFn =
     unsafe fn(fds: *mut pollfd, nfds: nfds_t, timeout: *const timespec, mask: *const sigset_t) -> c_int;
 
+/// Whether a ppoll(2) that does not sleep fails with EINTR if a pending signal gets through its mask.
+///
+/// Linux checks for signals before it returns 0 (`do_poll` in fs/select.c), illumos and Solaris before they poll
+/// (`pollsys` in syscall/poll.c). FreeBSD (`seltdwait` in kern/sys_generic.c), NetBSD (`sel_do_scan` in
+/// kern/sys_select.c) and OpenBSD (`doppoll` in kern/sys_generic.c) check in the sleep alone: without one they return 0
+/// or the count, and run the handler on the way back. DragonFly (`sys_ppoll` in kern/sys_generic.c) leaves the signal
+/// pending then. The rest is not known, so a program can't rely on it there.
+pub const NOWAIT_SEES_SIGNALS: bool =
+    cfg!(any(target_os = "android", target_os = "illumos", target_os = "linux", target_os = "solaris",));
+
+/// What to ask poll(2) for so that a hangup alone ends it: `Some(0)` if nothing need be asked, `None` if nothing
+/// helps.
+///
+/// FreeBSD wakes a socket's waiter only if something was asked of a direction (`sopoll_generic` in
+/// kern/uipc_socket.c). `POLLPRI` is the least that can be asked: only urgent data reports it. The kernel ignores
+/// `POLLHUP` here, which tells this from an interest in urgent data.
+///
+/// Apple (`poll_nocancel` in kern/sys_generic.c) watches an fd only for what was asked. NetBSD (`sodopoll` in
+/// kern/uipc_socket.c) reports no hangup of a socket.
+pub const HANGUP_ALONE: Option<c_short> = if cfg!(target_os = "freebsd") {
+    Some(POLLPRI | POLLHUP)
+} else if cfg!(any(target_vendor = "apple", target_os = "netbsd")) {
+    None
+} else {
+    Some(0)
+};
+
 // Every system has this header, so a target that is unknown is unknown here first.
 #[cfg(not(any(
     target_os = "aix",

@@ -14,7 +14,9 @@ pub use libc::{
     SIGINT, SIGKILL, SIGPIPE, SIGPROF, SIGQUIT, SIGSEGV, SIGSTOP, SIGSYS, SIGTERM, SIGTRAP, SIGTSTP, SIGTTIN,
     SIGTTOU, SIGURG, SIGUSR1, SIGUSR2, SIGVTALRM, SIGWINCH, SIGXCPU, SIGXFSZ,
 };
-pub use libc::{pthread_sigmask, sigaddset, sigdelset, sigemptyset, sigfillset, sigismember, sigset_t};
+pub use libc::{
+    pthread_sigmask, sigaddset, sigdelset, sigemptyset, sigfillset, sigismember, sigpending, sigset_t,
+};
 
 /// Returns `SIGRTMIN` and `SIGRTMAX`, where the system has real-time signals.
 #[must_use]

@@ -39,6 +39,11 @@ bitflags::bitflags! {
     /// Errors, hangups and closed fds are reported whatever the interest, so only [`Readiness`] has flags for
     /// them.
     ///
+    /// # Platform notes
+    /// poll(2) of macOS reports no hangup of an fd with an empty interest, and NetBSD's none of a socket. FreeBSD's
+    /// wakes up for a socket's hangup only if something is asked of a direction. iomux asks for urgent data then,
+    /// and hides it. Once it has arrived, a hangup is not heard until the interest is set again.
+    ///
     /// Bits that have no name here can be set with [`from_bits_retain`](Self::from_bits_retain). They reach
     /// the kernel unchanged.
     ///
@@ -67,7 +72,8 @@ bitflags::bitflags! {
         /// # Platform notes
         /// poll(2) reports it on Linux, Android, FreeBSD and illumos
         /// ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)); elsewhere, a slot with this interest is
-        /// [`Error::Unsupported`](crate::Error::Unsupported), and the bit never reaches the kernel.
+        /// [`Error::Unsupported`](crate::Error::Unsupported), and the bit never reaches the kernel. FreeBSD 13.0 and
+        /// earlier take the bit and never report it.
         #[doc(alias = "POLLRDHUP")]
         #[doc(alias = "EPOLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
@@ -129,7 +135,7 @@ bitflags::bitflags! {
         #[doc(alias = "EPOLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
         /// There is an error, which the next read or write returns. On a pipe's writing end, no reader is
-        /// left.
+        /// left; FreeBSD reports [`HANGUP`](Self::HANGUP) for that.
         #[doc(alias = "POLLERR")]
         const ERROR = c::POLLERR;
         /// The peer has hung up. What it sent before can still be read.

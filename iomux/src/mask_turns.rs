@@ -7,6 +7,8 @@ use crate::timeout::Timeout;
 use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use iomux_sys::poll::NOWAIT_SEES_SIGNALS;
 
 /// The alternation of pending signals and events in the masked waits of a multiplexer.
 ///
@@ -14,6 +16,11 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 /// a loop that is always busy would never see the signal. [`wait`](Self::wait) therefore makes a call first
 /// that can't find an fd, which runs the handler. Endless signals would then starve the events, so the wait
 /// after an interrupted one skips that call.
+///
+/// # Platform notes
+/// On Linux, Android, illumos and Solaris that call is a ppoll(2) without fds and without time. On the BSDs such a call
+/// does not fail with EINTR, so sigpending(2) is called first, and a ppoll(2) that could sleep only if a signal is
+/// pending. If another thread takes that signal, a wait may be interrupted though no handler has run in this thread.
 ///
 /// # Examples
 /// ```
@@ -99,25 +106,71 @@ impl MaskTurns {
         mask: &SigSet,
         wait: impl FnOnce() -> Result<usize, E>,
     ) -> Result<usize, E> {
+        self.wait_after(if NOWAIT_SEES_SIGNALS { by_ppoll } else { by_sigpending }, mask, wait)
+    }
+
+    /// Waits as [`wait`](Self::wait) does, with `check` to run the handlers of pending signals.
+    #[inline]
+    fn wait_after<E: From<Error>>(
+        &self,
+        check: Check,
+        mask: &SigSet,
+        wait: impl FnOnce() -> Result<usize, E>,
+    ) -> Result<usize, E> {
         let owed = self.replace_owed(false);
         if !owed {
-            self.run_handlers(mask)?;
+            self.run_handlers(check, mask)?;
         }
         let ready = wait()?;
         if owed && ready == 0 {
-            // The event is gone, and a wait that does not sleep runs no handler.
-            self.run_handlers(mask)?;
+            // The event is gone, and a wait that does not sleep may run no handler.
+            self.run_handlers(check, mask)?;
         }
         Ok(ready)
     }
 
-    fn run_handlers(&self, mask: &SigSet) -> Result<(), Error> {
-        let checked = ppoll(&mut [], Timeout::Nowait, Some(mask));
+    #[inline]
+    fn run_handlers(&self, check: Check, mask: &SigSet) -> Result<(), Error> {
+        let checked = check(mask);
         if checked == Err(Error::Interrupted) {
             self.replace_owed(true);
         }
-        checked.map(|_| ())
+        checked
     }
+}
+
+/// Runs the handlers of pending signals that a mask lets through, and returns [`Error::Interrupted`] if one has
+/// run.
+type Check = fn(&SigSet) -> Result<(), Error>;
+
+/// The check where a ppoll(2) that does not sleep fails with EINTR.
+#[inline]
+fn by_ppoll(mask: &SigSet) -> Result<(), Error> {
+    ppoll(&mut [], Timeout::Nowait, Some(mask)).map(|_| ())
+}
+
+/// A time for which every kernel sleeps. DragonFly waits for less than 100 µs without a sleep
+/// (`nanosleep_hard_us` in kern/kern_time.c).
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
+
+/// The check where only a ppoll(2) that sleeps fails with EINTR.
+fn by_sigpending(mask: &SigSet) -> Result<(), Error> {
+    let is_pending = SigSet::pending()?.exceeds(mask);
+    end_if_pending(is_pending, || ppoll(&mut [], SHORTEST_SLEEP, Some(mask)))
+}
+
+/// Lets `run`, a ppoll(2) that sleeps, run the handler of a pending signal. Returns [`Error::Interrupted`] whether or not
+/// `run` does.
+///
+/// The sleep alone would not do. If a signal arrives when its time has just expired, the handler runs, and the call
+/// returns 0: the signal would be lost. If another thread takes the signal first, the wait ends without need and without
+/// harm.
+fn end_if_pending(is_pending: bool, run: impl FnOnce() -> Result<usize, Error>) -> Result<(), Error> {
+    if !is_pending {
+        return Ok(());
+    }
+    run()?;
+    Err(Error::Interrupted)
 }
 
 #[cfg(test)]
@@ -127,6 +180,11 @@ mod tests {
     use crate::signal::{MaskGuard, Signal, resend_in_handler};
 
     const INTERRUPTED: Result<usize, Error> = Err(Error::Interrupted);
+
+    /// The ways to check that work here. The one of the BSDs works everywhere.
+    fn checks() -> &'static [Check] {
+        if NOWAIT_SEES_SIGNALS { &[by_ppoll, by_sigpending] } else { &[by_sigpending] }
+    }
 
     fn found(events: usize) -> impl FnOnce() -> Result<usize, Error> {
         move || Ok(events)
@@ -149,69 +207,79 @@ mod tests {
     #[test]
     fn endless_signals_and_events_take_turns() {
         let Some(blocked) = blocked(Signal::HUP, 1_000) else { return };
-        raise(Signal::HUP);
-        let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
-        for round in 0..10 {
-            assert_eq!(turns.wait(&mask, found(1)), INTERRUPTED, "round {round}");
-            assert_eq!(turns.wait(&mask, found(1)), Ok(1), "round {round}");
+        for &check in checks() {
+            raise(Signal::HUP);
+            let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
+            for round in 0..10 {
+                assert_eq!(turns.wait_after(check, &mask, found(1)), INTERRUPTED, "round {round}");
+                assert_eq!(turns.wait_after(check, &mask, found(1)), Ok(1), "round {round}");
+            }
         }
     }
 
     #[test]
     fn a_signal_is_not_kept_waiting_by_an_event_that_is_gone() {
         let Some(blocked) = blocked(Signal::ALRM, 1_000) else { return };
-        raise(Signal::ALRM);
-        let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
-        for round in 0..10 {
-            assert_eq!(turns.wait(&mask, found(0)), INTERRUPTED, "round {round}");
+        for &check in checks() {
+            raise(Signal::ALRM);
+            let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
+            for round in 0..10 {
+                assert_eq!(turns.wait_after(check, &mask, found(0)), INTERRUPTED, "round {round}");
+            }
+            assert_eq!(
+                turns.wait_after(check, &mask, found(1)),
+                Ok(1),
+                "the last wait found none, so this is the events' turn"
+            );
         }
-        assert_eq!(
-            turns.wait(&mask, found(1)),
-            Ok(1),
-            "the last wait found none, so this is the events' turn"
-        );
     }
 
     #[test]
     fn a_signal_that_arrives_after_the_wait_is_left_for_the_next() {
         let Some(blocked) = blocked(Signal::QUIT, 0) else { return };
-        let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
-        let interrupted_late = || {
-            raise(Signal::QUIT);
-            Ok::<_, Error>(0)
-        };
-        assert_eq!(turns.wait(&mask, interrupted_late), Ok(0));
-        assert_eq!(turns.wait(&mask, found(1)), INTERRUPTED);
+        for &check in checks() {
+            let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
+            let interrupted_late = || {
+                raise(Signal::QUIT);
+                Ok::<_, Error>(0)
+            };
+            assert_eq!(turns.wait_after(check, &mask, interrupted_late), Ok(0));
+            assert_eq!(turns.wait_after(check, &mask, found(1)), INTERRUPTED);
+        }
     }
 
     #[test]
     fn one_thread_takes_no_turn_of_another() {
         let Some(blocked) = blocked(Signal::WINCH, 1_000) else { return };
-        raise(Signal::WINCH);
-        let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
-        for round in 0..10 {
-            assert_eq!(turns.wait(&mask, found(1)), INTERRUPTED, "round {round}");
-            std::thread::scope(|scope| {
-                // It is owed nothing, and has a signal of its own.
-                let other = scope.spawn(|| {
-                    raise(Signal::WINCH);
-                    turns.wait(&mask, found(1))
+        for &check in checks() {
+            raise(Signal::WINCH);
+            let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
+            for round in 0..10 {
+                assert_eq!(turns.wait_after(check, &mask, found(1)), INTERRUPTED, "round {round}");
+                std::thread::scope(|scope| {
+                    // It is owed nothing, and has a signal of its own.
+                    let other = scope.spawn(|| {
+                        raise(Signal::WINCH);
+                        turns.wait_after(check, &mask, found(1))
+                    });
+                    assert_eq!(other.join().unwrap(), INTERRUPTED, "round {round}");
                 });
-                assert_eq!(other.join().unwrap(), INTERRUPTED, "round {round}");
-            });
-            assert_eq!(turns.wait(&mask, found(1)), Ok(1), "round {round}");
+                assert_eq!(turns.wait_after(check, &mask, found(1)), Ok(1), "round {round}");
+            }
         }
     }
 
     #[test]
     fn one_multiplexer_takes_no_turn_of_another() {
         let Some(blocked) = blocked(Signal::TSTP, 1_000) else { return };
-        raise(Signal::TSTP);
-        let (one, two, mask) = (MaskTurns::new(), MaskTurns::new(), blocked.wait_mask());
-        for round in 0..10 {
-            for expected in [INTERRUPTED, Ok(1)] {
-                assert_eq!(one.wait(&mask, found(1)), expected, "round {round}");
-                assert_eq!(two.wait(&mask, found(1)), expected, "round {round}");
+        for &check in checks() {
+            raise(Signal::TSTP);
+            let (one, two, mask) = (MaskTurns::new(), MaskTurns::new(), blocked.wait_mask());
+            for round in 0..10 {
+                for expected in [INTERRUPTED, Ok(1)] {
+                    assert_eq!(one.wait_after(check, &mask, found(1)), expected, "round {round}");
+                    assert_eq!(two.wait_after(check, &mask, found(1)), expected, "round {round}");
+                }
             }
         }
     }
@@ -219,12 +287,41 @@ mod tests {
     #[test]
     fn a_multiplexer_in_the_place_of_another_is_owed_nothing() {
         let Some(blocked) = blocked(Signal::TTIN, 1_000) else { return };
-        raise(Signal::TTIN);
-        let mask = blocked.wait_mask();
-        let mut turns = MaskTurns::new();
-        for round in 0..10 {
-            assert_eq!(turns.wait(&mask, found(1)), INTERRUPTED, "round {round}");
-            turns = MaskTurns::new();
+        for &check in checks() {
+            raise(Signal::TTIN);
+            let mask = blocked.wait_mask();
+            let mut turns = MaskTurns::new();
+            for round in 0..10 {
+                assert_eq!(turns.wait_after(check, &mask, found(1)), INTERRUPTED, "round {round}");
+                turns = MaskTurns::new();
+            }
         }
+    }
+
+    #[test]
+    fn a_pending_signal_ends_the_wait_whatever_the_sleep_returns() {
+        let not_slept = || unreachable!("no signal is pending");
+        assert_eq!(end_if_pending(false, not_slept), Ok(()));
+        assert_eq!(end_if_pending(true, || Err(Error::Interrupted)), Err(Error::Interrupted));
+        assert_eq!(
+            end_if_pending(true, || Ok(0)),
+            Err(Error::Interrupted),
+            "its handler ran late, or elsewhere"
+        );
+        let rejected = Error::Os { call: "ppoll", code: 1 };
+        assert_eq!(end_if_pending(true, || Err(rejected)), Err(rejected));
+    }
+
+    #[test]
+    fn the_check_by_sigpending_waits_for_nothing_and_loses_no_signal() {
+        let Some(blocked) = blocked(Signal::TTOU, 0) else { return };
+        let mask = blocked.wait_mask();
+        assert_eq!(by_sigpending(&mask), Ok(()), "none is pending");
+        raise(Signal::TTOU);
+        assert_eq!(by_sigpending(&SigSet::full()), Ok(()), "the mask keeps it back");
+        assert!(SigSet::pending().unwrap().contains(Signal::TTOU), "it is still there");
+        assert_eq!(by_sigpending(&mask), Err(Error::Interrupted));
+        assert!(!SigSet::pending().unwrap().contains(Signal::TTOU), "its handler has run");
+        assert_eq!(by_sigpending(&mask), Ok(()), "once");
     }
 }

@@ -5,7 +5,7 @@ use crate::interest::{CNames, HAS_READ_CLOSED, Interest, Readiness};
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::{ManuallyDrop, transmute};
-use iomux_sys::poll::pollfd;
+use iomux_sys::poll::{self as c, POLLPRI, pollfd};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 /// An fd, its interest and its readiness: `struct pollfd`, 8 bytes, passed to the kernel as it is.
@@ -46,7 +46,7 @@ impl<'fd> PollFd<'fd> {
     pub const EMPTY: Self = Self::with(-1, Interest::empty());
 
     const fn with(fd: RawFd, interest: Interest) -> Self {
-        Self { raw: pollfd { fd, events: interest.bits(), revents: 0 }, open: PhantomData }
+        Self { raw: pollfd { fd, events: events_for(interest), revents: 0 }, open: PhantomData }
     }
 
     /// Creates a slot that polls `fd` for `interest`. No system call is made.
@@ -106,6 +106,9 @@ impl<'fd> PollFd<'fd> {
     #[inline]
     #[must_use]
     pub fn interest(&self) -> Interest {
+        if self.raw.events == HANGUP_ALONE {
+            return Interest::empty();
+        }
         Interest::from_bits_retain(self.raw.events)
     }
 
@@ -117,7 +120,7 @@ impl<'fd> PollFd<'fd> {
     pub fn set_interest(&mut self, interest: Interest) -> Result<(), Error> {
         check_interest(interest)?;
         if !self.is_empty() {
-            self.raw.events = interest.bits();
+            self.raw.events = events_for(interest);
         }
         Ok(())
     }
@@ -176,6 +179,18 @@ impl<'fd> PollFd<'fd> {
         Readiness::from_bits_retain(self.raw.revents)
     }
 
+    /// Hides urgent data from a slot that asked for it only to hear a hangup, by `alone`. Returns `true` if
+    /// nothing else was reported.
+    fn hide_urgent(&mut self, alone: i16) -> bool {
+        if self.raw.events != alone || self.raw.revents & POLLPRI == 0 {
+            return false;
+        }
+        // Urgent data stays until it is read: it would end each further call.
+        self.raw.events = 0;
+        self.raw.revents &= !POLLPRI;
+        self.raw.revents == 0
+    }
+
     #[inline]
     fn clear_readiness(&mut self) {
         self.raw.revents = 0;
@@ -200,6 +215,32 @@ const REVENTS: u64 = {
 #[inline]
 pub(crate) fn any_ready<const N: usize>(fds: &[PollFd<'_>; N]) -> bool {
     fds.iter().fold(0, |all, slot| all | slot.word()) & REVENTS != 0
+}
+
+/// Returns the `events` of `struct pollfd` for an interest.
+#[inline]
+const fn events_for(interest: Interest) -> i16 {
+    if interest.is_empty() { HANGUP_ALONE } else { interest.bits() }
+}
+
+/// The `events` of an empty interest. No other interest has them.
+const HANGUP_ALONE: i16 = match c::HANGUP_ALONE {
+    Some(events) => events,
+    None => 0,
+};
+
+/// `true` if the kernel is asked only for what the caller asks for, so its count is final.
+pub(crate) const COUNT_IS_FINAL: bool = HANGUP_ALONE == 0;
+
+/// Returns how many of the `ready` slots of `fds` are ready for what the caller asked for, and hides the rest.
+#[inline]
+pub(crate) fn hide_unasked(fds: &mut [PollFd<'_>], ready: usize) -> usize {
+    if COUNT_IS_FINAL || ready == 0 { ready } else { hide_urgent(fds, ready, HANGUP_ALONE) }
+}
+
+fn hide_urgent(fds: &mut [PollFd<'_>], ready: usize, alone: i16) -> usize {
+    let hidden = fds.iter_mut().map(|slot| usize::from(slot.hide_urgent(alone))).sum();
+    ready.saturating_sub(hidden)
 }
 
 /// Clears the readiness of all of `fds`.
@@ -256,6 +297,22 @@ pub(crate) fn strace(f: &mut fmt::Formatter<'_>, slot: &PollFd<'_>, readiness: R
 mod tests {
     use super::*;
     use std::os::fd::AsFd;
+
+    #[test]
+    fn urgent_data_is_hidden_from_a_slot_that_asked_for_it_only_to_hear_a_hangup() {
+        use iomux_sys::poll::POLLHUP;
+        // As on a system where a hangup alone does not wake poll(2).
+        let alone = POLLPRI | POLLHUP;
+        let reported = |events, revents| {
+            let mut slot = PollFd::with(0, Interest::from_bits_retain(events));
+            slot.raw.revents = revents;
+            (hide_urgent(core::slice::from_mut(&mut slot), 1, alone), slot.raw.events, slot.raw.revents)
+        };
+        assert_eq!(reported(alone, POLLPRI), (0, 0, 0), "nothing to report, and no busy loop");
+        assert_eq!(reported(alone, POLLPRI | POLLHUP), (1, 0, POLLHUP), "the hangup is reported");
+        assert_eq!(reported(alone, POLLHUP), (1, alone, POLLHUP));
+        assert_eq!(reported(POLLPRI, POLLPRI), (1, POLLPRI, POLLPRI), "the caller asked for it");
+    }
 
     #[test]
     fn rebinding_keeps_the_allocation_and_empties_every_slot() {

@@ -1,6 +1,6 @@
 //! Signals, sets of them, and the calling thread's mask: what a race-free ppoll(2) needs.
 
-use crate::error::Error;
+use crate::error::{Error, errno};
 use core::ffi::{c_int, c_void};
 use core::fmt;
 use core::marker::PhantomData;
@@ -191,6 +191,21 @@ impl SigSet {
     /// - Returns [`Error::Os`] if the call fails, which no system is known to do.
     pub fn current() -> Result<Self, Error> {
         Self::change_mask(c::SIG_BLOCK, None)
+    }
+
+    /// Returns the signals that are pending for the calling thread or its process, sigpending(2).
+    pub(crate) fn pending() -> Result<Self, Error> {
+        let mut set = Self::empty();
+        // SAFETY: an initialised sigset_t that this function alone can reach.
+        if unsafe { c::sigpending(&raw mut set.0) } == 0 {
+            return Ok(set);
+        }
+        Err(Error::Os { call: "sigpending", code: errno() })
+    }
+
+    /// Returns `true` if the set contains a signal that `mask` does not.
+    pub(crate) fn exceeds(&self, mask: &Self) -> bool {
+        self.iter().any(|signal| !mask.contains(signal))
     }
 
     /// Adds a signal.

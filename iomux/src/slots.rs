@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::interest::{Interest, Readiness};
 use crate::poll::{PollCall, sys_poll};
-use crate::pollfd::{PollFd, clear_readiness, rebind, strace};
+use crate::pollfd::{COUNT_IS_FINAL, PollFd, clear_readiness, rebind, strace};
 use crate::ready::{Iter, Ready, ReadySlots, next_ready};
 use crate::signal::SigSet;
 use crate::timeout::Timeout;
@@ -422,7 +422,7 @@ where
     #[inline(always)]
     pub fn poll(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
         let timeout = timeout.into();
-        let Some(ms) = timeout.exact_ms() else {
+        let Some(ms) = timeout.exact_ms().filter(|_| COUNT_IS_FINAL) else {
             return self.ppoll(timeout, None);
         };
         let slots = self.in_use();
@@ -464,10 +464,11 @@ where
     /// `None` leaves the mask unchanged; the empty set lets every signal through. [`SigSet`] shows how to
     /// lose no signal.
     ///
-    /// If an fd is ready, the kernel returns without running the handler of a pending signal, so a loop that
-    /// is always busy would never see SIGTERM. A check that can't find an fd runs the handler:
-    /// `iomux::ppoll(&mut [], Timeout::Nowait, Some(mask))` returns `Err(Interrupted)` if one has run.
-    /// [`MaskTurns`](crate::MaskTurns) makes that check.
+    /// If an fd is ready, the kernel does not fail with EINTR for a pending signal, and Linux does not run its
+    /// handler. So a loop that is always busy would never see SIGTERM. [`MaskTurns`](crate::MaskTurns) runs the
+    /// handler before the wait, by a check that can't find an fd. On Linux and illumos,
+    /// `iomux::ppoll(&mut [], Timeout::Nowait, Some(mask))` is such a check, which returns `Err(Interrupted)`
+    /// if a handler has run. On the BSDs that call returns `Ok(0)`, whether or not one has run.
     ///
     /// [`SigSet::full`] lets only those signals through that can't be blocked: SIGKILL, SIGSTOP, and what libc
     /// keeps for itself. By such a signal setuid(2) of glibc interrupts the calls of all threads.

@@ -6,6 +6,10 @@ use iomux_backend::{
 };
 use std::marker::PhantomData;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether anything was asked of one of them.
+pub(super) static WAS_ASKED: AtomicBool = AtomicBool::new(false);
 
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Vice {
@@ -35,11 +39,13 @@ impl Hopeless<'_> {
     }
 
     fn answer(&mut self, token: Token) -> Result<(), Error> {
+        WAS_ASKED.store(true, Ordering::Relaxed);
         self.tokens.push(token);
         if self.vice == Vice::Refusing { Err(Error::OutOfMemory) } else { Ok(()) }
     }
 
     fn report(&self, events: &mut Events) -> Result<usize, Error> {
+        WAS_ASKED.store(true, Ordering::Relaxed);
         match self.vice {
             Vice::Loud => {
                 let _ = self.tokens.iter().all(|token| events.push(*token, Readiness::all()));

@@ -4,10 +4,11 @@ mod broken;
 mod hopeless;
 
 use broken::Broken;
-use hopeless::{Hopeless, VICES, Vice};
+use hopeless::{Hopeless, VICES, Vice, WAS_ASKED};
 use iomux_backend::Error;
 use iomux_backend::conformance::{Backend, PROPERTIES, run};
 use std::panic::catch_unwind;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -152,12 +153,17 @@ fn is_caught(fault: Fault, properties: &[&str]) {
 fn no_property_holds_of_all_backends_of_which_nothing_is_right() {
     // Wakers are the library's own.
     let never_fails = ["a_waker_outlives_its_multiplexer"];
+    // Before they ask anything, where the system refuses a connection immediately, or has no such number.
+    let may_be_skipped = ["a_refused_connection_is_reported", "a_large_number_is_as_good_as_any"];
     let is_proven = |property: &&str| PROVEN.contains(property) || never_fails.contains(property);
     for property in PROPERTIES.iter().filter(|property| !is_proven(property)) {
         let fails_with = |vice| {
             *lock(&VICE) = vice;
             fails::<AllWrong>(property)
         };
-        assert!(VICES.into_iter().any(fails_with), "{property}");
+        WAS_ASKED.store(false, Ordering::Relaxed);
+        let is_caught = VICES.into_iter().any(fails_with);
+        let is_skipped = may_be_skipped.contains(property) && !WAS_ASKED.load(Ordering::Relaxed);
+        assert!(is_caught || is_skipped, "{property}");
     }
 }

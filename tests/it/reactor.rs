@@ -261,7 +261,8 @@ fn a_source_that_is_paused_before_its_hangup_was_taken_is_heard_once() {
             reactor.wait(Timeout::Nowait).unwrap();
             heard.extend(std::iter::from_fn(|| reactor.next_ready()).map(|ready| ready.readiness()));
         }
-        assert_eq!(heard, [Readiness::HANGUP], "{name}");
+        let hears_it = reactor.capabilities().contains(Capabilities::HANGUP);
+        assert_eq!(heard, vec![Readiness::HANGUP; usize::from(hears_it)], "{name}");
         reactor.resume(key).unwrap();
         assert_eq!(reactor.wait(LONG), Ok(1));
         assert_eq!(ready_keys(&mut reactor), [key], "{name}");

@@ -309,3 +309,19 @@ fn links_lead_to_files_that_are_there() {
     }
     assert!(checked > 20, "the links are not found: {checked}");
 }
+
+#[test]
+fn each_action_of_the_workflow_is_pinned_to_a_commit_and_names_its_release() {
+    let workflow = fs::read_to_string(root().join(".github/workflows/ci.yml")).unwrap();
+    let is_pinned = |action: &str| {
+        let Some((commit, release)) = action.split_once('@').and_then(|(_, it)| it.split_once(" # v")) else {
+            return false;
+        };
+        commit.len() == 40 && commit.bytes().all(|it| it.is_ascii_hexdigit()) && !release.is_empty()
+    };
+    let actions: Vec<&str> =
+        workflow.lines().filter_map(|line| line.split_once("uses: ")).map(|(_, action)| action).collect();
+    assert!(actions.len() > 10, "{actions:?}");
+    let loose: Vec<&str> = actions.into_iter().filter(|action| !is_pinned(action)).collect();
+    assert!(loose.is_empty(), "write OWNER/NAME@COMMIT # vRELEASE, since a tag may be moved: {loose:?}");
+}

@@ -16,6 +16,13 @@ const MOST: usize = 200;
 
 const INTERESTS: [Interest; 2] = [Interest::READABLE, Interest::empty()];
 const MODES: [Mode; 2] = [Mode::Level, Mode::OneShot];
+/// Changes that have a multiplexer make room for as many as there will ever be between two waits.
+const CHANGES: [(Interest, Mode); 4] = [
+    (Interest::empty(), Mode::OneShot),
+    (Interest::READABLE, Mode::OneShot),
+    (Interest::empty(), Mode::Level),
+    (Interest::READABLE, Mode::Level),
+];
 
 /// `churn` begins and ends with nothing registered; it is given how many steps to do.
 fn holds_no_more_after(what: &str, mut churn: impl FnMut(usize)) {
@@ -55,11 +62,13 @@ impl Churn {
     /// As many registrations, and as many changes between two waits, as there will ever be.
     fn fill(&mut self) {
         (0..MOST).for_each(|_| self.insert());
-        for (key, _) in &self.writers {
-            self.reactor.modify(*key, Interest::empty(), Mode::Level).unwrap();
-            self.reactor.modify(*key, Interest::READABLE, Mode::Level).unwrap();
+        // Over kqueue(2) a change of the interest is one of filters, and a change of the token alone is none.
+        for (interest, mode) in CHANGES {
+            for (key, _) in &self.writers {
+                self.reactor.modify(*key, interest, mode).unwrap();
+            }
+            self.turn(Timeout::Nowait);
         }
-        self.turn(Timeout::Nowait);
     }
 
     fn step(&mut self) {
@@ -155,7 +164,12 @@ fn a_multiplexer_holds_no_more_after_millions_of_registrations() {
             // As many as there will ever be, and as many changes between two waits.
             for fd in &fds {
                 mux.register(fd.as_fd(), Token(0), Interest::READABLE, Mode::Level).unwrap();
-                mux.modify(fd.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
+            }
+            for (interest, mode) in CHANGES {
+                for fd in &fds {
+                    mux.modify(fd.as_fd(), Token(1), interest, mode).unwrap();
+                }
+                assert!(mux.wait(&mut events, Timeout::Nowait).is_ok());
             }
             for step in 0..steps {
                 let (index, lot) = (random.below(MOST), random.below(4));

@@ -20,6 +20,10 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// More than the sockets and the program between a sender and a reader can hold, by far.
 pub(crate) const MORE_THAN_FITS: usize = 256 << 20;
 
+/// How many connections a test may begin at once: no more than a listener's queue takes. It is 128 on the BSDs, and FreeBSD
+/// resets what comes beyond that (`syncache_socket` in netinet/tcp_syncache.c).
+pub(crate) const AT_ONCE: u64 = if cfg!(target_os = "linux") { 2000 } else { 100 };
+
 /// A running server. Its threads end with its output.
 pub(crate) struct Server {
     child: Child,

@@ -137,7 +137,11 @@ fn address(to: SocketAddrV4) -> (libc::sockaddr_in, libc::socklen_t) {
 
 /// Starts a connection without waiting until it is established: connect(2).
 pub(super) fn connect(to: SocketAddrV4) -> io::Result<TcpStream> {
-    let socket = socket()?;
+    connect_from(socket()?, to)
+}
+
+/// Starts a connection from `socket`.
+fn connect_from(socket: OwnedFd, to: SocketAddrV4) -> io::Result<TcpStream> {
     set_nonblocking(socket.as_fd())?;
     let (address, size) = address(to);
     // SAFETY: `address` is a `sockaddr_in` of that size.
@@ -147,17 +151,27 @@ pub(super) fn connect(to: SocketAddrV4) -> io::Result<TcpStream> {
     }
 }
 
-/// Returns a socket that is bound but does not listen, and its address.
-pub(super) fn deaf_port() -> io::Result<(TcpStream, SocketAddrV4)> {
+/// Binds a socket to a free port, and returns it and its address.
+fn bound() -> io::Result<(OwnedFd, SocketAddrV4)> {
     let socket = socket()?;
     let (address, size) = address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
     // SAFETY: `address` is a `sockaddr_in` of that size.
     check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size) })?;
     let socket = TcpStream::from(socket);
     match socket.local_addr()? {
-        std::net::SocketAddr::V4(address) => Ok((socket, address)),
+        std::net::SocketAddr::V4(address) => Ok((socket.into(), address)),
         std::net::SocketAddr::V6(_) => Err(io::ErrorKind::AddrNotAvailable.into()),
     }
+}
+
+/// Starts a connection that is refused, since nothing has the port any more.
+///
+/// The socket at the port is closed first. OpenBSD does not answer a connection to a socket that is only bound. The client
+/// is bound before that, so that the kernel does not give it the port to which it connects.
+pub(super) fn refused_connection() -> io::Result<TcpStream> {
+    let ((deaf, address), (client, _)) = (bound()?, bound()?);
+    drop(deaf);
+    connect_from(client, address)
 }
 
 /// Closes a connection with a reset.

@@ -201,9 +201,11 @@ fn to_units(time: Duration, per_second: data_t) -> Option<data_t> {
 impl<'fd> Kqueue<'fd> {
     /// Watches a timer that expires after `time`, once or repeatedly: `EVFILT_TIMER`.
     ///
-    /// Its events carry `token`. The caller chooses `id`, which identifies the timer. A timer never expires early. It may
-    /// expire late on a busy machine, and on Apple to save power. [`Notice::count`] returns how often it expired since
-    /// the last event.
+    /// Its events carry `token`. The caller chooses `id`, which identifies the timer. [`Notice::count`] returns how often
+    /// the timer expired since the last event.
+    ///
+    /// A timer never expires early, except on NetBSD before 10. It may expire late on a busy machine, and on Apple to
+    /// save power.
     ///
     /// # Errors
     /// - Returns [`Error::AlreadyWatched`] if a timer with this `id` is watched.
@@ -215,6 +217,8 @@ impl<'fd> Kqueue<'fd> {
     /// - On Apple and FreeBSD, the resolution is 1 ns, and the maximum is 34 years.
     /// - On NetBSD, OpenBSD and DragonFly, the time is rounded up to ms. These kernels count ticks of usually 10 ms,
     ///   and would end a timer of more than 24 days early.
+    /// - NetBSD before 10 rounds ms down to whole ticks, and counts the current tick. So a timer may expire up to two ticks
+    ///   early. For a minimum time, use the timeout of a wait.
     ///
     /// # Examples
     /// ```

@@ -13,7 +13,7 @@ poll_constants! {
     as in libc {
         /// `POLLINIGNEOF`: as `POLLIN`, but the end of the file is not ready.
         POLLINIGNEOF: c_short = 0x2000;
-        /// `POLLRDHUP`: the peer has closed its writing half; since FreeBSD 13.
+        /// `POLLRDHUP`: the peer has closed its writing half; not in FreeBSD 13.0 and earlier.
         POLLRDHUP: c_short = 0x4000;
         /// `POLLSTANDARD`: all that POSIX knows.
         POLLSTANDARD: c_short = 0x1ff;

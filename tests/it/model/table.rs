@@ -29,13 +29,35 @@ pub(crate) enum Step {
     NextReady,
 }
 
-/// The four fds: with data, without, with room, hung up; and what they report.
-const STATES: [Readiness; 4] = [
-    Readiness::READABLE.union(Readiness::READ_NORMAL),
-    Readiness::empty(),
-    Readiness::WRITABLE.union(Readiness::WRITE_NORMAL),
-    Readiness::HANGUP,
-];
+/// What the kernel reports of an fd, asked for everything and asked for nothing. Pipes differ between kernels: those of
+/// FreeBSD go both ways, and a hung-up one can be read there.
+#[derive(Clone, Copy)]
+struct State {
+    everything: Readiness,
+    nothing: Readiness,
+}
+
+impl State {
+    /// Asks poll(2) itself.
+    fn of(fd: BorrowedFd<'_>) -> Self {
+        let report = |events: Interest| {
+            let mut fd = libc::pollfd { fd: fd.as_raw_fd(), events: events.bits(), revents: 0 };
+            // SAFETY: one entry, of an open fd.
+            let ready = unsafe { libc::poll(&raw mut fd, 1, 0) };
+            assert!(ready >= 0, "{}", std::io::Error::last_os_error());
+            Readiness::from_bits_retain(fd.revents)
+        };
+        // A pipe has no peer that could shut down writing alone, and not every system has the bit.
+        Self {
+            everything: report(Interest::all() - Interest::READ_CLOSED),
+            nothing: report(Interest::empty()),
+        }
+    }
+
+    fn reported(self, interest: Interest) -> Readiness {
+        self.everything & Readiness::from_bits_retain(interest.bits()) | self.nothing
+    }
+}
 
 #[derive(Clone, Copy)]
 struct Slot {
@@ -47,6 +69,7 @@ struct Slot {
 
 /// The table as it should be: `reported` holds the last poll's answer until it is forgotten.
 struct Model {
+    states: [State; 4],
     slots: [Option<Slot>; CAPACITY],
     cursor: usize,
 }
@@ -60,10 +83,9 @@ impl Model {
         self.cursor = 0;
         for (index, slot) in self.slots.iter_mut().enumerate() {
             let Some(slot) = slot else { continue };
-            let always = STATES[slot.fd] & Readiness::HANGUP;
-            let asked = STATES[slot.fd] & Readiness::from_bits_retain(slot.interest.bits());
-            slot.reported =
-                if index < count && !slot.is_paused { asked | always } else { Readiness::empty() };
+            let is_polled = index < count && !slot.is_paused;
+            let readiness = self.states[slot.fd].reported(slot.interest);
+            slot.reported = if is_polled { readiness } else { Readiness::empty() };
         }
         self.ready(0).len()
     }
@@ -191,7 +213,7 @@ pub(crate) fn holds(steps: &[Step]) -> Result<(), TestCaseError> {
     drop(w4);
     let fds = [with_data.as_fd(), without.as_fd(), with_room.as_fd(), hung_up.as_fd()];
     let mut slots = Slots::with_capacity(CAPACITY);
-    let mut model = Model { slots: [None; CAPACITY], cursor: 0 };
+    let mut model = Model { states: fds.map(State::of), slots: [None; CAPACITY], cursor: 0 };
     for step in steps {
         model.apply(step, &mut slots, &fds)?;
         model.check(&slots, &fds)?;
