@@ -32,14 +32,14 @@ fn excuse(property: &str) -> Option<&'static str> {
         return None;
     }
     match property {
-        "a_refused_connection_is_reported" | "a_reset_is_reported" => {
+        "refused_connection_is_reported" | "reset_is_reported" => {
             Some("libkqueue takes the socket's error away with SO_ERROR when it reports it")
         }
-        "a_closed_fd_can_be_deregistered" => Some("libkqueue does not drop what is closed"),
-        "dev_null_is_always_ready_or_refused" => {
+        "closed_fd_can_be_deregistered" => Some("libkqueue does not drop what is closed"),
+        "dev_null_is_ready_or_rejected" => {
             Some("libkqueue says EFAULT whatever the reason why it does not take an fd")
         }
-        "with_room_left_nothing_else_was_ready" => {
+        "room_left_means_nothing_else_ready" => {
             Some("libkqueue with little room returns a level again before it has returned all others")
         }
         _ => None,

@@ -47,11 +47,11 @@ pub trait Backend {
     ///     # type Mux<'fd> = Poll<'fd>;
     ///     # fn create<'fd>() -> Result<Poll<'fd>, Error> { Ok(Poll::new()) }
     ///     fn excuse(property: &str) -> Option<&'static str> {
-    ///         (property == "a_reset_is_reported").then_some("this emulator loses it")
+    ///         (property == "reset_is_reported").then_some("this emulator loses it")
     ///     }
     /// }
     ///
-    /// run::<OverPoll>("a_reset_is_reported"); // prints that it is skipped
+    /// run::<OverPoll>("reset_is_reported"); // prints that it is skipped
     /// ```
     #[must_use]
     fn excuse(property: &str) -> Option<&'static str> {

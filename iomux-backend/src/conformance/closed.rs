@@ -22,7 +22,7 @@ fn reported_in_a_while<B: Backend>(rig: &mut Rig<'_, B>, token: usize) -> Vec<Re
     reported
 }
 
-pub(super) fn a_closed_fd_is_reported_at_most_once<B: Backend>() {
+pub(super) fn closed_fd_is_reported_at_most_once<B: Backend>() {
     let _alone = os::numbers();
     let (reader, _writer) = full_pipe();
     let copy = os::dup_from(reader.as_fd(), FREE).expect("a dup");
@@ -39,7 +39,7 @@ pub(super) fn a_closed_fd_is_reported_at_most_once<B: Backend>() {
     }
 }
 
-pub(super) fn a_closed_fd_does_not_disturb_the_others<B: Backend>() {
+pub(super) fn closed_fd_does_not_affect_others<B: Backend>() {
     let _alone = os::numbers();
     let (other, _writer) = full_pipe();
     let (reader, _writer2) = empty_pipe();
@@ -57,7 +57,7 @@ pub(super) fn a_closed_fd_does_not_disturb_the_others<B: Backend>() {
     }
 }
 
-pub(super) fn a_number_that_was_closed_deregistered_and_used_again_is_the_new_owners<B: Backend>() {
+pub(super) fn reused_fd_is_a_new_registration<B: Backend>() {
     let _alone = os::numbers();
     let (old, old_writer) = full_pipe();
     let (new, new_writer) = empty_pipe();
@@ -78,7 +78,7 @@ pub(super) fn a_number_that_was_closed_deregistered_and_used_again_is_the_new_ow
     rig.deregister(&number);
 }
 
-pub(super) fn a_closed_fd_can_be_deregistered<B: Backend>() {
+pub(super) fn closed_fd_can_be_deregistered<B: Backend>() {
     let _alone = os::numbers();
     let (old, old_writer) = empty_pipe();
     let (new, new_writer) = empty_pipe();
@@ -109,7 +109,7 @@ pub(super) fn a_closed_fd_can_be_deregistered<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn an_fd_that_is_closed_after_deregister_is_not_heard_of<B: Backend>() {
+pub(super) fn fd_closed_after_deregister_is_not_reported<B: Backend>() {
     let _alone = os::numbers();
     let (reader, writer) = empty_pipe();
     let copy = os::dup_from(reader.as_fd(), FREE).expect("a dup");
@@ -122,8 +122,8 @@ pub(super) fn an_fd_that_is_closed_after_deregister_is_not_heard_of<B: Backend>(
     rig.silent();
 }
 
-pub(super) fn it_works_in_a_child_after_fork<B: Backend>() {
-    if lacks::<B>("it_works_in_a_child_after_fork", Capabilities::FORK) {
+pub(super) fn works_after_fork<B: Backend>() {
+    if lacks::<B>("works_after_fork", Capabilities::FORK) {
         return;
     }
     let (reader, writer) = empty_pipe();

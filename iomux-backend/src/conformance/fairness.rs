@@ -24,7 +24,7 @@ fn assert_each_once(mut turns: Vec<usize>, tokens: &[usize]) {
     assert_eq!(turns, tokens, "each is reported before any is reported again: {order:?}");
 }
 
-pub(super) fn at_most_one_event_a_registration_and_wait<B: Backend>() {
+pub(super) fn one_event_per_registration_and_wait<B: Backend>() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
     write(&theirs);
     write(&theirs);
@@ -41,7 +41,7 @@ pub(super) fn at_most_one_event_a_registration_and_wait<B: Backend>() {
     }
 }
 
-pub(super) fn a_wait_overwrites_what_was_in_the_buffer<B: Backend>() {
+pub(super) fn wait_overwrites_buffer<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -53,7 +53,7 @@ pub(super) fn a_wait_overwrites_what_was_in_the_buffer<B: Backend>() {
     assert!(rig.events.is_empty());
 }
 
-pub(super) fn with_room_for_one_each_has_its_turn<B: Backend>() {
+pub(super) fn buffer_of_one_starves_none<B: Backend>() {
     let pipes = full_pipes(3);
     let mut rig = Rig::<B>::with_room_for(1);
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -64,7 +64,7 @@ pub(super) fn with_room_for_one_each_has_its_turn<B: Backend>() {
     }
 }
 
-pub(super) fn with_room_for_two_of_five_each_has_its_turn<B: Backend>() {
+pub(super) fn buffer_of_two_starves_none<B: Backend>() {
     let pipes = full_pipes(5);
     let mut rig = Rig::<B>::with_room_for(2);
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -77,7 +77,7 @@ pub(super) fn with_room_for_two_of_five_each_has_its_turn<B: Backend>() {
     assert!(turns(&mut rig, 1).contains(&last[0]), "{last:?} comes after {seen:?}");
 }
 
-pub(super) fn turns_are_kept_when_another_is_deregistered<B: Backend>() {
+pub(super) fn order_survives_deregister<B: Backend>() {
     let pipes = full_pipes(6);
     let mut rig = Rig::<B>::with_room_for(2);
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -89,7 +89,7 @@ pub(super) fn turns_are_kept_when_another_is_deregistered<B: Backend>() {
     assert_each_once(turns(&mut rig, 2), &left);
 }
 
-pub(super) fn a_source_that_is_always_ready_starves_no_other<B: Backend>() {
+pub(super) fn always_ready_source_starves_none<B: Backend>() {
     let pipes = full_pipes(2);
     let (late, late_writer) = super::rig::empty_pipe();
     let mut rig = Rig::<B>::with_room_for(1);
@@ -101,8 +101,8 @@ pub(super) fn a_source_that_is_always_ready_starves_no_other<B: Backend>() {
     assert!(turns(&mut rig, 3).contains(&2));
 }
 
-pub(super) fn constant_wakes_starve_nobody<B: Backend>() {
-    if lacks::<B>("constant_wakes_starve_nobody", Capabilities::WAKER) {
+pub(super) fn constant_wakes_starve_none<B: Backend>() {
+    if lacks::<B>("constant_wakes_starve_none", Capabilities::WAKER) {
         return;
     }
     let (reader, _writer) = full_pipe();
@@ -117,8 +117,8 @@ pub(super) fn constant_wakes_starve_nobody<B: Backend>() {
     assert!(seen.contains(&1) && seen.contains(&9), "{seen:?}");
 }
 
-pub(super) fn sources_that_are_always_ready_do_not_starve_a_waker<B: Backend>() {
-    if lacks::<B>("sources_that_are_always_ready_do_not_starve_a_waker", Capabilities::WAKER) {
+pub(super) fn always_ready_sources_starve_no_waker<B: Backend>() {
+    if lacks::<B>("always_ready_sources_starve_no_waker", Capabilities::WAKER) {
         return;
     }
     let pipes = full_pipes(4);
@@ -132,7 +132,7 @@ pub(super) fn sources_that_are_always_ready_do_not_starve_a_waker<B: Backend>() 
     assert!(turns(&mut rig, 5).contains(&9));
 }
 
-pub(super) fn a_large_buffer_takes_all_at_once<B: Backend>() {
+pub(super) fn large_buffer_takes_all<B: Backend>() {
     let pipes = full_pipes(50);
     let mut rig = Rig::<B>::with_room_for(1 << 20);
     for (token, (reader, _)) in pipes.iter().enumerate() {

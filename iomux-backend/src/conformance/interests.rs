@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-pub(super) fn an_interest_that_is_not_there_is_an_error_and_changes_nothing<B: Backend>() {
+pub(super) fn unsupported_interest_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     let backend = rig.mux.name();
@@ -29,7 +29,7 @@ pub(super) fn an_interest_that_is_not_there_is_an_error_and_changes_nothing<B: B
     }
 }
 
-pub(super) fn what_is_there_is_never_refused<B: Backend>() {
+pub(super) fn supported_interest_is_accepted<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     let mut interests = vec![Interest::empty(), Interest::READABLE, Interest::WRITABLE];
@@ -50,7 +50,7 @@ pub(super) fn what_is_there_is_never_refused<B: Backend>() {
     }
 }
 
-pub(super) fn bits_without_a_name_never_panic<B: Backend>() {
+pub(super) fn unnamed_bits_never_panic<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     let each = (0..16).map(|bit| 1_u16.rotate_left(bit)).chain([u16::MAX, 0x7fff, 0xfc00]);
@@ -69,7 +69,7 @@ pub(super) fn bits_without_a_name_never_panic<B: Backend>() {
     assert!(rig.only(2).is_readable());
 }
 
-pub(super) fn normal_and_band_interests_are_reported_or_refused<B: Backend>() {
+pub(super) fn band_interests_are_reported_or_rejected<B: Backend>() {
     let (socket, peer) = UnixStream::pair().expect("a pair");
     write(&peer);
     let mut rig = Rig::<B>::new();
@@ -94,8 +94,8 @@ pub(super) fn normal_and_band_interests_are_reported_or_refused<B: Backend>() {
     }
 }
 
-pub(super) fn asked_for_nothing_by_a_modify_it_still_hears_a_hangup<B: Backend>() {
-    if lacks::<B>("asked_for_nothing_by_a_modify_it_still_hears_a_hangup", Capabilities::HANGUP) {
+pub(super) fn modify_to_empty_interest_reports_hangup<B: Backend>() {
+    if lacks::<B>("modify_to_empty_interest_reports_hangup", Capabilities::HANGUP) {
         return;
     }
     let (reader, writer) = full_pipe();
@@ -108,8 +108,8 @@ pub(super) fn asked_for_nothing_by_a_modify_it_still_hears_a_hangup<B: Backend>(
     assert!(rig.only(2).is_closed(), "level-triggered");
 }
 
-pub(super) fn an_end_that_was_reported_is_reported_again_after_a_modify<B: Backend>() {
-    if lacks::<B>("an_end_that_was_reported_is_reported_again_after_a_modify", Capabilities::HANGUP) {
+pub(super) fn modify_reports_hangup_again<B: Backend>() {
+    if lacks::<B>("modify_reports_hangup_again", Capabilities::HANGUP) {
         return;
     }
     let (reader, writer) = empty_pipe();
@@ -127,8 +127,8 @@ pub(super) fn an_end_that_was_reported_is_reported_again_after_a_modify<B: Backe
     }
 }
 
-pub(super) fn a_reset_is_reported_though_nothing_is_asked<B: Backend>() {
-    if lacks::<B>("a_reset_is_reported_though_nothing_is_asked", Capabilities::HANGUP) {
+pub(super) fn empty_interest_reports_reset<B: Backend>() {
+    if lacks::<B>("empty_interest_reports_reset", Capabilities::HANGUP) {
         return;
     }
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
@@ -141,7 +141,7 @@ pub(super) fn a_reset_is_reported_though_nothing_is_asked<B: Backend>() {
     rig.eventually(1, |readiness| readiness.is_error() || readiness.is_closed());
 }
 
-pub(super) fn a_modify_to_nothing_and_back_loses_nothing<B: Backend>() {
+pub(super) fn modify_to_empty_and_back_loses_nothing<B: Backend>() {
     let (reader, writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -162,7 +162,7 @@ pub(super) fn a_modify_to_nothing_and_back_loses_nothing<B: Backend>() {
     assert!(rig.only(1).is_readable(), "data that arrived during the empty interest");
 }
 
-pub(super) fn a_modify_just_before_a_deregister_leaves_nothing_behind<B: Backend>() {
+pub(super) fn deregister_drops_pending_modify<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::empty());
@@ -175,7 +175,7 @@ pub(super) fn a_modify_just_before_a_deregister_leaves_nothing_behind<B: Backend
     assert!(rig.only(4).is_readable());
 }
 
-pub(super) fn two_multiplexers_may_watch_the_same_fd<B: Backend>() {
+pub(super) fn two_multiplexers_can_share_an_fd<B: Backend>() {
     let (reader, writer) = empty_pipe();
     let (mut one, mut two) = (Rig::<B>::new(), Rig::<B>::new());
     one.watch(&reader, 1, Interest::READABLE);
@@ -188,7 +188,7 @@ pub(super) fn two_multiplexers_may_watch_the_same_fd<B: Backend>() {
     assert!(two.only(2).is_readable());
 }
 
-pub(super) fn a_counter_is_readable_until_it_is_drained<B: Backend>() {
+pub(super) fn counter_is_readable_until_drained<B: Backend>() {
     let counter = WakerSource::new().expect("a counter");
     let mut rig = Rig::<B>::new();
     rig.watch(&counter, 1, Interest::READABLE);
@@ -202,8 +202,8 @@ pub(super) fn a_counter_is_readable_until_it_is_drained<B: Backend>() {
     }
 }
 
-pub(super) fn a_large_number_is_as_good_as_any<B: Backend>() {
-    if lacks::<B>("a_large_number_is_as_good_as_any", Capabilities::ANY_FD) {
+pub(super) fn large_fd_number_works<B: Backend>() {
+    if lacks::<B>("large_fd_number_works", Capabilities::ANY_FD) {
         return;
     }
     let _alone = os::numbers();
@@ -212,7 +212,7 @@ pub(super) fn a_large_number_is_as_good_as_any<B: Backend>() {
     let lowest = RawFd::try_from(highest).expect("less than 2^16");
     let large = match os::dup_from(reader.as_fd(), lowest) {
         Ok(large) => large,
-        Err(error) => return skip("a_large_number_is_as_good_as_any", &format!("no fd {lowest}: {error}")),
+        Err(error) => return skip("large_fd_number_works", &format!("no fd {lowest}: {error}")),
     };
     let mut rig = Rig::<B>::new();
     rig.watch(&large, 1, Interest::READABLE);

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 const READABLE: Interest = Interest::READABLE;
 
-pub(super) fn a_masked_wait_ends_when_a_handler_runs<B: Backend>() {
-    if lacks::<B>("a_masked_wait_ends_when_a_handler_runs", Capabilities::MASK) {
+pub(super) fn masked_wait_is_interrupted<B: Backend>() {
+    if lacks::<B>("masked_wait_is_interrupted", Capabilities::MASK) {
         return;
     }
     let handler = Handler::new();
@@ -25,8 +25,8 @@ pub(super) fn a_masked_wait_ends_when_a_handler_runs<B: Backend>() {
     assert!(rig.events.is_empty());
 }
 
-pub(super) fn a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready<B: Backend>() {
-    if lacks::<B>("a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready", Capabilities::MASK) {
+pub(super) fn masked_wait_delivers_signal_despite_ready_fds<B: Backend>() {
+    if lacks::<B>("masked_wait_delivers_signal_despite_ready_fds", Capabilities::MASK) {
         return;
     }
     let handler = Handler::new();
@@ -40,8 +40,8 @@ pub(super) fn a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready<B
     assert!(rig.only(1).is_readable(), "and no event was lost");
 }
 
-pub(super) fn a_masked_wait_reports_what_is_ready<B: Backend>() {
-    if lacks::<B>("a_masked_wait_reports_what_is_ready", Capabilities::MASK) {
+pub(super) fn masked_wait_reports_events<B: Backend>() {
+    if lacks::<B>("masked_wait_reports_events", Capabilities::MASK) {
         return;
     }
     let (reader, _writer) = full_pipe();
@@ -53,8 +53,8 @@ pub(super) fn a_masked_wait_reports_what_is_ready<B: Backend>() {
     assert_eq!(SigSet::current().expect("a mask"), before, "the mask of the thread is restored");
 }
 
-pub(super) fn a_masked_wait_is_not_early<B: Backend>() {
-    if lacks::<B>("a_masked_wait_is_not_early", Capabilities::MASK) {
+pub(super) fn masked_wait_is_not_early<B: Backend>() {
+    if lacks::<B>("masked_wait_is_not_early", Capabilities::MASK) {
         return;
     }
     let (reader, _writer) = empty_pipe();
@@ -67,11 +67,11 @@ pub(super) fn a_masked_wait_is_not_early<B: Backend>() {
     }
 }
 
-pub(super) fn without_a_mask_a_masked_wait_is_an_error<B: Backend>() {
+pub(super) fn unsupported_mask_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     if rig.has(Capabilities::MASK) {
-        return skip("without_a_mask_a_masked_wait_is_an_error", "it has a mask");
+        return skip("unsupported_mask_is_an_error", "it has a mask");
     }
     rig.watch(&reader, 1, READABLE);
     let result = rig.mux.wait_masked(&mut rig.events, Timeout::Nowait, &SigSet::empty());
@@ -79,9 +79,9 @@ pub(super) fn without_a_mask_a_masked_wait_is_an_error<B: Backend>() {
     assert!(rig.only(1).is_readable());
 }
 
-pub(super) fn a_masked_wait_reports_a_one_shot_once<B: Backend>() {
+pub(super) fn masked_wait_reports_one_shot_once<B: Backend>() {
     let needed = Capabilities::MASK | Capabilities::ONE_SHOT;
-    if lacks::<B>("a_masked_wait_reports_a_one_shot_once", needed) {
+    if lacks::<B>("masked_wait_reports_one_shot_once", needed) {
         return;
     }
     let pipes = [full_pipe(), full_pipe()];
@@ -95,8 +95,8 @@ pub(super) fn a_masked_wait_reports_a_one_shot_once<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn an_interrupted_masked_wait_empties_the_buffer<B: Backend>() {
-    if lacks::<B>("an_interrupted_masked_wait_empties_the_buffer", Capabilities::MASK) {
+pub(super) fn interrupted_wait_clears_buffer<B: Backend>() {
+    if lacks::<B>("interrupted_wait_clears_buffer", Capabilities::MASK) {
         return;
     }
     let _handler = Handler::new();
@@ -110,8 +110,8 @@ pub(super) fn an_interrupted_masked_wait_empties_the_buffer<B: Backend>() {
     assert!(rig.events.is_empty(), "stale events of an earlier wait: {:?}", rig.events);
 }
 
-pub(super) fn a_masked_wait_without_room_is_an_error<B: Backend>() {
-    if lacks::<B>("a_masked_wait_without_room_is_an_error", Capabilities::MASK) {
+pub(super) fn masked_wait_rejects_empty_buffer<B: Backend>() {
+    if lacks::<B>("masked_wait_rejects_empty_buffer", Capabilities::MASK) {
         return;
     }
     let (reader, _writer) = full_pipe();
@@ -123,8 +123,8 @@ pub(super) fn a_masked_wait_without_room_is_an_error<B: Backend>() {
     assert_eq!(rig.masked(LIMIT, &SigSet::full()).map(|seen| seen.len()), Ok(1), "no event was lost");
 }
 
-pub(super) fn in_masked_waits_with_little_room_each_has_its_turn<B: Backend>() {
-    if lacks::<B>("in_masked_waits_with_little_room_each_has_its_turn", Capabilities::MASK) {
+pub(super) fn masked_wait_starves_none<B: Backend>() {
+    if lacks::<B>("masked_wait_starves_none", Capabilities::MASK) {
         return;
     }
     let pipes = [full_pipe(), full_pipe(), full_pipe(), full_pipe()];
@@ -143,8 +143,8 @@ pub(super) fn in_masked_waits_with_little_room_each_has_its_turn<B: Backend>() {
     }
 }
 
-pub(super) fn a_masked_wait_until_a_time_ends_then<B: Backend>() {
-    if lacks::<B>("a_masked_wait_until_a_time_ends_then", Capabilities::MASK) {
+pub(super) fn masked_wait_meets_deadline<B: Backend>() {
+    if lacks::<B>("masked_wait_meets_deadline", Capabilities::MASK) {
         return;
     }
     let (reader, _writer) = empty_pipe();
@@ -154,8 +154,8 @@ pub(super) fn a_masked_wait_until_a_time_ends_then<B: Backend>() {
     assert!(ends_in_time(|end| assert_eq!(rig.masked(end, &SigSet::full()), Ok(vec![]))));
 }
 
-pub(super) fn a_masked_wait_of_no_time_lets_a_signal_through<B: Backend>() {
-    if lacks::<B>("a_masked_wait_of_no_time_lets_a_signal_through", Capabilities::MASK) {
+pub(super) fn zero_masked_wait_delivers_signal<B: Backend>() {
+    if lacks::<B>("zero_masked_wait_delivers_signal", Capabilities::MASK) {
         return;
     }
     let handler = Handler::new();
@@ -169,8 +169,8 @@ pub(super) fn a_masked_wait_of_no_time_lets_a_signal_through<B: Backend>() {
     assert_eq!(handler.runs(), 1);
 }
 
-pub(super) fn a_masked_wait_sees_what_was_modified<B: Backend>() {
-    if lacks::<B>("a_masked_wait_sees_what_was_modified", Capabilities::MASK) {
+pub(super) fn masked_wait_submits_modify<B: Backend>() {
+    if lacks::<B>("masked_wait_submits_modify", Capabilities::MASK) {
         return;
     }
     let (reader, _writer) = full_pipe();
@@ -184,8 +184,8 @@ pub(super) fn a_masked_wait_sees_what_was_modified<B: Backend>() {
     }
 }
 
-pub(super) fn a_masked_wait_hears_a_wake_once<B: Backend>() {
-    if lacks::<B>("a_masked_wait_hears_a_wake_once", Capabilities::MASK | Capabilities::WAKER) {
+pub(super) fn masked_wait_reports_wake_once<B: Backend>() {
+    if lacks::<B>("masked_wait_reports_wake_once", Capabilities::MASK | Capabilities::WAKER) {
         return;
     }
     let mut rig = Rig::<B>::new();
@@ -198,8 +198,8 @@ pub(super) fn a_masked_wait_hears_a_wake_once<B: Backend>() {
     }
 }
 
-pub(super) fn an_endless_masked_wait_ends_when_something_is_ready<B: Backend>() {
-    if lacks::<B>("an_endless_masked_wait_ends_when_something_is_ready", Capabilities::MASK) {
+pub(super) fn infinite_masked_wait_ends_when_ready<B: Backend>() {
+    if lacks::<B>("infinite_masked_wait_ends_when_ready", Capabilities::MASK) {
         return;
     }
     for timeout in [Timeout::Infinite, Duration::MAX.into()] {
@@ -217,8 +217,8 @@ pub(super) fn an_endless_masked_wait_ends_when_something_is_ready<B: Backend>() 
     }
 }
 
-pub(super) fn an_endless_masked_wait_for_nothing_is_ended_by_a_signal<B: Backend>() {
-    if lacks::<B>("an_endless_masked_wait_for_nothing_is_ended_by_a_signal", Capabilities::MASK) {
+pub(super) fn signal_ends_masked_wait_for_nothing<B: Backend>() {
+    if lacks::<B>("signal_ends_masked_wait_for_nothing", Capabilities::MASK) {
         return;
     }
     let handler = Handler::new();
@@ -228,8 +228,8 @@ pub(super) fn an_endless_masked_wait_for_nothing_is_ended_by_a_signal<B: Backend
     assert_eq!(handler.runs(), 1);
 }
 
-pub(super) fn in_masked_waits_signals_and_sources_starve_neither<B: Backend>() {
-    if lacks::<B>("in_masked_waits_signals_and_sources_starve_neither", Capabilities::MASK) {
+pub(super) fn masked_waits_alternate_signals_and_events<B: Backend>() {
+    if lacks::<B>("masked_waits_alternate_signals_and_events", Capabilities::MASK) {
         return;
     }
     let _handler = Handler::new();

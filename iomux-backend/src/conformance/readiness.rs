@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd};
 
-pub(super) fn a_pipe_with_data_is_readable<B: Backend>() {
+pub(super) fn pipe_with_data_is_readable<B: Backend>() {
     let (reader, writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -18,7 +18,7 @@ pub(super) fn a_pipe_with_data_is_readable<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn a_pipe_without_data_is_silent<B: Backend>() {
+pub(super) fn empty_pipe_is_not_readable<B: Backend>() {
     let (reader, writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -26,14 +26,14 @@ pub(super) fn a_pipe_without_data_is_silent<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn a_pipe_with_room_is_writable<B: Backend>() {
+pub(super) fn pipe_with_room_is_writable<B: Backend>() {
     let (_reader, writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&writer, 1, Interest::WRITABLE);
     assert_eq!(rig.only(1), Readiness::WRITABLE);
 }
 
-pub(super) fn a_full_pipe_is_not_writable_until_it_is_read<B: Backend>() {
+pub(super) fn full_pipe_is_not_writable<B: Backend>() {
     let (mut reader, mut writer) = empty_pipe();
     os::set_nonblocking(writer.as_fd()).expect("a pipe can be non-blocking");
     let mut written = 0;
@@ -48,7 +48,7 @@ pub(super) fn a_full_pipe_is_not_writable_until_it_is_read<B: Backend>() {
     assert!(rig.only(1).is_writable());
 }
 
-pub(super) fn a_pipe_whose_writer_is_gone_is_readable<B: Backend>() {
+pub(super) fn pipe_without_writer_is_readable<B: Backend>() {
     let (reader, writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -61,7 +61,7 @@ pub(super) fn a_pipe_whose_writer_is_gone_is_readable<B: Backend>() {
     }
 }
 
-pub(super) fn a_hangup_comes_after_the_data<B: Backend>() {
+pub(super) fn hangup_follows_data<B: Backend>() {
     let (reader, writer) = full_pipe();
     drop(writer);
     let mut rig = Rig::<B>::new();
@@ -71,8 +71,8 @@ pub(super) fn a_hangup_comes_after_the_data<B: Backend>() {
     assert!(rig.only(1).is_readable(), "end of file is readable, too");
 }
 
-pub(super) fn a_hangup_is_reported_though_nothing_is_asked<B: Backend>() {
-    if lacks::<B>("a_hangup_is_reported_though_nothing_is_asked", Capabilities::HANGUP) {
+pub(super) fn empty_interest_reports_hangup<B: Backend>() {
+    if lacks::<B>("empty_interest_reports_hangup", Capabilities::HANGUP) {
         return;
     }
     let (reader, writer) = full_pipe();
@@ -84,8 +84,8 @@ pub(super) fn a_hangup_is_reported_though_nothing_is_asked<B: Backend>() {
     assert_eq!(rig.only(1), Readiness::HANGUP, "level-triggered");
 }
 
-pub(super) fn an_error_is_reported_though_nothing_is_asked<B: Backend>() {
-    if lacks::<B>("an_error_is_reported_though_nothing_is_asked", Capabilities::HANGUP) {
+pub(super) fn empty_interest_reports_error<B: Backend>() {
+    if lacks::<B>("empty_interest_reports_error", Capabilities::HANGUP) {
         return;
     }
     let (reader, writer) = empty_pipe();
@@ -98,7 +98,7 @@ pub(super) fn an_error_is_reported_though_nothing_is_asked<B: Backend>() {
     assert!(!readiness.intersects(Readiness::WRITABLE), "{readiness:?}: WRITABLE is not in the interest");
 }
 
-pub(super) fn only_what_is_asked_is_reported<B: Backend>() {
+pub(super) fn only_interest_is_reported<B: Backend>() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
     write(&theirs);
     let mut rig = Rig::<B>::new();
@@ -112,7 +112,7 @@ pub(super) fn only_what_is_asked_is_reported<B: Backend>() {
     }
 }
 
-pub(super) fn both_directions_come_in_one_event<B: Backend>() {
+pub(super) fn both_directions_are_one_event<B: Backend>() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
     write(&theirs);
     let mut rig = Rig::<B>::new();
@@ -120,7 +120,7 @@ pub(super) fn both_directions_come_in_one_event<B: Backend>() {
     assert_eq!(rig.only(1), Readiness::READABLE | Readiness::WRITABLE);
 }
 
-pub(super) fn asked_for_nothing_it_is_silent_and_asked_again_it_is_there<B: Backend>() {
+pub(super) fn empty_interest_reports_no_data<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -147,23 +147,23 @@ fn always_ready_or_refused<B: Backend>(file: &File, is_accepted: bool) {
     }
 }
 
-pub(super) fn regular_files_are_always_ready_or_refused<B: Backend>() {
+pub(super) fn regular_file_is_ready_or_rejected<B: Backend>() {
     let program = std::env::current_exe().expect("the path of the test program");
     always_ready_or_refused::<B>(&File::open(program).expect("a file to read"), false);
 }
 
-pub(super) fn directories_are_always_ready_or_refused<B: Backend>() {
+pub(super) fn directory_is_ready_or_rejected<B: Backend>() {
     always_ready_or_refused::<B>(&File::open("/").expect("a directory"), false);
 }
 
-pub(super) fn dev_null_is_always_ready_or_refused<B: Backend>() {
+pub(super) fn dev_null_is_ready_or_rejected<B: Backend>() {
     let null = File::open("/dev/null").expect("/dev/null exists");
     // A backend that rejects files may accept devices, as kqueue does on some platforms.
     let is_accepted = Rig::<B>::new().register(&null, 1, Interest::READABLE, Mode::Level).is_ok();
     always_ready_or_refused::<B>(&null, is_accepted);
 }
 
-pub(super) fn a_terminal_reports_input_and_its_end<B: Backend>() {
+pub(super) fn terminal_reports_input_and_hangup<B: Backend>() {
     let (person, program) = os::terminal().expect("a pseudo-terminal");
     let mut rig = Rig::<B>::new();
     rig.watch(&program, 1, Interest::READABLE);

@@ -6,12 +6,12 @@ use crate::{Error, Events, Interest, Mode, Multiplexer, Timeout};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
 
-pub(super) fn it_has_a_name_in_lower_case<B: Backend>() {
+pub(super) fn name_is_lower_case<B: Backend>() {
     let name = B::create().expect("a new multiplexer").name();
     assert!(!name.is_empty() && !name.chars().any(char::is_uppercase), "'{name}'");
 }
 
-pub(super) fn its_capabilities_do_not_change<B: Backend>() {
+pub(super) fn capabilities_are_constant<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     let before = rig.mux.capabilities();
@@ -21,7 +21,7 @@ pub(super) fn its_capabilities_do_not_change<B: Backend>() {
     assert_eq!(B::create().expect("another").capabilities(), before);
 }
 
-pub(super) fn registering_twice_is_an_error_and_changes_nothing<B: Backend>() {
+pub(super) fn second_register_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -31,7 +31,7 @@ pub(super) fn registering_twice_is_an_error_and_changes_nothing<B: Backend>() {
     assert!(rig.only(1).is_readable());
 }
 
-pub(super) fn modifying_what_is_not_registered_is_an_error<B: Backend>() {
+pub(super) fn modify_unregistered_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     let result = rig.try_modify(&reader, 1, Interest::READABLE, Mode::Level);
@@ -39,7 +39,7 @@ pub(super) fn modifying_what_is_not_registered_is_an_error<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn deregistering_what_is_not_registered_is_an_error<B: Backend>() {
+pub(super) fn deregister_unregistered_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let (other, _writer2) = full_pipe();
     let mut rig = Rig::<B>::new();
@@ -49,7 +49,7 @@ pub(super) fn deregistering_what_is_not_registered_is_an_error<B: Backend>() {
     assert!(rig.only(1).is_readable());
 }
 
-pub(super) fn deregistering_twice_is_an_error<B: Backend>() {
+pub(super) fn second_deregister_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -58,7 +58,7 @@ pub(super) fn deregistering_twice_is_an_error<B: Backend>() {
     assert_eq!(result, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
 }
 
-pub(super) fn a_negative_number_is_no_fd<B: Backend>() {
+pub(super) fn negative_fd_is_an_error<B: Backend>() {
     let mut mux = B::create().expect("a new multiplexer");
     for fd in [-1, -100, i32::MIN] {
         let result = os::register_number(&mut mux, fd, 1, Interest::READABLE, Mode::Level);
@@ -72,7 +72,7 @@ pub(super) fn a_negative_number_is_no_fd<B: Backend>() {
     assert_ne!(result, Err(Error::NegativeFd { fd: 0 }));
 }
 
-pub(super) fn what_was_deregistered_can_be_registered_again<B: Backend>() {
+pub(super) fn deregistered_fd_can_be_registered_again<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     for round in 0..3 {
@@ -83,7 +83,7 @@ pub(super) fn what_was_deregistered_can_be_registered_again<B: Backend>() {
     }
 }
 
-pub(super) fn a_mode_that_is_not_there_is_an_error_and_registers_nothing<B: Backend>() {
+pub(super) fn register_in_unsupported_mode_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     for mode in MODES.into_iter().filter(|mode| *mode != Mode::Level) {
@@ -98,7 +98,7 @@ pub(super) fn a_mode_that_is_not_there_is_an_error_and_registers_nothing<B: Back
     assert!(rig.only(2).is_readable());
 }
 
-pub(super) fn a_mode_that_is_not_there_leaves_a_registration_as_it_was<B: Backend>() {
+pub(super) fn modify_to_unsupported_mode_changes_nothing<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -111,7 +111,7 @@ pub(super) fn a_mode_that_is_not_there_leaves_a_registration_as_it_was<B: Backen
     }
 }
 
-pub(super) fn a_dup_is_another_fd<B: Backend>() {
+pub(super) fn dup_is_another_fd<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let copy = reader.try_clone().expect("a dup");
     let mut rig = Rig::<B>::new();
@@ -122,7 +122,7 @@ pub(super) fn a_dup_is_another_fd<B: Backend>() {
     assert!(rig.only(2).is_readable());
 }
 
-pub(super) fn several_fds_may_have_one_token<B: Backend>() {
+pub(super) fn fds_can_share_a_token<B: Backend>() {
     let (first, second) = (full_pipe(), full_pipe());
     let mut rig = Rig::<B>::new();
     rig.watch(&first.0, 7, Interest::READABLE);
@@ -130,7 +130,7 @@ pub(super) fn several_fds_may_have_one_token<B: Backend>() {
     assert_eq!(rig.tokens(), [7, 7]);
 }
 
-pub(super) fn modify_changes_the_token<B: Backend>() {
+pub(super) fn modify_changes_token<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -138,7 +138,7 @@ pub(super) fn modify_changes_the_token<B: Backend>() {
     assert!(rig.only(2).is_readable());
 }
 
-pub(super) fn modify_changes_the_interest<B: Backend>() {
+pub(super) fn modify_changes_interest<B: Backend>() {
     let (ours, _theirs) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
     let mut rig = Rig::<B>::new();
     rig.watch(&ours, 1, Interest::READABLE);
@@ -159,7 +159,7 @@ pub(super) fn any_number_is_a_token<B: Backend>() {
     assert_eq!(rig.tokens(), tokens);
 }
 
-pub(super) fn a_buffer_without_room_is_an_error<B: Backend>() {
+pub(super) fn empty_buffer_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -168,7 +168,7 @@ pub(super) fn a_buffer_without_room_is_an_error<B: Backend>() {
     assert!(rig.only(1).is_readable());
 }
 
-pub(super) fn dropping_it_leaves_the_fds_open<B: Backend>() {
+pub(super) fn drop_keeps_fds_open<B: Backend>() {
     let (reader, writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -178,7 +178,7 @@ pub(super) fn dropping_it_leaves_the_fds_open<B: Backend>() {
     super::rig::read(&reader);
 }
 
-pub(super) fn nothing_is_reported_after_deregister<B: Backend>() {
+pub(super) fn deregistered_fd_is_not_reported<B: Backend>() {
     let pipes: Vec<(File, File)> = (0..5).map(|_| full_pipe()).collect();
     let mut rig = Rig::<B>::new();
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -191,7 +191,7 @@ pub(super) fn nothing_is_reported_after_deregister<B: Backend>() {
     assert_eq!(rig.tokens(), [1, 3]);
 }
 
-pub(super) fn a_deregister_leaves_the_others_as_they_were<B: Backend>() {
+pub(super) fn deregister_keeps_others<B: Backend>() {
     let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
     for gone in 0..4 {
         let mut rig = Rig::<B>::new();
@@ -215,7 +215,7 @@ pub(super) fn a_deregister_leaves_the_others_as_they_were<B: Backend>() {
     }
 }
 
-pub(super) fn what_was_ready_and_did_not_fit_is_not_reported_after_deregister<B: Backend>() {
+pub(super) fn deregister_drops_pending_event<B: Backend>() {
     let pipes: Vec<(File, File)> = (0..4).map(|_| full_pipe()).collect();
     let mut rig = Rig::<B>::with_room_for(1);
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -233,7 +233,7 @@ pub(super) fn what_was_ready_and_did_not_fit_is_not_reported_after_deregister<B:
     assert_eq!(seen, left);
 }
 
-pub(super) fn ten_thousand_sources_are_told_apart<B: Backend>() {
+pub(super) fn ten_thousand_sources_are_distinguished<B: Backend>() {
     let _alone = os::numbers();
     let rig = Rig::<B>::new();
     // Leave fds, and small numbers, for the properties in other threads.
@@ -249,7 +249,7 @@ pub(super) fn ten_thousand_sources_are_told_apart<B: Backend>() {
     }
     if idle.len() < 10_000 {
         let reason = format!("only {} sources: the open-files limit, or FD_SETSIZE, is too low", idle.len());
-        skip("ten_thousand_sources_are_told_apart", &reason);
+        skip("ten_thousand_sources_are_distinguished", &reason);
     }
     rig.silent();
     rig.watch(&ready, usize::MAX, Interest::READABLE);

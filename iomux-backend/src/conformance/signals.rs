@@ -56,8 +56,8 @@ pub(super) fn signals_hide_no_event<B: Backend>() {
     }
 }
 
-pub(super) fn an_interrupted_wait_loses_no_event<B: Backend>() {
-    if lacks::<B>("an_interrupted_wait_loses_no_event", Capabilities::MASK) {
+pub(super) fn interrupted_wait_loses_no_event<B: Backend>() {
+    if lacks::<B>("interrupted_wait_loses_no_event", Capabilities::MASK) {
         return;
     }
     let handler = Handler::new();
@@ -80,8 +80,8 @@ pub(super) fn an_interrupted_wait_loses_no_event<B: Backend>() {
     assert_eq!(rig.tokens(), expected, "all events are still pending");
 }
 
-pub(super) fn an_empty_mask_lets_every_signal_through<B: Backend>() {
-    if lacks::<B>("an_empty_mask_lets_every_signal_through", Capabilities::MASK) {
+pub(super) fn empty_mask_delivers_signal<B: Backend>() {
+    if lacks::<B>("empty_mask_delivers_signal", Capabilities::MASK) {
         return;
     }
     let handler = Handler::new();
@@ -94,8 +94,8 @@ pub(super) fn an_empty_mask_lets_every_signal_through<B: Backend>() {
     assert_eq!(handler.runs(), 1);
 }
 
-pub(super) fn a_full_mask_keeps_signals_for_later<B: Backend>() {
-    if lacks::<B>("a_full_mask_keeps_signals_for_later", Capabilities::MASK) {
+pub(super) fn full_mask_keeps_signal_pending<B: Backend>() {
+    if lacks::<B>("full_mask_keeps_signal_pending", Capabilities::MASK) {
         return;
     }
     const TIME: Duration = Duration::from_millis(5);
@@ -114,8 +114,8 @@ pub(super) fn a_full_mask_keeps_signals_for_later<B: Backend>() {
     );
 }
 
-pub(super) fn a_full_mask_holds_back_what_the_thread_lets_through<B: Backend>() {
-    if lacks::<B>("a_full_mask_holds_back_what_the_thread_lets_through", Capabilities::MASK) {
+pub(super) fn full_mask_blocks_unblocked_signal<B: Backend>() {
+    if lacks::<B>("full_mask_blocks_unblocked_signal", Capabilities::MASK) {
         return;
     }
     let handler = Handler::new();
@@ -127,8 +127,8 @@ pub(super) fn a_full_mask_holds_back_what_the_thread_lets_through<B: Backend>() 
     });
 }
 
-pub(super) fn no_signal_is_lost_between_a_check_and_a_masked_wait<B: Backend>() {
-    if lacks::<B>("no_signal_is_lost_between_a_check_and_a_masked_wait", Capabilities::MASK) {
+pub(super) fn no_signal_is_lost_before_masked_wait<B: Backend>() {
+    if lacks::<B>("no_signal_is_lost_before_masked_wait", Capabilities::MASK) {
         return;
     }
     const ROUNDS: u32 = 2_000;

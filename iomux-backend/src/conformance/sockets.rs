@@ -20,7 +20,7 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
     (client, server)
 }
 
-pub(super) fn a_socket_pair_is_writable_and_readable_once_the_other_writes<B: Backend>() {
+pub(super) fn socket_pair_reports_both_directions<B: Backend>() {
     let (ours, theirs) = unix_pair();
     let mut rig = Rig::<B>::new();
     rig.watch(&ours, 1, Interest::READABLE | Interest::WRITABLE);
@@ -31,7 +31,7 @@ pub(super) fn a_socket_pair_is_writable_and_readable_once_the_other_writes<B: Ba
     assert_eq!(rig.only(1), Readiness::WRITABLE);
 }
 
-pub(super) fn a_peer_that_is_gone_makes_a_socket_readable<B: Backend>() {
+pub(super) fn closed_peer_makes_socket_readable<B: Backend>() {
     let (ours, theirs) = unix_pair();
     let mut rig = Rig::<B>::new();
     rig.watch(&ours, 1, Interest::READABLE);
@@ -40,7 +40,7 @@ pub(super) fn a_peer_that_is_gone_makes_a_socket_readable<B: Backend>() {
     assert!(rig.only(1).is_readable());
 }
 
-pub(super) fn a_listener_is_readable_when_somebody_connects<B: Backend>() {
+pub(super) fn listener_is_readable_on_connect<B: Backend>() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = listener.local_addr().expect("its address");
     let mut rig = Rig::<B>::new();
@@ -52,7 +52,7 @@ pub(super) fn a_listener_is_readable_when_somebody_connects<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn a_connection_is_writable_once_it_is_made<B: Backend>() {
+pub(super) fn established_connection_is_writable<B: Backend>() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let std::net::SocketAddr::V4(address) = listener.local_addr().expect("its address") else {
         unreachable!("bound to an IPv4 address")
@@ -65,9 +65,9 @@ pub(super) fn a_connection_is_writable_once_it_is_made<B: Backend>() {
     assert!(client.take_error().expect("SO_ERROR").is_none());
 }
 
-pub(super) fn a_refused_connection_is_reported<B: Backend>() {
+pub(super) fn refused_connection_is_reported<B: Backend>() {
     let Ok(client) = os::refused_connection() else {
-        return super::skip("a_refused_connection_is_reported", "this platform refuses it immediately");
+        return super::skip("refused_connection_is_reported", "this platform refuses it immediately");
     };
     let mut rig = Rig::<B>::new();
     rig.watch(&client, 1, Interest::WRITABLE);
@@ -79,7 +79,7 @@ pub(super) fn a_refused_connection_is_reported<B: Backend>() {
     );
 }
 
-pub(super) fn a_half_closed_connection_is_readable_and_still_writable<B: Backend>() {
+pub(super) fn half_closed_connection_is_writable<B: Backend>() {
     let (client, server) = tcp_pair();
     let mut rig = Rig::<B>::new();
     rig.watch(&server, 1, Interest::READABLE | Interest::WRITABLE);
@@ -91,8 +91,8 @@ pub(super) fn a_half_closed_connection_is_readable_and_still_writable<B: Backend
     read(&client);
 }
 
-pub(super) fn read_closed_is_reported_to_who_asks_for_it<B: Backend>() {
-    if lacks::<B>("read_closed_is_reported_to_who_asks_for_it", Capabilities::READ_CLOSED) {
+pub(super) fn read_closed_is_reported<B: Backend>() {
+    if lacks::<B>("read_closed_is_reported", Capabilities::READ_CLOSED) {
         return;
     }
     let (client, server) = tcp_pair();
@@ -106,7 +106,7 @@ pub(super) fn read_closed_is_reported_to_who_asks_for_it<B: Backend>() {
     assert!(!readiness.intersects(Readiness::READABLE), "{readiness:?}: READABLE is not in the interest");
 }
 
-pub(super) fn a_reset_is_reported<B: Backend>() {
+pub(super) fn reset_is_reported<B: Backend>() {
     let (client, server) = tcp_pair();
     let mut rig = Rig::<B>::new();
     rig.watch(&server, 1, Interest::READABLE);
@@ -129,8 +129,8 @@ pub(super) fn urgent_data_is_priority<B: Backend>() {
     assert!(rig.eventually(1, Readiness::is_priority).is_priority());
 }
 
-pub(super) fn data_that_is_not_urgent_is_no_priority<B: Backend>() {
-    if lacks::<B>("data_that_is_not_urgent_is_no_priority", Capabilities::PRIORITY) {
+pub(super) fn normal_data_is_not_priority<B: Backend>() {
+    if lacks::<B>("normal_data_is_not_priority", Capabilities::PRIORITY) {
         return;
     }
     let (client, server) = tcp_pair();

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(super) fn no_time_is_no_wait<B: Backend>() {
+pub(super) fn zero_timeout_does_not_wait<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -28,7 +28,7 @@ pub(super) fn no_wait_ends_early<B: Backend>() {
     }
 }
 
-pub(super) fn a_wait_until_a_time_is_not_early<B: Backend>() {
+pub(super) fn deadline_is_not_early<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -39,7 +39,7 @@ pub(super) fn a_wait_until_a_time_is_not_early<B: Backend>() {
     }
 }
 
-pub(super) fn a_time_that_has_passed_is_no_wait<B: Backend>() {
+pub(super) fn past_deadline_does_not_wait<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -64,17 +64,17 @@ fn ended_by_a_write<B: Backend>(timeout: Timeout) {
     });
 }
 
-pub(super) fn the_longest_time_does_not_end_at_once<B: Backend>() {
+pub(super) fn longest_timeout_does_not_overflow<B: Backend>() {
     for time in [Duration::MAX, Duration::from_millis(1 << 31), Duration::from_millis(1 << 32)] {
         ended_by_a_write::<B>(Timeout::After(time));
     }
 }
 
-pub(super) fn an_endless_wait_ends_when_something_is_ready<B: Backend>() {
+pub(super) fn infinite_wait_ends_when_ready<B: Backend>() {
     ended_by_a_write::<B>(Timeout::Infinite);
 }
 
-pub(super) fn signals_neither_end_nor_stretch_nor_cut_a_wait<B: Backend>() {
+pub(super) fn timeout_survives_eintr<B: Backend>() {
     let handler = os::Handler::new();
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
@@ -132,7 +132,7 @@ fn wait_for_what_is_disarmed<B: Backend>() -> Result<usize, Error> {
     rig.mux.wait(&mut rig.events, Timeout::Infinite)
 }
 
-pub(super) fn a_wait_that_could_never_end_is_an_error_or_is_ended_by_a_wake<B: Backend>() {
+pub(super) fn wait_for_nothing_is_an_error_or_ended_by_wake<B: Backend>() {
     let mut rig = Rig::<B>::new();
     let one_shot = rig.has(Capabilities::ONE_SHOT).then_some(wait_for_what_is_disarmed::<B> as fn() -> _);
     for wait in [Some(wait_for_nothing::<B> as fn() -> _), one_shot].into_iter().flatten() {
@@ -151,7 +151,7 @@ pub(super) fn a_wait_that_could_never_end_is_an_error_or_is_ended_by_a_wake<B: B
     }
 }
 
-pub(super) fn a_wait_until_a_time_is_not_late<B: Backend>() {
+pub(super) fn deadline_is_not_late<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -159,7 +159,7 @@ pub(super) fn a_wait_until_a_time_is_not_late<B: Backend>() {
     assert!(ends_in_time(|end| assert_eq!(rig.wait(end - Instant::now()), [])));
 }
 
-pub(super) fn what_is_not_asked_does_not_end_a_wait<B: Backend>() {
+pub(super) fn uninteresting_data_does_not_end_wait<B: Backend>() {
     // The pause of a quarter may be late by two ticks of 10 ms.
     const TIME: Duration = Duration::from_millis(60);
     let ((reader, writer), (gone, _writer)) = (empty_pipe(), full_pipe());

@@ -54,7 +54,7 @@ fn each_has_its_turn<B: Backend>(rig: &mut Rig<'_, B>, tokens: &[usize]) {
     assert_eq!(seen, tokens, "each is reported once in {} waits", tokens.len());
 }
 
-pub(super) fn no_more_is_reported_than_there_is_room_for<B: Backend>() {
+pub(super) fn events_do_not_exceed_capacity<B: Backend>() {
     let pipes: Vec<_> = (0..5).map(|_| full_pipe()).collect();
     let mut rig = Rig::<B>::new();
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -67,7 +67,7 @@ pub(super) fn no_more_is_reported_than_there_is_room_for<B: Backend>() {
 }
 
 /// Sources of several kinds. A kernel may report one source in several parts, and each takes room from another.
-pub(super) fn with_room_left_nothing_else_was_ready<B: Backend>() {
+pub(super) fn room_left_means_nothing_else_ready<B: Backend>() {
     let pipes: Vec<_> = (0..3).map(|_| full_pipe()).collect();
     let sockets: Vec<_> = (0..2).map(|_| UnixStream::pair().expect("a socket pair")).collect();
     let gone: Vec<_> = (0..3).map(|_| UnixStream::pair().expect("a socket pair").0).collect();
@@ -98,7 +98,7 @@ pub(super) fn with_room_left_nothing_else_was_ready<B: Backend>() {
     }
 }
 
-pub(super) fn what_did_not_fit_comes_first<B: Backend>() {
+pub(super) fn unreported_source_comes_first<B: Backend>() {
     let pipes: Vec<_> = (0..7).map(|_| full_pipe()).collect();
     for room in 2..7 {
         let mut rig = crowd::<B>(&pipes, room);
@@ -111,7 +111,7 @@ pub(super) fn what_did_not_fit_comes_first<B: Backend>() {
     }
 }
 
-pub(super) fn what_did_not_fit_and_is_no_longer_ready_is_not_reported<B: Backend>() {
+pub(super) fn unreported_source_is_rechecked<B: Backend>() {
     let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
     let mut rig = crowd::<B>(&pipes, 1);
     let first = rig.tokens()[0];
@@ -125,7 +125,7 @@ pub(super) fn what_did_not_fit_and_is_no_longer_ready_is_not_reported<B: Backend
     }
 }
 
-pub(super) fn turns_survive_a_deregister_of_whichever<B: Backend>() {
+pub(super) fn fairness_survives_any_deregister<B: Backend>() {
     let pipes: Vec<_> = (0..6).map(|_| full_pipe()).collect();
     for gone in 0..6 {
         for taken in 0..6 {
@@ -141,7 +141,7 @@ pub(super) fn turns_survive_a_deregister_of_whichever<B: Backend>() {
     }
 }
 
-pub(super) fn a_newcomer_gets_its_turn_and_takes_nobodys<B: Backend>() {
+pub(super) fn new_source_starves_none<B: Backend>() {
     let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
     for taken in 0..3 {
         let mut rig = crowd::<B>(&pipes[..3], 1);
@@ -160,7 +160,7 @@ pub(super) fn a_newcomer_gets_its_turn_and_takes_nobodys<B: Backend>() {
 }
 
 /// Each source beyond the first `STAY` is deregistered after its event, and registered again.
-pub(super) fn sources_that_come_and_go_starve_neither_a_source_nor_a_waker<B: Backend>() {
+pub(super) fn changing_sources_starve_no_waker<B: Backend>() {
     const ROOM: usize = 4;
     const STAY: usize = 8;
     for coming in ROOM..=2 * ROOM {
@@ -189,8 +189,8 @@ pub(super) fn sources_that_come_and_go_starve_neither_a_source_nor_a_waker<B: Ba
     }
 }
 
-pub(super) fn one_shot_that_did_not_fit_is_still_armed<B: Backend>() {
-    if lacks::<B>("one_shot_that_did_not_fit_is_still_armed", Capabilities::ONE_SHOT) {
+pub(super) fn unreported_one_shot_stays_armed<B: Backend>() {
+    if lacks::<B>("unreported_one_shot_stays_armed", Capabilities::ONE_SHOT) {
         return;
     }
     let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
@@ -204,8 +204,8 @@ pub(super) fn one_shot_that_did_not_fit_is_still_armed<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn edge_that_did_not_fit_is_not_lost<B: Backend>() {
-    if lacks::<B>("edge_that_did_not_fit_is_not_lost", Capabilities::EDGE) {
+pub(super) fn unreported_edge_is_kept<B: Backend>() {
+    if lacks::<B>("unreported_edge_is_kept", Capabilities::EDGE) {
         return;
     }
     let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
@@ -219,7 +219,7 @@ pub(super) fn edge_that_did_not_fit_is_not_lost<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn what_did_not_fit_is_not_reported_of_the_next_owner_of_the_number<B: Backend>() {
+pub(super) fn reused_fd_gets_no_stale_event<B: Backend>() {
     let _alone = os::numbers();
     let (other, old, new) = (full_pipe(), full_pipe(), empty_pipe());
     let numbers = [(); 2].map(|()| os::dup_from(old.0.as_fd(), FREE).expect("a number"));

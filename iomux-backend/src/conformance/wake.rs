@@ -17,15 +17,15 @@ fn rig_with_a_waker<'fd, B: Backend>(property: &str) -> Option<(Rig<'fd, B>, Wak
     Some((rig, waker))
 }
 
-pub(super) fn a_wake_before_the_wait_ends_it<B: Backend>() {
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_before_the_wait_ends_it") else { return };
+pub(super) fn wake_before_wait_ends_it<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wake_before_wait_ends_it") else { return };
     rig.silent();
     waker.wake();
     assert_eq!(rig.only(9), Readiness::READABLE, "a wake is reported as READABLE");
 }
 
-pub(super) fn a_wake_during_the_wait_ends_it<B: Backend>() {
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_during_the_wait_ends_it") else { return };
+pub(super) fn wake_during_wait_ends_it<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wake_during_wait_ends_it") else { return };
     thread::scope(|scope| {
         scope.spawn(|| {
             iomux::wait(&mut [], std::time::Duration::from_millis(5)).expect("a pause");
@@ -35,8 +35,8 @@ pub(super) fn a_wake_during_the_wait_ends_it<B: Backend>() {
     });
 }
 
-pub(super) fn a_thousand_wakes_are_one_event<B: Backend>() {
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_thousand_wakes_are_one_event") else { return };
+pub(super) fn thousand_wakes_are_one_event<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("thousand_wakes_are_one_event") else { return };
     for _ in 0..1000 {
         waker.wake();
     }
@@ -44,8 +44,8 @@ pub(super) fn a_thousand_wakes_are_one_event<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn a_wake_is_reported_once<B: Backend>() {
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_is_reported_once") else { return };
+pub(super) fn wake_is_reported_once<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wake_is_reported_once") else { return };
     for _ in 0..3 {
         waker.wake();
         assert!(rig.only(9).is_readable());
@@ -58,9 +58,9 @@ pub(super) fn a_wake_is_reported_once<B: Backend>() {
     }
 }
 
-pub(super) fn wakes_of_eight_threads_are_not_lost<B: Backend>() {
+pub(super) fn wakes_of_eight_threads_are_kept<B: Backend>() {
     const ROUNDS: usize = 10_000;
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wakes_of_eight_threads_are_not_lost") else { return };
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wakes_of_eight_threads_are_kept") else { return };
     let sent = [const { AtomicUsize::new(0) }; 8];
     let seen = [const { AtomicUsize::new(0) }; 8];
     let (is_lost, is_late, begin) = (AtomicBool::new(false), AtomicBool::new(false), Instant::now());
@@ -93,8 +93,8 @@ pub(super) fn wakes_of_eight_threads_are_not_lost<B: Backend>() {
     });
 }
 
-pub(super) fn several_wakers_have_their_own_tokens<B: Backend>() {
-    let property = "several_wakers_have_their_own_tokens";
+pub(super) fn wakers_have_separate_tokens<B: Backend>() {
+    let property = "wakers_have_separate_tokens";
     let Some((mut rig, first)) = rig_with_a_waker::<B>(property) else { return };
     let second = rig.mux.waker(Token(10)).expect("another waker");
     second.wake();
@@ -109,9 +109,9 @@ pub(super) fn several_wakers_have_their_own_tokens<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn a_source_with_the_wakers_token_does_no_harm<B: Backend>() {
+pub(super) fn source_can_share_waker_token<B: Backend>() {
     let (reader, _writer) = full_pipe();
-    let property = "a_source_with_the_wakers_token_does_no_harm";
+    let property = "source_can_share_waker_token";
     let Some((mut rig, waker)) = rig_with_a_waker::<B>(property) else { return };
     rig.watch(&reader, 9, Interest::READABLE);
     assert!(rig.only(9).is_readable());
@@ -124,8 +124,8 @@ pub(super) fn a_source_with_the_wakers_token_does_no_harm<B: Backend>() {
     assert!(rig.only(9).is_readable());
 }
 
-pub(super) fn a_clone_wakes_as_well<B: Backend>() {
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_clone_wakes_as_well") else { return };
+pub(super) fn cloned_waker_wakes<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("cloned_waker_wakes") else { return };
     let copy = waker.clone();
     drop(waker);
     copy.wake();
@@ -134,25 +134,25 @@ pub(super) fn a_clone_wakes_as_well<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn a_waker_outlives_its_multiplexer<B: Backend>() {
-    let Some((rig, waker)) = rig_with_a_waker::<B>("a_waker_outlives_its_multiplexer") else { return };
+pub(super) fn waker_outlives_multiplexer<B: Backend>() {
+    let Some((rig, waker)) = rig_with_a_waker::<B>("waker_outlives_multiplexer") else { return };
     waker.wake();
     drop(rig);
     waker.wake();
     waker.clone().wake();
 }
 
-pub(super) fn without_wakers_asking_for_one_is_an_error<B: Backend>() {
+pub(super) fn unsupported_waker_is_an_error<B: Backend>() {
     let mut rig = Rig::<B>::new();
     if rig.has(Capabilities::WAKER) {
-        return super::skip("without_wakers_asking_for_one_is_an_error", "it has wakers");
+        return super::skip("unsupported_waker_is_an_error", "it has wakers");
     }
     let result = rig.mux.waker(Token(9));
     assert!(matches!(result, Err(Error::Unsupported { .. })), "{result:?}");
 }
 
-pub(super) fn a_wake_after_a_wait_is_for_the_next<B: Backend>() {
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_after_a_wait_is_for_the_next") else { return };
+pub(super) fn wake_after_wait_ends_next<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wake_after_wait_ends_next") else { return };
     for _ in 0..100 {
         waker.wake();
         assert!(rig.only(9).is_readable());
@@ -162,8 +162,8 @@ pub(super) fn a_wake_after_a_wait_is_for_the_next<B: Backend>() {
     }
 }
 
-pub(super) fn a_waker_without_its_multiplexer_writes_to_nobody<B: Backend>() {
-    let property = "a_waker_without_its_multiplexer_writes_to_nobody";
+pub(super) fn orphaned_waker_writes_to_no_other_file<B: Backend>() {
+    let property = "orphaned_waker_writes_to_no_other_file";
     let Some((rig, waker)) = rig_with_a_waker::<B>(property) else { return };
     drop(rig);
     // If its fd were closed, a wake would write to the next file with that number.
@@ -177,9 +177,9 @@ pub(super) fn a_waker_without_its_multiplexer_writes_to_nobody<B: Backend>() {
     other.silent();
 }
 
-pub(super) fn a_wake_outlasts_what_is_done_to_sources<B: Backend>() {
+pub(super) fn wake_survives_registrations<B: Backend>() {
     let (reader, _writer) = full_pipe();
-    let property = "a_wake_outlasts_what_is_done_to_sources";
+    let property = "wake_survives_registrations";
     let Some((mut rig, waker)) = rig_with_a_waker::<B>(property) else { return };
     waker.wake();
     rig.watch(&reader, 1, Interest::READABLE);
