@@ -3,15 +3,17 @@
 //! `cargo run --example sharded_echo -- 127.0.0.1:7777`, and `cargo run --example load -- 127.0.0.1:7777`.
 //!
 //! What to copy from it: each thread has its own listening socket for the same port (`SO_REUSEPORT`), and
-//! the kernel deals out the connections: Linux and DragonFly do. Where the option is missing, or all connections
-//! go to one of the sockets, `--hand-over` has the first thread accept them and hand them round, by
-//! `Handle::submit`. The main thread makes the reactors and keeps their handles. It waits for SIGINT or
-//! SIGTERM, and ends each thread by way of its handle, after all that was handed over before.
+//! the kernel deals out the connections: Linux and DragonFly do. With `--shared` all threads have the same socket,
+//! registered exclusively, and `Reactor::requeue` has the kernel wake them in turn. Where the option is missing, or
+//! all connections go to one of the sockets, `--hand-over` has the first thread accept them and hand them round, by
+//! `Handle::submit`. The guide's page on listening compares the three. The main thread makes the reactors and keeps
+//! their handles. It waits for SIGINT or SIGTERM, and ends each thread by way of its handle, after all that was handed
+//! over before.
 
 mod common;
 
 use common::{Buffer, in_context};
-use iomux_backend::{Cause, Handle, Interest, Key, Mode, Reactor, Timeout, Waker};
+use iomux_backend::{Capabilities, Cause, Handle, Interest, Key, Mode, Reactor, Timeout, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind, Read};
@@ -21,9 +23,12 @@ use std::process::ExitCode;
 use std::thread;
 
 const USAGE: &str = "\
-usage: sharded_echo [--threads NUMBER] [--hand-over] [ADDRESS:PORT]
+usage: sharded_echo [--threads NUMBER] [--shared | --hand-over] [ADDRESS:PORT]
 Without ADDRESS:PORT, any free port of 127.0.0.1; without --threads, one for each core.
---hand-over: the first thread accepts all connections and hands them round. SIGINT and SIGTERM end it.
+Each thread has a listening socket of its own, but for
+--shared: all threads accept from one socket, in turn, and
+--hand-over: the first thread accepts all connections and hands them round.
+SIGINT and SIGTERM end it.
 ";
 
 const BUFFER_SIZE: usize = 16 * 1024;
@@ -33,20 +38,35 @@ fn main() -> ExitCode {
     common::run("sharded_echo", USAGE, options, |options| run(&options))
 }
 
+/// Which threads accept connections, and from what.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Each from a socket of its own.
+    Own,
+    /// All from the same socket.
+    Shared,
+    /// The first, for all.
+    HandOver,
+}
+
 struct Options {
     threads: usize,
-    hands_over: bool,
+    way: Way,
     address: String,
 }
 
 fn parse(words: &[String]) -> Result<Option<Options>, String> {
     let mut threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let (mut hands_over, mut address) = (false, None);
+    let (mut way, mut address) = (Way::Own, None);
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
             "-h" | "--help" => return Ok(None),
-            "--hand-over" => hands_over = true,
+            "--shared" | "--hand-over" if way != Way::Own => {
+                return Err("--shared or --hand-over, not both or twice".into());
+            }
+            "--shared" => way = Way::Shared,
+            "--hand-over" => way = Way::HandOver,
             "--threads" => {
                 let text = words.next().ok_or("--threads needs a value")?;
                 let number: Result<NonZeroUsize, _> = text.parse();
@@ -57,22 +77,22 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
             text => address = Some(text.to_owned()),
         }
     }
-    Ok(Some(Options { threads, hands_over, address: address.unwrap_or_else(|| "127.0.0.1:0".into()) }))
+    Ok(Some(Options { threads, way, address: address.unwrap_or_else(|| "127.0.0.1:0".into()) }))
 }
 
 /// Has the threads serve until a signal arrives, and prints what each has done.
 fn run(options: &Options) -> io::Result<()> {
-    let Options { threads, hands_over, address } = options;
+    let Options { threads, way, address } = options;
     let mut signals = common::signals(&[SIGINT, SIGTERM])?;
-    let listeners = listen(address, if *hands_over { 1 } else { *threads })?;
+    let listeners = listen(address, *way, *threads)?;
     let mut shards = (0..*threads).map(|_| Shard::new()).collect::<io::Result<Vec<_>>>()?;
     let ends = shards.iter_mut().map(|shard| Ok((shard.reactor.handle()?, shard.waker.clone())));
     let ends = ends.collect::<io::Result<Vec<_>>>()?;
     common::announce(&listeners[0])?;
     for (shard, listener) in shards.iter_mut().zip(listeners) {
-        shard.reactor.insert(listener, Role::Listener, Interest::READABLE, Mode::Level)?;
+        shard.insert_listener(listener, *way)?;
     }
-    if *hands_over {
+    if *way == Way::HandOver {
         shards[0].others = ends.iter().map(|(handle, _)| handle.clone()).collect();
     }
     let threads = shards.into_iter().map(|shard| thread::Builder::new().spawn(|| shard.run()));
@@ -94,15 +114,19 @@ fn run(options: &Options) -> io::Result<()> {
     common::print(format_args!("in all: {} connections, {} bytes", all.connections, all.bytes))
 }
 
-/// Returns `count` listening sockets for the same address, and the same port if it is any.
-fn listen(address: &str, count: usize) -> io::Result<Vec<Socket>> {
-    if count == 1 {
+/// Returns a listening socket for each thread that accepts, all for the same address, and the same port if it is any.
+fn listen(address: &str, way: Way, threads: usize) -> io::Result<Vec<Socket>> {
+    if way == Way::HandOver || threads == 1 {
         return Ok(vec![common::listen(address)?]);
+    }
+    if way == Way::Shared {
+        let listener = common::listen(address)?;
+        return (0..threads).map(|_| listener.try_clone()).collect();
     }
     let addresses = address.to_socket_addrs().map_err(in_context(address));
     let mut shared = addresses?.next().ok_or(ErrorKind::NotFound)?;
     let mut listeners = Vec::new();
-    for _ in 0..count {
+    for _ in 0..threads {
         let listener = listen_with_others(shared).map_err(in_context(address))?;
         shared = listener.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
         listeners.push(listener);
@@ -128,7 +152,7 @@ fn share_port(socket: &Socket) -> io::Result<()> {
 
 #[cfg(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))]
 fn share_port(_socket: &Socket) -> io::Result<()> {
-    Err(io::Error::new(ErrorKind::Unsupported, "no SO_REUSEPORT here: try --hand-over"))
+    Err(io::Error::new(ErrorKind::Unsupported, "no SO_REUSEPORT here: try --shared or --hand-over"))
 }
 
 /// What a source of a reactor is for.
@@ -163,6 +187,14 @@ impl Shard {
         Ok(Self { reactor, end, waker, others: Vec::new(), totals: Totals::default() })
     }
 
+    /// Where no registration is exclusive, a connection wakes all threads that share the listener.
+    fn insert_listener(&mut self, listener: Socket, way: Way) -> io::Result<()> {
+        let has_exclusive = self.reactor.capabilities().contains(Capabilities::EXCLUSIVE);
+        let mode = if way == Way::Shared && has_exclusive { Mode::Exclusive } else { Mode::Level };
+        self.reactor.insert(listener, Role::Listener, Interest::READABLE, mode)?;
+        Ok(())
+    }
+
     /// Serves until it is to end, and returns what it has done.
     fn run(mut self) -> io::Result<Totals> {
         while self.turn()? {}
@@ -183,7 +215,13 @@ impl Shard {
             }
             match (self.reactor.get(key), ready.cause()) {
                 (Some((_, Role::Listener)), Cause::Expired) => self.reactor.resume(key)?,
-                (Some((_, Role::Listener)), Cause::Ready(_)) => self.accept(key),
+                (Some((_, Role::Listener)), Cause::Ready(_)) => {
+                    self.accept(key);
+                    // The next connection is another thread's. (This changes nothing unless the listener is exclusive.)
+                    if self.reactor.requeue(key).is_err() {
+                        common::accept_later(&mut self.reactor, key);
+                    }
+                }
                 (Some((_, Role::Client(_))), _) => {
                     if !self.serve(key).unwrap_or(false) && self.reactor.remove(key).is_some() {
                         self.totals.connections += 1;

@@ -7,7 +7,7 @@ mod shared_epoll;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use iomux_backend::Epoll;
 use iomux_backend::conformance::Backend;
-use iomux_backend::{Any, Error, Multiplexer, Poll, Traced, by_name, native};
+use iomux_backend::{Any, Error, Multiplexer, Native, Poll, Spin, Traced, by_name, native};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use shared_epoll::SharedEpoll;
 
@@ -37,6 +37,8 @@ proved!(poll_without_ppoll: Any<'fd>, Ok(by_name("poll-without-ppoll").expect("a
 proved!(trait_object: Box<dyn Multiplexer<'fd> + Send + 'fd>, Ok(Box::new(Poll::new())));
 proved!(native_trait_object: Box<dyn Multiplexer<'fd> + Send + 'fd>, Ok(Box::new(native()?)));
 proved!(traced: Traced<Poll<'fd>>, Ok(Traced::new(Poll::new())));
+proved!(spinning: Spin<Poll<'fd>>, Ok(Spin::new(Poll::new())));
+proved!(spinning_native: Spin<Native<'fd>>, Ok(Spin::new(native()?)));
 #[cfg(any(target_os = "linux", target_os = "android"))]
 proved!(epoll: Epoll<'fd>, Epoll::new());
 #[cfg(any(target_os = "linux", target_os = "android"))]

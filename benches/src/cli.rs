@@ -4,7 +4,8 @@ use crate::machine::{self, Machine};
 use crate::report::{self, Report};
 use crate::runner::Runner;
 use crate::works::{
-    addrm, build, call, chain, churn, echo, memory, returns, scale, scan, slot, timeout, timers, wake,
+    addrm, build, call, chain, churn, echo, memory, returns, scale, scan, share, slot, spin, timeout, timers,
+    wake,
 };
 use crate::{page, peers};
 use clap::{Parser, Subcommand};
@@ -60,6 +61,10 @@ enum Command {
     Memory(memory::Options),
     /// A TCP echo server: requests a second, CPU, latencies
     Echo(echo::Options),
+    /// Short connections to workers that share a port: how even the shares are, and the CPU
+    Share(share::Options),
+    /// A spin before the sleep: round trips and wakes, and the CPU that they take
+    Spin(spin::Options),
     /// What a return costs after a system call
     Returns,
     /// How long a clean build takes, and how many crates it has
@@ -89,6 +94,8 @@ fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
         Command::Scale(options) => scale::run(runner, options),
         Command::Memory(options) => memory::run(runner, options),
         Command::Echo(options) => echo::run(runner, options),
+        Command::Share(options) => share::run(runner, options),
+        Command::Spin(options) => spin::run(runner, options),
         Command::Build => build::run(runner),
         Command::All => measure_all(runner),
         Command::Page { .. } | Command::Report { .. } | Command::Hold { .. } => Ok(()),
@@ -97,9 +104,9 @@ fn measure(work: &Command, runner: &mut Runner) -> io::Result<()> {
 
 /// As if each had been asked for, without any options of its own.
 fn measure_all(runner: &mut Runner) -> io::Result<()> {
-    const WORKS: [&str; 13] = [
+    const WORKS: [&str; 15] = [
         "call", "scan", "slot", "churn", "addrm", "wake", "timeout", "timers", "chain", "scale", "memory",
-        "echo", "returns",
+        "echo", "share", "spin", "returns",
     ];
     WORKS.iter().try_for_each(|work| measure(&Options::parse_from(["iomux-bench", work]).command, runner))
 }

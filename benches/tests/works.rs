@@ -92,6 +92,22 @@ fn echo() {
 }
 
 #[test]
+fn share() {
+    let said = run(&["share", "--connections", "20", "--bursts", "1,5", "--runs", "1", "--ms", "0"]);
+    let count = |name: &str| said.lines().filter(|line| line.starts_with(&format!("| {name} | "))).count();
+    let ways = ["SO_REUSEPORT", "exclusive", "exclusive, requeued", "handed over"];
+    assert_eq!(ways.map(count), [2 * 3; 4], "{said}");
+    assert_eq!(["registers first", "reads first"].map(count), [1; 2], "{said}");
+}
+
+#[test]
+fn spin() {
+    let said = run(&["spin", "--gaps", "0,10", "--trips", "20", "--runs", "1", "--ms", "0"]);
+    let tables = said.lines().filter(|line| line.starts_with("| iomux Spin | ")).count();
+    assert_eq!(tables, 4 * 3 + 2, "{said}");
+}
+
+#[test]
 fn what_is_kept_is_shown_and_drawn() {
     let folder = tempfile::tempdir().unwrap();
     let (json, out) = (folder.path().join("results.json"), folder.path().to_str().unwrap());

@@ -52,6 +52,7 @@ mod multiplexer;
 mod native;
 mod poll;
 mod reactor;
+mod spin;
 mod timers;
 #[cfg(feature = "tracing")]
 mod traced;
@@ -88,6 +89,7 @@ pub use native::ALL_NAMES;
 pub use native::{NAMES, Native, native};
 pub use poll::Poll;
 pub use reactor::{Cause, Handle, InsertError, Key, Reactor, Ready, SubmitError};
+pub use spin::Spin;
 pub use timers::{TimerKey, Timers};
 #[cfg(feature = "tracing")]
 pub use traced::Traced;

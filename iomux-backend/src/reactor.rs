@@ -293,6 +293,42 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.sources.resume(key)
     }
 
+    /// Moves a source in [`Mode::Exclusive`] to the end of the kernel's queue of those to wake, so that workers that share a
+    /// listener are woken in turn.
+    ///
+    /// The kernel wakes the first in the queue that sleeps. Without this call that is always the worker that registered
+    /// first, for as long as it keeps up. Call it after an accept; it takes two system calls.
+    /// [`listening`](crate::guide::listening) compares it with other ways. A source that is paused, or in another mode, stays
+    /// as it is.
+    ///
+    /// ```
+    /// use iomux_backend::{Capabilities, Interest, Mode, Reactor, Timeout, try_io};
+    /// use std::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    /// listener.set_nonblocking(true)?;
+    /// let mut reactor = Reactor::new()?; // each worker has one, with its own `try_clone` of the listener
+    /// # if !reactor.capabilities().contains(Capabilities::EXCLUSIVE) { return Ok(()) }
+    /// let key = reactor.insert(listener.try_clone()?, (), Interest::READABLE, Mode::Exclusive)?;
+    /// let _client = TcpStream::connect(listener.local_addr()?)?;
+    /// reactor.wait(Timeout::Infinite)?;
+    /// while let Some((_key, _cause, listener, ())) = reactor.next() {
+    ///     if try_io(|| listener.accept())?.is_some() {
+    ///         reactor.requeue(key)?;
+    ///     }
+    /// }
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
+    /// - Returns what [`Multiplexer::register`](crate::Multiplexer::register) returns. The source then reports nothing until
+    ///   it is [resumed](Self::resume) or [modified](Self::modify).
+    #[doc(alias = "EPOLLEXCLUSIVE")]
+    pub fn requeue(&mut self, key: Key) -> Result<(), Error> {
+        self.sources.requeue(key)
+    }
+
     /// Sets, moves or removes the deadline of a source: [`next`](Self::next) hands the source out as
     /// [`Cause::Expired`] once the deadline has passed and the source was not found ready.
     ///

@@ -79,16 +79,25 @@ enum Target {
 /// What a backend gives its wakers to trigger, where its mechanism needs no fd for each.
 pub(crate) trait Filter: AsFd + fmt::Debug + RefUnwindSafe + Send + Sync {
     /// Makes the filter ready, and returns `true` if that succeeded. It is safe in a signal handler.
-    fn trigger(&self) -> bool;
+    ///
+    /// `is_pending` is the flag that the wake has raised, and that is lowered when the wake was noticed.
+    fn trigger(&self, is_pending: &AtomicBool) -> bool;
 }
 
 impl Target {
     /// Makes the target ready, and returns `true` if that succeeded.
     #[inline]
-    fn notify(&self) -> bool {
+    fn notify(&self, is_pending: &AtomicBool) -> bool {
         match self {
             Self::Fd(notifier) => notifier.notify(),
-            Self::Filter(filter) => filter.trigger(),
+            Self::Filter(filter) => filter.trigger(is_pending),
+        }
+    }
+
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Fd(notifier) => notifier.as_fd(),
+            Self::Filter(filter) => filter.as_fd(),
         }
     }
 
@@ -125,13 +134,18 @@ impl Waker {
             self.0.notify();
         }
     }
+
+    /// Returns the fd that a wake makes readable.
+    pub(crate) fn target_fd(&self) -> BorrowedFd<'_> {
+        self.0.target.as_fd()
+    }
 }
 
 impl Shared {
     // Apart, so that a wake that is already pending saves no registers for the call.
     #[inline(never)]
     fn notify(&self) {
-        if !self.target.notify() {
+        if !self.target.notify(&self.is_pending) {
             // No kernel is known to refuse it, but a sandbox may: the next wake tries again.
             self.is_pending.store(false, Ordering::Release);
         }
@@ -258,18 +272,23 @@ impl WakerSource {
         self.0.is_pending.load(Ordering::Acquire)
     }
 
-    /// Takes note of the wakes so far, where the fd was reported by its edge and so needs no reading.
-    pub(crate) fn take_note(&self) {
-        self.0.is_pending.swap(false, Ordering::AcqRel);
+    /// Takes note of the wakes so far, where the fd was reported by its edge and so needs no reading. Returns `true` if
+    /// there were any.
+    pub(crate) fn take_note(&self) -> bool {
+        self.0.is_pending.swap(false, Ordering::AcqRel)
+    }
+
+    /// What a wait is to an fd.
+    #[cfg(all(test, loom))]
+    pub(crate) fn wait(&self) {
+        let Target::Fd(notifier) = &self.0.target else { unreachable!("it was made with an fd") };
+        notifier.wait();
     }
 }
 
 impl AsFd for WakerSource {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.0.target {
-            Target::Fd(notifier) => notifier.as_fd(),
-            Target::Filter(filter) => filter.as_fd(),
-        }
+        self.0.target.as_fd()
     }
 }
 
@@ -296,8 +315,7 @@ mod tests {
             let all: usize = threads.iter().copied().flatten().sum();
             // A lost wake is a wait without end, which loom reports.
             while told.load(Ordering::Relaxed) != all {
-                let Target::Fd(notifier) = &source.0.target else { unreachable!("it was made with an fd") };
-                notifier.wait();
+                source.wait();
                 drain(&source);
             }
         });

@@ -3,7 +3,7 @@
 use iomux::{Chunk, MaskGuard, PollFd, ReadySlots, Slots};
 use iomux_backend::{
     Any, Capabilities, Event, Events, Handle, InsertError, Interest, Key, Mode, Multiplexer, Native, Poll,
-    Reactor, Readiness, Ready, SigSet, Signal, SubmitError, Timeout, Token, Traced, TrustedMultiplexer,
+    Reactor, Readiness, Ready, SigSet, Signal, Spin, SubmitError, Timeout, Token, Traced, TrustedMultiplexer,
     Waker, WakerSource,
 };
 use std::cell::Cell;
@@ -47,7 +47,7 @@ fn values_are_sent_and_shared() {
 #[test]
 fn multiplexers_are_sent_and_shared() {
     each!(is_shared:
-        Poll<'static>, Native<'static>, Any<'static>, Traced<Poll<'static>>, Waker, WakerSource,
+        Poll<'static>, Native<'static>, Any<'static>, Traced<Poll<'static>>, Spin<Poll<'static>>, Waker, WakerSource,
         Reactor<TcpStream, String>, InsertError<TcpStream, String>, SubmitError<fn()>,
     );
     each!(is_sent: Box<dyn Multiplexer<'static> + Send>, Box<dyn TrustedMultiplexer<'static> + Send>);

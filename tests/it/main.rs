@@ -14,6 +14,7 @@ mod reactor;
 mod readiness;
 mod signals;
 mod slots;
+mod spin;
 mod storage;
 #[allow(dead_code, reason = "other tests need the rest")]
 mod support;

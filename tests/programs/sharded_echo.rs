@@ -5,16 +5,20 @@ use crate::process::ends_on_a_stopped_terminal;
 use crate::server::{
     AT_ONCE, MORE_THAN_FITS, Server, answer, expect, expect_end, noise, reset, write_until_blocked,
 };
+use crate::support::skip;
+use iomux_backend::{Capabilities, Multiplexer, native};
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 
 /// Each way of dealing out the connections, with several threads and with one.
-const WAYS: [&[&str]; 4] = [
+const WAYS: [&[&str]; 6] = [
     &["--threads", "3"],
+    &["--threads", "3", "--shared"],
     &["--threads", "3", "--hand-over"],
     &["--threads", "1"],
+    &["--threads", "1", "--shared"],
     &["--threads", "1", "--hand-over"],
 ];
 
@@ -87,6 +91,21 @@ fn what_is_handed_over_goes_round() {
 }
 
 #[test]
+fn a_shared_listener_goes_round() {
+    if !native().unwrap().capabilities().contains(Capabilities::EXCLUSIVE) {
+        return skip("a_shared_listener_goes_round", "no exclusive registrations here");
+    }
+    let server = Server::start("sharded_echo", &["--shared", "--threads", "4"]);
+    for _ in 0..20 {
+        // The kernel skips a thread that is not waiting yet.
+        server.falls_asleep("between two connections");
+        comes_back(&server.connect(), b"hi");
+    }
+    let (of_threads, _) = totals(&server.end_by(Signal::SIGTERM));
+    assert_eq!(of_threads, [[5, 10]; 4]);
+}
+
+#[test]
 fn what_was_sent_before_the_end_of_the_stream_comes_back() {
     let server = Server::start("sharded_echo", &["--threads", "2"]);
     let client = server.connect();
@@ -118,7 +137,8 @@ fn a_client_that_does_not_read_stops_itself_and_nobody_on_its_thread() {
 
 #[test]
 fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
-    for way in [&["--threads", "1"][..], &["--threads", "2", "--hand-over"]] {
+    for way in [&["--threads", "1"][..], &["--threads", "2", "--hand-over"], &["--threads", "2", "--shared"]]
+    {
         let server = Server::with_few_fds("sharded_echo", 24, way);
         let mut clients: Vec<_> = (0..40).map(|_| server.connect()).collect();
         clients.reverse();
@@ -143,6 +163,7 @@ fn wrong_arguments_are_told_apart_and_explained() {
     for (arguments, reason) in [
         (&["--threads"][..], "--threads needs a value"),
         (&["--threads", "0"], "'0' is no number of threads"),
+        (&["--shared", "--hand-over"], "--shared or --hand-over, not both or twice"),
         (&["--fast"], "unknown option '--fast'"),
         (&["a:1", "b:2"], "one ADDRESS:PORT is enough, without 'b:2'"),
     ] {

@@ -259,12 +259,12 @@ fn send_back(mut stream: &TcpStream) -> io::Result<bool> {
 }
 
 /// What this thread has taken of a processor.
-fn cpu_time() -> io::Result<Duration> {
+pub(crate) fn cpu_time() -> io::Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
 
 /// Keeps this thread on one processor, where there are two: a thread that moves is slow by chance.
-fn stay_on(processor: usize) {
+pub(crate) fn stay_on(processor: usize) {
     let mut set = CpuSet::new();
     if thread::available_parallelism().is_ok_and(|count| count.get() > 1) && set.set(processor).is_ok() {
         // It may be forbidden, and then chance stays.

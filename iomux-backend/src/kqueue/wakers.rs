@@ -10,6 +10,7 @@ use iomux_sys::errno::EINVAL;
 use iomux_sys::kqueue::{EV_CLEAR, EV_RECEIPT, EVFILT_READ, EVFILT_USER, NOTE_TRIGGER};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// `true` if a waker may be a filter of the queue.
 ///
@@ -26,7 +27,7 @@ struct Trigger {
 }
 
 impl Filter for Trigger {
-    fn trigger(&self) -> bool {
+    fn trigger(&self, _is_pending: &AtomicBool) -> bool {
         let change = Kevent::change(self.ident, EVFILT_USER, EV_RECEIPT, NOTE_TRIGGER, 0, 0);
         // Without room for a receipt, DragonFly's kernel returns a random number.
         let mut receipt = [Kevent::EMPTY];

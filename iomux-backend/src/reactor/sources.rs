@@ -387,6 +387,18 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         self.modify(key, interest, mode)
     }
 
+    /// Registers an exclusive source again, after those of other multiplexers.
+    pub(super) fn requeue(&mut self, key: Key) -> Result<(), Error> {
+        let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
+        let Some((interest, Mode::Exclusive)) = source.registered else { return Ok(()) };
+        // It is forgotten whatever this returns.
+        let _ = self.multiplexer.deregister(source.fd());
+        // SAFETY: as in `insert`: it still counts as registered, so that it is deregistered before it goes.
+        let result =
+            unsafe { self.multiplexer.register_raw(source.fd, Token(key.place), interest, Mode::Exclusive) };
+        result.inspect_err(|_| source.registered = None)
+    }
+
     pub(super) fn pause(&mut self, key: Key) -> Result<(), Error> {
         let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
         if source.paused.is_some() {

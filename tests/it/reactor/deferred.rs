@@ -253,6 +253,26 @@ fn an_exclusive_registration_is_not_deferred() {
 }
 
 #[test]
+fn a_requeue_leaves_all_but_an_exclusive_registration_alone() {
+    let (mut reactor, modified) = over_epoll();
+    let once = insert(&mut reactor, Mode::OneShot);
+    assert_eq!(found(&mut reactor), [(once, Readiness::READABLE)]);
+    assert_eq!(reactor.requeue(once), Ok(()));
+    assert_eq!(found(&mut reactor), [], "not rearmed");
+    let exclusive = insert(&mut reactor, Mode::Exclusive);
+    for _ in 0..2 {
+        assert_eq!(reactor.requeue(exclusive), Ok(()));
+        assert_eq!(found(&mut reactor), [(exclusive, Readiness::READABLE)]);
+    }
+    assert_eq!(modified(), 0);
+    reactor.pause(exclusive).unwrap();
+    assert_eq!(reactor.requeue(exclusive), Ok(()));
+    assert_eq!(found(&mut reactor), [], "still paused");
+    reactor.remove(exclusive);
+    assert_eq!(reactor.requeue(exclusive), Err(Error::NoSuchKey));
+}
+
+#[test]
 fn an_interest_without_a_name_is_not_deferred() {
     let (mut reactor, modified) = over_epoll();
     let key = insert(&mut reactor, Mode::Level);

@@ -1,0 +1,237 @@
+//! A multiplexer that checks for a while before it sleeps.
+
+mod wakers;
+
+use crate::capabilities::Capabilities;
+use crate::error::Error;
+use crate::event::{Events, Token};
+use crate::mode::Mode;
+use crate::multiplexer::{Multiplexer, TrustedMultiplexer};
+use crate::waker::Waker;
+use iomux::{Interest, SigSet, Timeout};
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+use wakers::Wakers;
+
+/// How long a spin lasts at most, unless the caller sets another limit.
+const LIMIT: Duration = Duration::from_micros(50);
+
+/// Any multiplexer, with waits that check for a short time before they sleep: for answers to a peer on another core
+/// that come within microseconds.
+///
+/// ```
+/// use iomux_backend::{Interest, Mode, Native, Reactor, Spin, Timeout, TryRead, native};
+/// use std::io::Write;
+/// use std::os::unix::net::UnixStream;
+///
+/// let mut reactor = Reactor::<_, (), Spin<Native>>::with(Spin::new(native()?), 64);
+/// let (ours, mut theirs) = UnixStream::pair()?;
+/// ours.set_nonblocking(true)?;
+/// reactor.insert(ours, (), Interest::READABLE, Mode::Level)?;
+/// theirs.write_all(b"hello")?;
+/// reactor.wait(Timeout::Infinite)?;
+/// while let Some((_key, _cause, stream, ())) = reactor.next() {
+///     assert_eq!(stream.try_read(&mut [0; 16])?, Some(5));
+/// }
+/// # std::io::Result::Ok(())
+/// ```
+///
+/// A wait checks with [`Timeout::Nowait`], again and again, for at most 50 µs or what [`with_limit`](Self::with_limit)
+/// sets. Then it sleeps. A thread that sleeps gives up its core and is woken by an interrupt, which takes longer than a
+/// fast answer.
+///
+/// It spins only while that has lately been worth it. After a few spins in a row that found nothing, the next wait
+/// sleeps immediately. If the next spin finds nothing either, twice as many waits sleep, up to 256 in a row. A spin
+/// that ends with an event makes every wait spin again.
+///
+/// A [wake](Waker::wake) that meets a spin raises a flag, which the spin sees; neither makes a system call. Any other wake is
+/// as without it.
+///
+/// All else is as without it: events, errors, deadlines, signals under a mask. [`Timeout::Nowait`] checks once.
+///
+/// # When not to use it
+/// - The peer has to run on the same core, since a spin keeps the peer from answering.
+/// - More threads are ready to run than there are cores, since a spin takes time that another thread needs.
+/// - The machine runs on a battery, or is billed by CPU time.
+/// - Events come some tens of microseconds after the wait begins. Each of these spins pays, and takes CPU time for as long
+///   as it lasts.
+///
+/// # What it gains and costs
+/// A server and a client exchange 64 bytes over TCP, and the client pauses before the next request. The figures are ratios
+/// to the same over `Epoll` alone, medians of nine turns, on two cores that other programs used too (`iomux-bench spin`):
+///
+/// | pause | round trip | CPU of both ends | CPU of the server |
+/// |---|---|---|---|
+/// | none | 0.28 | 0.42 | 0.44 |
+/// | 10 µs | 0.38 | 0.59 | 0.74 |
+/// | 30 µs | 0.66 | 0.88 | 1.25 |
+/// | 100 µs | 0.86 | 0.93 | 0.80 |
+/// | 300 µs | 0.96 | 0.95 | 0.84 |
+/// | 1,000 µs | 1.24 | 1.06 | 1.03 |
+/// | none, both on the same core | 1.13 | 1.13 | 1.13 |
+///
+/// A wake to another core and the answer take 1.0 µs, where two epolls that sleep take 216 µs.
+#[derive(Debug)]
+pub struct Spin<M> {
+    multiplexer: M,
+    limit: Duration,
+    pace: Pace,
+    wakers: Wakers,
+}
+
+/// Which waits spin.
+#[derive(Debug)]
+struct Pace {
+    /// How many spins in a row have found nothing.
+    failed: u32,
+    /// How many waits sleep immediately before the next one spins.
+    skips: u32,
+}
+
+impl Pace {
+    /// How many spins in a row may fail before a wait sleeps immediately.
+    const PATIENCE: u32 = 2;
+    /// The most waits that sleep immediately, as a power of two.
+    const LONGEST: u32 = 8;
+
+    const fn new() -> Self {
+        Self { failed: 0, skips: 0 }
+    }
+
+    /// Returns `true` if the wait that begins is to spin.
+    fn begin(&mut self) -> bool {
+        let spins = self.skips == 0;
+        self.skips = self.skips.saturating_sub(1);
+        spins
+    }
+
+    /// Notes a spin that found nothing.
+    fn fail(&mut self) {
+        self.failed = (self.failed + 1).min(Self::PATIENCE + Self::LONGEST);
+        self.skips = self.failed.checked_sub(Self::PATIENCE).map_or(0, |more| 1 << more);
+    }
+}
+
+impl<M> Spin<M> {
+    /// Creates a multiplexer whose waits spin for at most 50 µs.
+    #[must_use]
+    pub fn new(multiplexer: M) -> Self {
+        Self::with_limit(multiplexer, LIMIT)
+    }
+
+    /// Creates a multiplexer whose waits spin for at most `limit`.
+    ///
+    /// A longer limit finds later events without a sleep, and a spin that finds nothing costs more.
+    #[must_use]
+    pub fn with_limit(multiplexer: M, limit: Duration) -> Self {
+        Self { multiplexer, limit, pace: Pace::new(), wakers: Wakers::default() }
+    }
+
+    /// Returns the multiplexer inside.
+    #[must_use]
+    pub fn get_ref(&self) -> &M {
+        &self.multiplexer
+    }
+
+    /// Returns the multiplexer inside, with what is registered.
+    #[must_use]
+    pub fn into_inner(self) -> M {
+        self.multiplexer
+    }
+
+    /// Calls `wait` without time until it finds something, and with the rest of the time once the spin has failed.
+    #[inline(always)]
+    fn spin(
+        &mut self,
+        events: &mut Events,
+        timeout: Timeout,
+        wait: impl Fn(&mut M, &mut Events, Timeout) -> Result<usize, Error>,
+    ) -> Result<usize, Error> {
+        if matches!(timeout, Timeout::Nowait | Timeout::After(Duration::ZERO)) || !self.pace.begin() {
+            return wait(&mut self.multiplexer, events, timeout);
+        }
+        // What was ready before the wait says nothing about a spin, and costs no clock.
+        let mut found = wait(&mut self.multiplexer, events, Timeout::Nowait);
+        if found != Ok(0) {
+            return found;
+        }
+        let mut now = Instant::now();
+        let timeout = match timeout {
+            Timeout::After(time) => now.checked_add(time).map_or(timeout, Timeout::Until),
+            timeout => timeout,
+        };
+        let limit = now.checked_add(self.limit);
+        let end = match timeout {
+            Timeout::Until(end) => Some(limit.map_or(end, |limit| limit.min(end))),
+            _ => limit,
+        };
+        let spinning = self.wakers.spin();
+        while end.is_none_or(|end| now < end) {
+            found = match spinning.take(events) {
+                0 => wait(&mut self.multiplexer, events, Timeout::Nowait),
+                wakes => Ok(wakes),
+            };
+            if found != Ok(0) {
+                self.pace = Pace::new();
+                return found;
+            }
+            now = Instant::now();
+        }
+        drop(spinning);
+        self.pace.fail();
+        wait(&mut self.multiplexer, events, timeout)
+    }
+}
+
+impl<'fd, M: Multiplexer<'fd>> Multiplexer<'fd> for Spin<M> {
+    fn name(&self) -> &'static str {
+        self.multiplexer.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.multiplexer.capabilities()
+    }
+
+    fn register(
+        &mut self,
+        fd: BorrowedFd<'fd>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        self.multiplexer.register(fd, token, interest, mode)
+    }
+
+    fn modify(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        token: Token,
+        interest: Interest,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        self.multiplexer.modify(fd, token, interest, mode)
+    }
+
+    fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
+        self.multiplexer.deregister(fd)
+    }
+
+    fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error> {
+        self.spin(events, timeout, |multiplexer, events, timeout| multiplexer.wait(events, timeout))
+    }
+
+    fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
+        self.spin(events, timeout, |multiplexer, events, timeout| {
+            multiplexer.wait_masked(events, timeout, mask)
+        })
+    }
+
+    fn waker(&mut self, token: Token) -> Result<Waker, Error> {
+        self.wakers.make_room()?;
+        let inner = self.multiplexer.waker(token)?;
+        self.wakers.add(token, inner)
+    }
+}
+
+// SAFETY: it passes every call on to the one multiplexer that it owns, which has promised.
+unsafe impl<'fd, M: TrustedMultiplexer<'fd>> TrustedMultiplexer<'fd> for Spin<M> {}
