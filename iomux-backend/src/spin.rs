@@ -1,4 +1,4 @@
-//! A multiplexer that checks for a while before it sleeps.
+//! A multiplexer that polls for a short time before it sleeps.
 
 mod wakers;
 
@@ -13,12 +13,48 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 use wakers::Wakers;
 
-/// How long a spin lasts at most, unless the caller sets another limit.
+/// The maximum duration of a spin, unless the caller sets another limit.
 const LIMIT: Duration = Duration::from_micros(50);
 
-/// Any multiplexer, with waits that check for a short time before they sleep: for answers to a peer on another core
-/// that come within microseconds.
+/// A multiplexer whose waits poll for a short time before they sleep.
 ///
+/// It suits peers on another core that respond within microseconds. A thread that sleeps gives up its core, and an
+/// interrupt wakes it. That takes longer than such a response.
+///
+/// A wait spins: it repeats waits with [`Timeout::Nowait`] for at most 50 µs, or the limit of
+/// [`with_limit`](Self::with_limit). Then it sleeps.
+///
+/// After a few spins in a row without an event, the next wait sleeps immediately. If the next spin finds no event either,
+/// twice as many waits sleep, up to 256 in a row. After a spin with an event, every wait spins again.
+///
+/// A [wake](Waker::wake) during a spin raises a flag that the spin reads, and neither makes a system call. Other wakes,
+/// and all events, errors, deadlines and masked signals, are those of the inner multiplexer. [`Timeout::Nowait`] polls
+/// once.
+///
+/// # When not to use it
+/// - The peer runs on the same core, since a spin keeps it from running.
+/// - More threads are ready to run than there are cores, since a spin takes time that another thread needs.
+/// - The machine runs on a battery, or is billed by CPU time.
+/// - Events come some tens of microseconds after the wait begins. Each spin then finds one, and costs CPU time
+///   meanwhile.
+///
+/// # What it gains and costs
+/// A server and a client exchange 64 bytes over TCP, and the client pauses before the next request. The figures are
+/// ratios to `Epoll` alone, medians of nine runs, on two cores that other programs also used (`iomux-bench spin`):
+///
+/// | pause | round trip | CPU of both ends | CPU of the server |
+/// |---|---|---|---|
+/// | none | 0.28 | 0.42 | 0.44 |
+/// | 10 µs | 0.38 | 0.59 | 0.74 |
+/// | 30 µs | 0.66 | 0.88 | 1.25 |
+/// | 100 µs | 0.86 | 0.93 | 0.80 |
+/// | 300 µs | 0.96 | 0.95 | 0.84 |
+/// | 1,000 µs | 1.24 | 1.06 | 1.03 |
+/// | none, both on the same core | 1.13 | 1.13 | 1.13 |
+///
+/// A wake to another core and the wake back take 1.0 µs, compared with 216 µs for two epolls that sleep.
+///
+/// # Examples
 /// ```
 /// use iomux_backend::{Interest, Mode, Native, Reactor, Spin, Timeout, TryRead, native};
 /// use std::io::Write;
@@ -35,42 +71,6 @@ const LIMIT: Duration = Duration::from_micros(50);
 /// }
 /// # std::io::Result::Ok(())
 /// ```
-///
-/// A wait checks with [`Timeout::Nowait`], again and again, for at most 50 µs or what [`with_limit`](Self::with_limit)
-/// sets. Then it sleeps. A thread that sleeps gives up its core and is woken by an interrupt, which takes longer than a
-/// fast answer.
-///
-/// It spins only while that has lately been worth it. After a few spins in a row that found nothing, the next wait
-/// sleeps immediately. If the next spin finds nothing either, twice as many waits sleep, up to 256 in a row. A spin
-/// that ends with an event makes every wait spin again.
-///
-/// A [wake](Waker::wake) that meets a spin raises a flag, which the spin sees; neither makes a system call. Any other wake is
-/// as without it.
-///
-/// All else is as without it: events, errors, deadlines, signals under a mask. [`Timeout::Nowait`] checks once.
-///
-/// # When not to use it
-/// - The peer has to run on the same core, since a spin keeps the peer from answering.
-/// - More threads are ready to run than there are cores, since a spin takes time that another thread needs.
-/// - The machine runs on a battery, or is billed by CPU time.
-/// - Events come some tens of microseconds after the wait begins. Each of these spins pays, and takes CPU time for as long
-///   as it lasts.
-///
-/// # What it gains and costs
-/// A server and a client exchange 64 bytes over TCP, and the client pauses before the next request. The figures are ratios
-/// to the same over `Epoll` alone, medians of nine turns, on two cores that other programs used too (`iomux-bench spin`):
-///
-/// | pause | round trip | CPU of both ends | CPU of the server |
-/// |---|---|---|---|
-/// | none | 0.28 | 0.42 | 0.44 |
-/// | 10 µs | 0.38 | 0.59 | 0.74 |
-/// | 30 µs | 0.66 | 0.88 | 1.25 |
-/// | 100 µs | 0.86 | 0.93 | 0.80 |
-/// | 300 µs | 0.96 | 0.95 | 0.84 |
-/// | 1,000 µs | 1.24 | 1.06 | 1.03 |
-/// | none, both on the same core | 1.13 | 1.13 | 1.13 |
-///
-/// A wake to another core and the answer take 1.0 µs, where two epolls that sleep take 216 µs.
 #[derive(Debug)]
 pub struct Spin<M> {
     multiplexer: M,
@@ -79,33 +79,33 @@ pub struct Spin<M> {
     wakers: Wakers,
 }
 
-/// Which waits spin.
+/// The decision which waits spin.
 #[derive(Debug)]
 struct Pace {
-    /// How many spins in a row have found nothing.
+    /// The number of spins in a row without an event.
     failed: u32,
-    /// How many waits sleep immediately before the next one spins.
+    /// The number of waits that sleep immediately before the next one spins.
     skips: u32,
 }
 
 impl Pace {
-    /// How many spins in a row may fail before a wait sleeps immediately.
+    /// The number of spins in a row that may fail before a wait sleeps immediately.
     const PATIENCE: u32 = 2;
-    /// The most waits that sleep immediately, as a power of two.
+    /// The maximum of `skips`, as a power of two.
     const LONGEST: u32 = 8;
 
     const fn new() -> Self {
         Self { failed: 0, skips: 0 }
     }
 
-    /// Returns `true` if the wait that begins is to spin.
+    /// Returns `true` if the next wait spins.
     fn begin(&mut self) -> bool {
         let spins = self.skips == 0;
         self.skips = self.skips.saturating_sub(1);
         spins
     }
 
-    /// Notes a spin that found nothing.
+    /// Records a spin without an event.
     fn fail(&mut self) {
         self.failed = (self.failed + 1).min(Self::PATIENCE + Self::LONGEST);
         self.skips = self.failed.checked_sub(Self::PATIENCE).map_or(0, |more| 1 << more);
@@ -121,25 +121,25 @@ impl<M> Spin<M> {
 
     /// Creates a multiplexer whose waits spin for at most `limit`.
     ///
-    /// A longer limit finds later events without a sleep, and a spin that finds nothing costs more.
+    /// A longer limit finds later events without a sleep, but a spin without an event costs more.
     #[must_use]
     pub fn with_limit(multiplexer: M, limit: Duration) -> Self {
         Self { multiplexer, limit, pace: Pace::new(), wakers: Wakers::default() }
     }
 
-    /// Returns the multiplexer inside.
+    /// Returns the inner multiplexer.
     #[must_use]
     pub fn get_ref(&self) -> &M {
         &self.multiplexer
     }
 
-    /// Returns the multiplexer inside, with what is registered.
+    /// Returns the inner multiplexer, with its registrations.
     #[must_use]
     pub fn into_inner(self) -> M {
         self.multiplexer
     }
 
-    /// Calls `wait` without time until it finds something, and with the rest of the time once the spin has failed.
+    /// Calls `wait` with `Nowait` until it returns an event. After the limit, calls it with the remaining time.
     #[inline(always)]
     fn spin(
         &mut self,
@@ -150,7 +150,7 @@ impl<M> Spin<M> {
         if matches!(timeout, Timeout::Nowait | Timeout::After(Duration::ZERO)) || !self.pace.begin() {
             return wait(&mut self.multiplexer, events, timeout);
         }
-        // What was ready before the wait says nothing about a spin, and costs no clock.
+        // An event that was ready before does not count for the pace, and needs no clock.
         let mut found = wait(&mut self.multiplexer, events, Timeout::Nowait);
         if found != Ok(0) {
             return found;
@@ -233,5 +233,5 @@ impl<'fd, M: Multiplexer<'fd>> Multiplexer<'fd> for Spin<M> {
     }
 }
 
-// SAFETY: it passes every call on to the one multiplexer that it owns, which has promised.
+// SAFETY: it forwards every call to the one multiplexer that it owns, which is trusted.
 unsafe impl<'fd, M: TrustedMultiplexer<'fd>> TrustedMultiplexer<'fd> for Spin<M> {}
