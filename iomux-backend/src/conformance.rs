@@ -61,7 +61,7 @@ use std::time::Duration;
 
 /// Returns `true` if `B` lacks a capability that `property` needs, and prints that it is skipped.
 fn lacks<B: Backend>(property: &str, needed: Capabilities) -> bool {
-    let mux = B::create().expect("a new multiplexer");
+    let mux = B::create().expect("Backend::create");
     let lacking = needed - mux.capabilities();
     if lacking.is_empty() {
         return false;

@@ -107,7 +107,7 @@ pub(super) fn constant_wakes_starve_none<B: Backend>() {
     }
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::with_room_for(1);
-    let waker = rig.mux.waker(Token(9)).expect("a waker");
+    let waker = rig.mux.waker(Token(9)).expect("waker");
     rig.watch(&reader, 1, Interest::READABLE);
     let mut seen = Vec::new();
     for _ in 0..4 {
@@ -126,7 +126,7 @@ pub(super) fn always_ready_sources_starve_no_waker<B: Backend>() {
     for (token, (reader, _)) in pipes.iter().enumerate() {
         rig.watch(reader, token, Interest::READABLE);
     }
-    let waker = rig.mux.waker(Token(9)).expect("a waker");
+    let waker = rig.mux.waker(Token(9)).expect("waker");
     turns(&mut rig, 2);
     waker.wake();
     assert!(turns(&mut rig, 5).contains(&9));

@@ -131,9 +131,10 @@ pub(super) fn empty_interest_reports_reset<B: Backend>() {
     if lacks::<B>("empty_interest_reports_reset", Capabilities::HANGUP) {
         return;
     }
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("it listens");
-    let (server, _) = listener.accept().expect("a connection");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bind to a free port");
+    let client =
+        TcpStream::connect(listener.local_addr().expect("local_addr")).expect("connect to the listener");
+    let (server, _) = listener.accept().expect("accept");
     let mut rig = Rig::<B>::new();
     rig.watch(&client, 1, Interest::empty());
     rig.silent();

@@ -47,10 +47,10 @@ pub(super) fn masked_wait_reports_events<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, READABLE);
-    let before = SigSet::current().expect("a mask");
+    let before = SigSet::current().expect("the signal mask");
     assert_eq!(rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &SigSet::full()), Ok(1));
     assert_eq!(rig.events.len(), 1);
-    assert_eq!(SigSet::current().expect("a mask"), before, "the mask of the thread is restored");
+    assert_eq!(SigSet::current().expect("the signal mask"), before, "the mask of the thread is restored");
 }
 
 pub(super) fn masked_wait_is_not_early<B: Backend>() {
@@ -135,7 +135,7 @@ pub(super) fn masked_wait_starves_none<B: Backend>() {
     for _ in 0..3 {
         let mut tokens = Vec::new();
         for _ in 0..4 {
-            let seen = rig.masked(LIMIT, &SigSet::full()).expect("a wait");
+            let seen = rig.masked(LIMIT, &SigSet::full()).expect("wait");
             tokens.extend(seen.iter().map(|event| event.0));
         }
         tokens.sort_unstable();
@@ -189,7 +189,7 @@ pub(super) fn masked_wait_reports_wake_once<B: Backend>() {
         return;
     }
     let mut rig = Rig::<B>::new();
-    let waker = rig.mux.waker(Token(9)).expect("a waker");
+    let waker = rig.mux.waker(Token(9)).expect("waker");
     for _ in 0..3 {
         waker.wake();
         let seen = rig.masked(LIMIT, &SigSet::full());
@@ -208,10 +208,10 @@ pub(super) fn infinite_masked_wait_ends_when_ready<B: Backend>() {
         rig.watch(&reader, 1, READABLE);
         thread::scope(|scope| {
             scope.spawn(|| {
-                iomux::wait(&mut [], Duration::from_millis(20)).expect("a pause");
+                iomux::wait(&mut [], Duration::from_millis(20)).expect("a pause by iomux::wait");
                 write(&writer);
             });
-            let seen = rig.masked(timeout, &SigSet::full()).expect("a wait");
+            let seen = rig.masked(timeout, &SigSet::full()).expect("wait");
             assert_eq!(seen.len(), 1, "{timeout:?} ended before anything was ready");
         });
     }

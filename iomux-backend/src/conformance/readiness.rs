@@ -40,7 +40,7 @@ pub(super) fn full_pipe_is_not_writable<B: Backend>() {
     while let Ok(count) = writer.write(&[0; 4096]) {
         written += count;
     }
-    let watched = writer.try_clone().expect("a dup");
+    let watched = writer.try_clone().expect("dup");
     let mut rig = Rig::<B>::new();
     rig.watch(&watched, 1, Interest::WRITABLE);
     rig.silent();

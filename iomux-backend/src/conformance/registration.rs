@@ -7,7 +7,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
 
 pub(super) fn name_is_lower_case<B: Backend>() {
-    let name = B::create().expect("a new multiplexer").name();
+    let name = B::create().expect("Backend::create").name();
     assert!(!name.is_empty() && !name.chars().any(char::is_uppercase), "'{name}'");
 }
 
@@ -18,7 +18,7 @@ pub(super) fn capabilities_are_constant<B: Backend>() {
     rig.watch(&reader, 1, Interest::READABLE);
     rig.ready();
     assert_eq!(rig.mux.capabilities(), before);
-    assert_eq!(B::create().expect("another").capabilities(), before);
+    assert_eq!(B::create().expect("Backend::create").capabilities(), before);
 }
 
 pub(super) fn second_register_is_an_error<B: Backend>() {
@@ -59,7 +59,7 @@ pub(super) fn second_deregister_is_an_error<B: Backend>() {
 }
 
 pub(super) fn negative_fd_is_an_error<B: Backend>() {
-    let mut mux = B::create().expect("a new multiplexer");
+    let mut mux = B::create().expect("Backend::create");
     for fd in [-1, -100, i32::MIN] {
         let result = os::register_number(&mut mux, fd, 1, Interest::READABLE, Mode::Level);
         assert_eq!(result, Err(Error::NegativeFd { fd }));
@@ -113,7 +113,7 @@ pub(super) fn modify_to_unsupported_mode_changes_nothing<B: Backend>() {
 
 pub(super) fn dup_is_another_fd<B: Backend>() {
     let (reader, _writer) = full_pipe();
-    let copy = reader.try_clone().expect("a dup");
+    let copy = reader.try_clone().expect("dup");
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
     rig.watch(&copy, 2, Interest::READABLE);

@@ -32,7 +32,7 @@ impl<'fd, B: Backend> Rig<'fd, B> {
 
     #[track_caller]
     pub(super) fn with_room_for(capacity: usize) -> Self {
-        let mux = B::create().expect("a new multiplexer");
+        let mux = B::create().expect("Backend::create");
         Self { mux, events: Events::with_capacity(capacity) }
     }
 
@@ -58,7 +58,7 @@ impl<'fd, B: Backend> Rig<'fd, B> {
 
     #[track_caller]
     pub(super) fn watch_in(&mut self, fd: &'fd impl AsFd, token: usize, interest: Interest, mode: Mode) {
-        self.register(fd, token, interest, mode).expect("a registration");
+        self.register(fd, token, interest, mode).expect("register");
     }
 
     pub(super) fn try_modify(
@@ -73,18 +73,18 @@ impl<'fd, B: Backend> Rig<'fd, B> {
 
     #[track_caller]
     pub(super) fn modify(&mut self, fd: &impl AsFd, token: usize, interest: Interest, mode: Mode) {
-        self.try_modify(fd, token, interest, mode).expect("a modified registration");
+        self.try_modify(fd, token, interest, mode).expect("modify");
     }
 
     #[track_caller]
     pub(super) fn deregister(&mut self, fd: &impl AsFd) {
-        self.mux.deregister(fd.as_fd()).expect("an end of the registration");
+        self.mux.deregister(fd.as_fd()).expect("deregister");
     }
 
     /// Waits, and checks the return value.
     #[track_caller]
     pub(super) fn wait(&mut self, timeout: impl Into<Timeout>) -> Vec<Seen> {
-        let count = self.mux.wait(&mut self.events, timeout.into()).expect("a wait");
+        let count = self.mux.wait(&mut self.events, timeout.into()).expect("wait");
         self.seen(count)
     }
 
@@ -185,7 +185,7 @@ pub(super) fn read(mut from: impl std::io::Read) {
 /// Blocks the signal, sends it to this thread, and returns the mask that unblocks it.
 #[track_caller]
 pub(super) fn pending_signal() -> (MaskGuard, SigSet) {
-    let blocked = SigSet::from(os::SIGNAL).block().expect("a mask");
+    let blocked = SigSet::from(os::SIGNAL).block().expect("the signal mask");
     os::Thread::this().signal();
     let mask = blocked.wait_mask();
     (blocked, mask)

@@ -26,7 +26,7 @@ fn in_a_storm_of_signals(handler: &Handler, during: impl FnOnce()) {
         scope.spawn(|| {
             while !is_over.load(Ordering::Acquire) {
                 waiter.signal();
-                iomux::wait(&mut [], Duration::from_micros(50)).expect("a pause");
+                iomux::wait(&mut [], Duration::from_micros(50)).expect("a pause by iomux::wait");
             }
         });
         while handler.runs() == 0 {
@@ -46,7 +46,7 @@ pub(super) fn signals_hide_no_event<B: Backend>() {
         in_a_storm_of_signals(&handler, || {
             std::thread::scope(|scope| {
                 scope.spawn(|| {
-                    iomux::wait(&mut [], Duration::from_millis(10)).expect("a pause");
+                    iomux::wait(&mut [], Duration::from_millis(10)).expect("a pause by iomux::wait");
                     write(&writer);
                 });
                 assert_eq!(rig.wait(timeout).len(), 1, "{timeout:?}");
@@ -61,14 +61,14 @@ pub(super) fn interrupted_wait_loses_no_event<B: Backend>() {
         return;
     }
     let handler = Handler::new();
-    let blocked = SigSet::from(SIGNAL).block().expect("a blocked signal");
+    let blocked = SigSet::from(SIGNAL).block().expect("block the signal");
     let (a, b) = (full_pipe(), full_pipe());
     let mut rig = Rig::<B>::new();
     let once = if rig.has(Capabilities::ONE_SHOT) { Mode::OneShot } else { Mode::Level };
     let change = if rig.has(Capabilities::EDGE) { Mode::Edge } else { Mode::Level };
     rig.watch_in(&a.0, 1, READABLE, once);
     rig.watch_in(&b.0, 2, READABLE, change);
-    let waker = rig.has(Capabilities::WAKER).then(|| rig.mux.waker(Token(3)).expect("a waker"));
+    let waker = rig.has(Capabilities::WAKER).then(|| rig.mux.waker(Token(3)).expect("waker"));
     let mut expected = vec![1, 2];
     if let Some(waker) = waker {
         waker.wake();
@@ -85,7 +85,7 @@ pub(super) fn empty_mask_delivers_signal<B: Backend>() {
         return;
     }
     let handler = Handler::new();
-    let _blocked = SigSet::from(SIGNAL).block().expect("a blocked signal");
+    let _blocked = SigSet::from(SIGNAL).block().expect("block the signal");
     let mut rig = Rig::<B>::new();
     Thread::this().signal();
     assert_eq!(rig.wait(Duration::from_millis(1)), [], "no mask: the signal stays blocked");
@@ -100,7 +100,7 @@ pub(super) fn full_mask_keeps_signal_pending<B: Backend>() {
     }
     const TIME: Duration = Duration::from_millis(5);
     let handler = Handler::new();
-    let blocked = SigSet::from(SIGNAL).block().expect("a blocked signal");
+    let blocked = SigSet::from(SIGNAL).block().expect("block the signal");
     let mut rig = Rig::<B>::new();
     Thread::this().signal();
     let begin = Instant::now();
@@ -133,7 +133,7 @@ pub(super) fn no_signal_is_lost_before_masked_wait<B: Backend>() {
     }
     const ROUNDS: u32 = 2_000;
     let handler = Handler::new();
-    let blocked = SigSet::from(SIGNAL).block().expect("a blocked signal");
+    let blocked = SigSet::from(SIGNAL).block().expect("block the signal");
     let (waiter, round, is_over) = (Thread::this(), AtomicU32::new(0), AtomicBool::new(false));
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();

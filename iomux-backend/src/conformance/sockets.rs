@@ -13,10 +13,10 @@ fn unix_pair() -> (UnixStream, UnixStream) {
 /// Creates a connection, and returns the client's socket and the server's.
 #[track_caller]
 fn tcp_pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let address = listener.local_addr().expect("its address");
-    let client = TcpStream::connect(address).expect("it listens");
-    let (server, _) = listener.accept().expect("a connection");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bind to a free port");
+    let address = listener.local_addr().expect("local_addr");
+    let client = TcpStream::connect(address).expect("connect to the listener");
+    let (server, _) = listener.accept().expect("accept");
     (client, server)
 }
 
@@ -41,20 +41,20 @@ pub(super) fn closed_peer_makes_socket_readable<B: Backend>() {
 }
 
 pub(super) fn listener_is_readable_on_connect<B: Backend>() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let address = listener.local_addr().expect("its address");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bind to a free port");
+    let address = listener.local_addr().expect("local_addr");
     let mut rig = Rig::<B>::new();
     rig.watch(&listener, 1, Interest::READABLE);
     rig.silent();
-    let _client = TcpStream::connect(address).expect("it listens");
+    let _client = TcpStream::connect(address).expect("connect to the listener");
     assert!(rig.only(1).is_readable());
-    listener.accept().expect("a connection");
+    listener.accept().expect("accept");
     rig.silent();
 }
 
 pub(super) fn established_connection_is_writable<B: Backend>() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let std::net::SocketAddr::V4(address) = listener.local_addr().expect("its address") else {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bind to a free port");
+    let std::net::SocketAddr::V4(address) = listener.local_addr().expect("local_addr") else {
         unreachable!("bound to an IPv4 address")
     };
     let client = os::connect(address).expect("connect(2) in progress");
@@ -84,7 +84,7 @@ pub(super) fn half_closed_connection_is_writable<B: Backend>() {
     let mut rig = Rig::<B>::new();
     rig.watch(&server, 1, Interest::READABLE | Interest::WRITABLE);
     assert_eq!(rig.only(1), Readiness::WRITABLE);
-    client.shutdown(Shutdown::Write).expect("it is connected");
+    client.shutdown(Shutdown::Write).expect("a connected socket");
     let readiness = rig.eventually(1, Readiness::is_readable);
     assert!(readiness.is_writable() && !readiness.is_closed(), "{readiness:?}");
     write(&server);
@@ -100,7 +100,7 @@ pub(super) fn read_closed_is_reported<B: Backend>() {
     rig.watch(&server, 1, Interest::READ_CLOSED);
     write(&client);
     rig.silent();
-    client.shutdown(Shutdown::Write).expect("it is connected");
+    client.shutdown(Shutdown::Write).expect("a connected socket");
     let readiness = rig.eventually(1, Readiness::is_read_closed);
     assert!(readiness.intersects(Readiness::READ_CLOSED), "{readiness:?}");
     assert!(!readiness.intersects(Readiness::READABLE), "{readiness:?}: READABLE is not in the interest");
@@ -125,7 +125,7 @@ pub(super) fn urgent_data_is_priority<B: Backend>() {
     let mut rig = Rig::<B>::new();
     rig.watch(&server, 1, Interest::PRIORITY);
     rig.silent();
-    os::send_urgent(&client).expect("it is connected");
+    os::send_urgent(&client).expect("a connected socket");
     assert!(rig.eventually(1, Readiness::is_priority).is_priority());
 }
 

@@ -56,7 +56,7 @@ fn ended_by_a_write<B: Backend>(timeout: Timeout) {
     rig.watch(&reader, 1, Interest::READABLE);
     thread::scope(|scope| {
         scope.spawn(|| {
-            iomux::wait(&mut [], Duration::from_millis(5)).expect("a pause");
+            iomux::wait(&mut [], Duration::from_millis(5)).expect("a pause by iomux::wait");
             write(&writer);
         });
         let seen = rig.wait(timeout);
@@ -87,7 +87,7 @@ pub(super) fn timeout_survives_eintr<B: Backend>() {
             // A wait that restarts with the full timeout after each signal lasts until the last signal.
             while !is_over.load(Ordering::Acquire) && begin.elapsed() < 2 * LIMIT {
                 waiter.signal();
-                iomux::wait(&mut [], Duration::from_micros(50)).expect("a pause");
+                iomux::wait(&mut [], Duration::from_micros(50)).expect("a pause by iomux::wait");
             }
         });
         // Signals must arrive during the wait, so begin it after the first.
@@ -140,10 +140,10 @@ pub(super) fn wait_for_nothing_is_an_error_or_ended_by_wake<B: Backend>() {
         assert!(matches!(result, None | Some(Err(Error::NothingToWaitFor))), "{result:?}");
     }
     if rig.has(Capabilities::WAKER) {
-        let waker = rig.mux.waker(Token(1)).expect("a waker");
+        let waker = rig.mux.waker(Token(1)).expect("waker");
         thread::scope(|scope| {
             scope.spawn(|| {
-                iomux::wait(&mut [], Duration::from_millis(5)).expect("a pause");
+                iomux::wait(&mut [], Duration::from_millis(5)).expect("a pause by iomux::wait");
                 waker.wake();
             });
             assert_eq!(rig.mux.wait(&mut rig.events, Timeout::Infinite), Ok(1));
@@ -170,7 +170,7 @@ pub(super) fn uninteresting_data_does_not_end_wait<B: Backend>() {
     let begin = Instant::now();
     thread::scope(|scope| {
         scope.spawn(|| {
-            iomux::wait(&mut [], TIME / 4).expect("a pause");
+            iomux::wait(&mut [], TIME / 4).expect("a pause by iomux::wait");
             write(&writer);
         });
         assert_eq!(rig.wait(TIME), []);

@@ -85,7 +85,7 @@ pub(super) fn room_left_means_nothing_else_ready<B: Backend>() {
             }
         }
         if rig.has(Capabilities::WAKER) {
-            rig.mux.waker(Token(8)).expect("a waker").wake();
+            rig.mux.waker(Token(8)).expect("waker").wake();
             due.push(8);
         }
         let tokens = rig.tokens();
@@ -167,7 +167,7 @@ pub(super) fn changing_sources_starve_no_waker<B: Backend>() {
         let pipes: Vec<_> = (0..STAY + coming).map(|_| full_pipe()).collect();
         let mut rig = crowd::<B>(&pipes, ROOM);
         let waker_token = pipes.len();
-        let waker = rig.has(Capabilities::WAKER).then(|| rig.mux.waker(Token(waker_token)).expect("a waker"));
+        let waker = rig.has(Capabilities::WAKER).then(|| rig.mux.waker(Token(waker_token)).expect("waker"));
         let wake = || waker.iter().for_each(crate::Waker::wake);
         wake();
         // The number of waits since each source was reported.
@@ -222,17 +222,19 @@ pub(super) fn unreported_edge_is_kept<B: Backend>() {
 pub(super) fn reused_fd_gets_no_stale_event<B: Backend>() {
     let _alone = os::numbers();
     let (other, old, new) = (full_pipe(), full_pipe(), empty_pipe());
-    let numbers = [(); 2].map(|()| os::dup_from(old.0.as_fd(), FREE).expect("a number"));
+    let numbers = [(); 2].map(|()| os::dup_from(old.0.as_fd(), FREE).expect("dup"));
     let mut rig = Rig::<B>::with_room_for(1);
     rig.watch(&other.0, 0, READABLE);
     for number in &numbers {
-        os::register_number(&mut rig.mux, number.as_raw_fd(), 1, READABLE, Mode::Level).expect("a place");
+        os::register_number(&mut rig.mux, number.as_raw_fd(), 1, READABLE, Mode::Level)
+            .expect("register_raw");
     }
     rig.ready();
     for number in &numbers {
-        rig.mux.deregister(number.as_fd()).expect("an end of the registration");
-        os::replace(number, new.0.as_fd()).expect("another file");
-        os::register_number(&mut rig.mux, number.as_raw_fd(), 2, READABLE, Mode::Level).expect("a place");
+        rig.mux.deregister(number.as_fd()).expect("deregister");
+        os::replace(number, new.0.as_fd()).expect("dup2");
+        os::register_number(&mut rig.mux, number.as_raw_fd(), 2, READABLE, Mode::Level)
+            .expect("register_raw");
     }
     for _ in 0..4 {
         assert!(rig.only(0).is_readable(), "the new files have no data");

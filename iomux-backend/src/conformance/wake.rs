@@ -13,7 +13,7 @@ fn rig_with_a_waker<'fd, B: Backend>(property: &str) -> Option<(Rig<'fd, B>, Wak
         return None;
     }
     let mut rig = Rig::<B>::new();
-    let waker = rig.mux.waker(Token(9)).expect("a waker");
+    let waker = rig.mux.waker(Token(9)).expect("waker");
     Some((rig, waker))
 }
 
@@ -28,7 +28,7 @@ pub(super) fn wake_during_wait_ends_it<B: Backend>() {
     let Some((mut rig, waker)) = rig_with_a_waker::<B>("wake_during_wait_ends_it") else { return };
     thread::scope(|scope| {
         scope.spawn(|| {
-            iomux::wait(&mut [], std::time::Duration::from_millis(5)).expect("a pause");
+            iomux::wait(&mut [], std::time::Duration::from_millis(5)).expect("a pause by iomux::wait");
             waker.wake();
         });
         assert!(rig.only(9).is_readable());
@@ -96,7 +96,7 @@ pub(super) fn wakes_of_eight_threads_are_kept<B: Backend>() {
 pub(super) fn wakers_have_separate_tokens<B: Backend>() {
     let property = "wakers_have_separate_tokens";
     let Some((mut rig, first)) = rig_with_a_waker::<B>(property) else { return };
-    let second = rig.mux.waker(Token(10)).expect("another waker");
+    let second = rig.mux.waker(Token(10)).expect("waker");
     second.wake();
     assert!(rig.only(10).is_readable());
     first.wake();
