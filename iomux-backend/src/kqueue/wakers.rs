@@ -155,7 +155,8 @@ mod tests {
             return skip("trigger_requires_filter", "this kernel has no EVFILT_USER");
         }
         let ident = kqueue.generation;
-        let is_triggered = |ident| Trigger { queue: Arc::clone(&kqueue.queue), ident }.trigger();
+        let trigger = |ident| Trigger { queue: Arc::clone(&kqueue.queue), ident };
+        let is_triggered = |ident| trigger(ident).trigger(&AtomicBool::new(true));
         assert!(is_triggered(ident) && !is_triggered(ident + 1));
     }
 
