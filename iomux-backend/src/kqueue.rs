@@ -82,8 +82,8 @@ const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// - `EV_EOF` of `EVFILT_WRITE` is `HANGUP`, since the peer no longer reads. A local shutdown(2) has the same effect.
 /// - `EV_EOF` with the error of a socket is `ERROR` as well.
 ///
-/// For an interest without a direction, both filters are registered edge-triggered, so that a hangup is reported. Data
-/// that arrives then wakes the process once, but does not end the wait.
+/// For an interest without a direction, both filters are registered edge-triggered, so that a hangup is reported. Each
+/// arrival of data then wakes the process, but does not end the wait.
 ///
 /// # Other filters
 /// kqueue also waits for timers, signals, processes, files and triggers: see [`watch_timer`](Self::watch_timer),

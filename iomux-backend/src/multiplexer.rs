@@ -17,7 +17,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 /// and go, such as the connections of a server, use a [`Reactor`](crate::Reactor), which owns its sources.
 ///
 /// # The contract
-/// Every implementation has the following properties. The conformance suite (feature `conformance`) tests them.
+/// Every implementation guarantees the following. The conformance suite (feature `conformance`) tests it.
 ///
 /// 1. A call that returns an error makes, changes and loses no registration. There are two exceptions: a failed
 ///    `deregister`, and an fd that was closed while it was registered. It then depends on the kernel whether the
@@ -25,7 +25,8 @@ use std::os::fd::{BorrowedFd, RawFd};
 /// 2. An fd is registered at most once. A dup(2) of the fd is another fd with its own registration.
 /// 3. A wait returns at most one event per registration, with all readiness of the fd.
 /// 4. A wait that begins after `deregister` has returned reports nothing for the fd. A reused fd number never gets an
-///    event of its earlier registration. A wait that another thread began before may still report it.
+///    event of its earlier registration. Only a wait of another thread, begun before `deregister` returned, may still
+///    report the old registration.
 /// 5. An unsupported call fails with [`Error::UnsupportedMode`] or [`Error::Unsupported`]. No backend emulates a
 ///    feature incorrectly.
 /// 6. Errors and hangups are reported for every interest, including the empty one, if the backend has
@@ -34,15 +35,15 @@ use std::os::fd::{BorrowedFd, RawFd};
 ///    come and go. A source that did not fit is reported before any source is reported again.
 /// 8. Bits without a name that the kernel returns are passed on, and never cause a panic.
 /// 9. If a wait returns fewer events than the buffer can hold, no other source was ready when the wait began. A
-///    [`Reactor`](crate::Reactor) relies on this to distinguish an expired source from a ready one. There are two exceptions.
-///    One is `&Epoll` while other threads use the same epoll. The other is a source in [`Mode::Exclusive`], which the
-///    kernel may have reported to another multiplexer.
+///    [`Reactor`](crate::Reactor) relies on this to distinguish an expired source from a ready one. There are two
+///    exceptions. One is `&Epoll` while other threads use the same epoll. The other is a source in
+///    [`Mode::Exclusive`], which the kernel may have reported to another multiplexer.
 ///
 /// The order of events within a wait is unspecified.
 ///
 /// # Implementing it
 /// A type that has `'fd` as a parameter must not implement `Drop`. Otherwise a multiplexer that is declared before its
-/// fds does not compile. A field without `'fd`, such as an `OwnedFd`, may implement it.
+/// fds does not compile. A field without `'fd`, such as an `OwnedFd`, may implement `Drop`.
 ///
 /// # Examples
 /// The same code runs over every backend:
