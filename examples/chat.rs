@@ -1,13 +1,12 @@
-//! A line chat for many clients: what one writes all the others read, with the writer's address before it.
+//! A line chat: each client receives the lines of all others, with the address of the sender in front.
 //!
-//! `cargo run --example chat -- 127.0.0.1:7777`, and `nc 127.0.0.1 7777` in as many terminals as you like.
+//! `cargo run --example chat -- 127.0.0.1:7777`, and `nc 127.0.0.1 7777` in other terminals.
 //!
-//! What to copy from it: one client's bytes go to many, and none of them may hold up the rest. So each client has a
-//! queue of bounded size, and the chat waits for `WRITABLE` only while bytes are queued. While a queue is half full, no
-//! client is read, so that a fast writer does not push a slower reader out. But who stays behind until its deadline
-//! is shut out, and the others are told. A line may come in pieces, and one that does not end is cut, so
-//! that no client can fill the memory. The others are told who has left at the end of a turn, never in
-//! the middle of telling something else.
+//! What to copy from it: a slow client does not delay the others. Each client has a queue of bounded size, and the
+//! chat waits for `WRITABLE` only while bytes are queued. While a queue is half full, the chat reads from no client,
+//! so that a fast sender does not overrun a slow reader. A client that is still behind at its deadline is
+//! disconnected, and the others are notified. A long line is sent in parts, so that no client can fill the memory.
+//! The chat sends its own notices at the end of a turn, and never in the middle of a message.
 
 mod common;
 
@@ -22,18 +21,24 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const USAGE: &str = "\
-usage: chat [ADDRESS:PORT]
-Without ADDRESS:PORT, any free port of 127.0.0.1. SIGINT and SIGTERM end it.
+Usage: chat [ADDRESS:PORT]
+Send each line of a client to all other clients.
+
+The default ADDRESS:PORT is 127.0.0.1:0. Port 0 stands for any free port.
+
+  -h, --help  display this help and exit
+
+SIGINT and SIGTERM end the program.
 ";
 
-/// How many bytes may be queued for a client, not counting those in its socket. It is behind if more than half of it are.
+/// The size of a client's queue, in bytes. A client is behind if its queue is more than half full.
 const QUEUE_SIZE: usize = 512 * 1024;
-/// How long a client may be behind.
+/// How long a client may be behind before the chat disconnects it.
 const PATIENCE: Duration = Duration::from_secs(5);
-const SHUT_OUT: &str = "has not read what was said, and is shut out";
-/// How much is read per turn: little enough for any queue, though an address is put in front of each line.
+const SHUT_OUT: &str = "does not read, and is disconnected";
+/// The size of a read, which fits into every queue together with the address in front of each line.
 const READ_SIZE: usize = 4096;
-/// A line that is longer is passed on in pieces.
+/// A longer line is forwarded in parts.
 const LONGEST_LINE: usize = 4096;
 
 fn main() -> ExitCode {
@@ -47,25 +52,25 @@ fn parse(words: &[String]) -> Result<Option<&str>, String> {
         [word, ..] if word == "-h" || word == "--help" => Ok(None),
         [option, ..] if option.starts_with('-') => Err(format!("unknown option '{option}'")),
         [address] => Ok(Some(address)),
-        [_, more, ..] => Err(format!("one ADDRESS:PORT is enough, without '{more}'")),
+        [_, more, ..] => Err(format!("extra operand '{more}'")),
     }
 }
 
-/// What a source of the reactor is for.
+/// The role of a source in the reactor.
 enum Role {
     Listener,
-    /// Where the handler of a signal writes to.
+    /// The socket that the signal handlers write to.
     Signals,
     Client(Client),
 }
 
 struct Client {
     address: SocketAddr,
-    /// The beginning of a line of which the rest has not come yet.
+    /// The start of a line that has not ended yet.
     line: Vec<u8>,
-    /// What the others have said and this client has not taken yet.
+    /// Bytes to send to this client.
     queue: VecDeque<u8>,
-    /// It is counted as behind, and has a deadline.
+    /// The client counts as behind, and has a deadline.
     was_behind: bool,
 }
 
@@ -78,33 +83,34 @@ impl Client {
         self.queue.len() > QUEUE_SIZE / 2
     }
 
-    /// Takes in what was read; returns the lines that are whole now, as the others are to see them.
+    /// Takes the bytes of a read, and returns the complete lines in the form for the other clients.
     fn hear(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut lines = Vec::new();
         for &byte in bytes {
-            // To a terminal the others would be commands.
-            if !byte.is_ascii_control() || byte == b'\t' {
-                self.line.push(byte);
-            }
-            if byte == b'\n' || self.line.len() == LONGEST_LINE {
+            if byte == b'\n' || common::is_full(&self.line, byte, LONGEST_LINE) {
                 self.end_line(&mut lines);
+            }
+            if byte != b'\n' {
+                self.line.push(byte);
             }
         }
         lines
     }
 
-    /// An empty line says nothing, and is left out.
+    /// Removes control characters, because a terminal would act on them, and drops a line that is empty then. Some
+    /// control characters have two bytes in UTF-8.
     fn end_line(&mut self, lines: &mut Vec<u8>) {
-        if !self.line.is_empty() {
-            lines.extend(format!("{}: ", self.address).bytes());
-            lines.append(&mut self.line);
-            lines.push(b'\n');
+        let line = String::from_utf8_lossy(&self.line);
+        let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+        self.line.clear();
+        if !line.is_empty() {
+            lines.extend(format!("{}: {line}\n", self.address).bytes());
         }
     }
 
-    /// Queues `text` for it; `false` if it is too far behind.
+    /// Queues `text`, and returns `false` if the queue has no room.
     fn tell(&mut self, to: &Socket, text: &[u8]) -> bool {
-        // A client is behind if it does not read, and not if it has had no turn yet.
+        // Write first: the client may be ready, and only not served yet in this turn.
         if self.queue.len() + text.len() > QUEUE_SIZE / 2 && self.send(to).is_err() {
             return false;
         }
@@ -112,7 +118,7 @@ impl Client {
         self.queue.len() <= QUEUE_SIZE
     }
 
-    /// Writes once, if there is something.
+    /// Writes once, if the queue is not empty.
     fn send(&mut self, to: &Socket) -> io::Result<()> {
         if !self.queue.is_empty() {
             let sent = to.try_write(self.queue.make_contiguous())?.unwrap_or(0);
@@ -124,11 +130,11 @@ impl Client {
 
 struct Chat {
     reactor: Reactor<Socket, Role>,
-    /// Which clients have left, for the others to be told at the end of the turn.
+    /// Notices of clients that have left, which the others receive at the end of the turn.
     news: Vec<String>,
-    /// How many clients are behind: while there are any, none is read.
+    /// The number of clients that are behind. Unless it is 0, the chat reads from no client.
     behind: usize,
-    /// There are clients that are not read.
+    /// Some clients are not read at the moment.
     are_held: bool,
 }
 
@@ -156,7 +162,7 @@ impl Chat {
                 }
             }
             self.let_go();
-            // To tell of one may be too much for another, who then leaves as well.
+            // A notice may overflow the queue of another client, which then leaves too.
             while let Some(text) = self.news.pop() {
                 self.tell_all_but(None, text.as_bytes());
                 self.let_go();
@@ -174,7 +180,7 @@ impl Chat {
         }
     }
 
-    /// Writes and reads once, what it can.
+    /// Writes once and reads once.
     fn serve(&mut self, key: Key) {
         let Some((socket, Role::Client(client))) = self.reactor.get(key) else { return };
         let mut buffer = [0; READ_SIZE];
@@ -188,7 +194,7 @@ impl Chat {
             }
             Ok(Some(0)) => {
                 let mut last = Vec::new();
-                client.end_line(&mut last); // which the end of the stream ends as well
+                client.end_line(&mut last); // the end of the stream also ends the line
                 self.tell_all_but(Some(key), &last);
                 self.close(key, "has left");
             }
@@ -209,7 +215,7 @@ impl Chat {
         }
     }
 
-    /// Has the reactor wait for what the client can do next. Where that is the same as before, epoll makes no system call.
+    /// Sets the client's interest. If the interest does not change, `Epoll` makes no system call.
     fn ask(&mut self, key: Key) {
         self.give_deadline(key);
         let Some((_, Role::Client(client))) = self.reactor.get(key) else { return };
@@ -218,7 +224,7 @@ impl Chat {
         interest.set(Interest::WRITABLE, !client.queue.is_empty());
         self.are_held |= self.behind > 0;
         let asked = if interest.is_empty() {
-            self.reactor.pause(key) // which reports a hangup once, and not at every wait
+            self.reactor.pause(key) // or every wait would report a hangup
         } else {
             self.reactor.modify(key, interest, Mode::Level)
         };
@@ -241,7 +247,7 @@ impl Chat {
         }
     }
 
-    /// Has all clients read again, once none is behind.
+    /// Resumes reading from all clients once no client is behind.
     fn let_go(&mut self) {
         if self.behind == 0 && mem::take(&mut self.are_held) {
             let clients: Vec<_> = self.reactor.keys().collect();

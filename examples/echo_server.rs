@@ -1,12 +1,13 @@
-//! A TCP echo server for thousands of clients, on one `Reactor` and one thread.
+//! A TCP echo server for thousands of clients, with one `Reactor` and one thread.
 //!
 //! `cargo run --example echo_server -- 127.0.0.1:7777`, and `cargo run --example load -- 127.0.0.1:7777`.
 //!
-//! What to copy from it: what a source is for is its state in the reactor, an enum. A connection has one buffer of fixed
-//! size; the server reads while there is room and waits for `WRITABLE` only while bytes are pending, so a client
-//! that does not read stops its own sending and no other client's. Idle clients are closed by a deadline, which moves with
-//! every byte. When fds run out the listener is paused, and its deadline resumes it. SIGINT and SIGTERM end the server
-//! once what is pending was sent.
+//! What to copy from it: the state of a source in the reactor is an enum of the roles of a source. Each connection
+//! has one buffer of fixed size. The server reads while the buffer has room, and waits for `WRITABLE` only while
+//! bytes are pending. So a client that does not read blocks its own sending, and no other client's. A deadline closes
+//! idle clients, and moves with every byte. When the process is out of file descriptors (EMFILE), the listener is
+//! paused until its deadline. After SIGINT or SIGTERM, the server sends what is pending, and exits. It resets a
+//! client that does not read this in time, so that the client does not take the data for complete.
 
 mod common;
 
@@ -21,15 +22,26 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const BUFFER_SIZE: usize = 16 * 1024;
-/// How long the clients have to read what is theirs once the server is to end.
+/// How long the clients may take to read the pending data after the first signal.
 const LAST_CALL: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let usage = format!(
-        "usage: echo_server [--backend NAME] [--idle SECONDS] [ADDRESS:PORT]\n\
-         Without ADDRESS:PORT, any free port of 127.0.0.1; clients may be idle for 60 seconds.\n\
-         The backends here: {}. Without --backend, $IOMUX_BACKEND, or the first of them.\n",
-        NAMES.join(", ")
+        "\
+Usage: echo_server [OPTION]... [ADDRESS:PORT]
+Send back what each client sends.
+
+The default ADDRESS:PORT is 127.0.0.1:0. Port 0 stands for any free port.
+
+      --backend NAME  use this backend: {}
+                      (default: $IOMUX_BACKEND, or else {})
+      --idle SECONDS  close a client that is idle for this time (default: 60)
+  -h, --help          display this help and exit
+
+SIGINT and SIGTERM end the program.
+",
+        NAMES.join(", "),
+        NAMES[0]
     );
     let options = parse(&common::arguments());
     common::run("echo_server", &usage, options, |options| Server::start(options)?.run())
@@ -54,11 +66,11 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
                 let text = value()?;
                 let seconds: Result<NonZeroU32, _> = text.parse();
                 let seconds =
-                    seconds.map_err(|error| format!("'{text}' is no number of seconds: {error}"))?;
+                    seconds.map_err(|error| format!("invalid number of seconds '{text}': {error}"))?;
                 idle = Duration::from_secs(seconds.get().into());
             }
             option if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
-            text if address.is_some() => return Err(format!("one ADDRESS:PORT is enough, without '{text}'")),
+            text if address.is_some() => return Err(format!("extra operand '{text}'")),
             text => address = Some(text.to_owned()),
         }
     }
@@ -66,11 +78,11 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
     Ok(Some(Options { backend, idle, address: address.unwrap_or_else(|| "127.0.0.1:0".into()) }))
 }
 
-/// What a source of the reactor is for.
+/// The role of a source in the reactor.
 enum Role {
     Listener,
     Signals,
-    /// A client, with the bytes that are on their way back to it.
+    /// A client, with the bytes to send back to it.
     Client(Buffer),
 }
 
@@ -79,7 +91,7 @@ struct Server {
     listener: Key,
     signals: Key,
     idle: Duration,
-    /// What comes now is not sent back any more.
+    /// The server is about to exit, and reads no more.
     is_last_call: bool,
     served: u64,
     bytes: usize,
@@ -87,7 +99,7 @@ struct Server {
 
 impl Server {
     fn start(options: Options) -> io::Result<Self> {
-        // As many clients as the system allows, not the shell's default.
+        // Raise the soft limit of fds to the hard limit, for more clients than the shell's default allows.
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let Options { backend, idle, address } = options;
         let (listener, signals) = (common::listen(&address)?, common::signals(&[SIGINT, SIGTERM])?);
@@ -98,22 +110,27 @@ impl Server {
         Ok(Self { reactor, listener, signals, idle, is_last_call: false, served: 0, bytes: 0 })
     }
 
-    /// Serves until a signal arrives, accepts no more clients then, sends what is pending, and prints what was done.
+    /// Serves until a signal arrives, then accepts no more clients, sends the pending data, and prints statistics.
     fn run(mut self) -> io::Result<()> {
         while self.turn()? {}
         self.begin_last_call()?;
-        // Until all but the source of the signals have gone, or it reports a second signal, or its deadline.
+        // Until only the source of the signals is left, a second signal arrives, or the deadline expires.
         while self.reactor.len() > 1 && self.turn()? {}
+        for (_, client, role) in self.reactor.iter_mut() {
+            if matches!(role, Role::Client(buffer) if buffer.has_bytes()) {
+                common::reset_on_close(client);
+            }
+        }
         common::print(format_args!("served {} connections, {} bytes", self.served, self.bytes))
     }
 
-    /// Waits once, and serves what is ready; returns `false` if a signal has arrived.
+    /// Waits once, serves the ready sources, and returns `false` if a signal has arrived.
     fn turn(&mut self) -> io::Result<bool> {
         self.reactor.wait(Timeout::Infinite)?;
         while let Some((key, cause, socket, role)) = self.reactor.next() {
             match (role, cause) {
                 (Role::Signals, Cause::Ready(_)) => return socket.try_read(&mut [0; 16]).map(|_| false),
-                (Role::Signals, Cause::Expired) => return Ok(false), // the last call is over
+                (Role::Signals, Cause::Expired) => return Ok(false), // the clients took too long
                 (Role::Listener, Cause::Expired) => self.reactor.resume(key)?,
                 (Role::Listener, Cause::Ready(_)) => self.accept(key),
                 (Role::Client(_), Cause::Expired) => drop(self.reactor.remove(key)),
@@ -135,15 +152,15 @@ impl Server {
 
     fn serve_or_close(&mut self, client: Key) {
         if self.serve(client).is_err() {
-            self.reactor.remove(client); // gone, as a rule
+            self.reactor.remove(client); // usually the client has gone
         }
     }
 
-    /// Reads and writes once, and has the reactor wait for what comes next; removes a client that is done.
+    /// Reads once, writes once, and sets the interest. Removes a client that is done.
     fn serve(&mut self, key: Key) -> io::Result<()> {
         let Some((client, Role::Client(buffer))) = self.reactor.get(key) else { return Ok(()) };
         if self.is_last_call {
-            // To close with bytes unread is to reset the connection, and to lose what is on its way to the client.
+            // A close with unread bytes resets the connection, and discards the data on its way to the client.
             buffer.source_has_ended |= client.try_read(&mut [0; 4096])? == Some(0);
         } else {
             buffer.fill(client)?;
@@ -157,7 +174,7 @@ impl Server {
         if self.is_last_call {
             interest.set(Interest::READABLE, !buffer.source_has_ended);
             if !buffer.has_bytes() {
-                client.shutdown(Shutdown::Write)?; // this was all
+                client.shutdown(Shutdown::Write)?; // the client sees end of file
             }
         }
         self.reactor.set_deadline(key, self.idle)?;
@@ -165,7 +182,7 @@ impl Server {
         Ok(())
     }
 
-    /// Accepts no more clients, and sends those that are there what is pending.
+    /// Accepts no more clients, and sends the pending data to the connected ones.
     fn begin_last_call(&mut self) -> io::Result<()> {
         self.is_last_call = true;
         let (signals, listener) = (self.signals, self.listener);

@@ -1,10 +1,10 @@
-//! A client for `echo_server`: many connections at the same time, and every byte that comes back is checked.
+//! A client for `echo_server`, with many connections. It checks every byte that comes back.
 //!
 //! `cargo run --example load -- 127.0.0.1:7777 --connections 2000 --messages 100`
 //!
-//! What to copy from it: the other side of a protocol on a `Reactor`. Connections are opened without waiting for
-//! one after the other, each has its state in the reactor and takes its turn, and each has the same deadline, which
-//! expires however busy the connection is.
+//! What to copy from it: the client side of a protocol on a `Reactor`. The connections are opened concurrently, and
+//! none is starved. Each connection has its state in the reactor. All have the same deadline, which expires even if a
+//! connection is busy.
 
 mod common;
 
@@ -20,11 +20,23 @@ const CHUNK: usize = 4096;
 
 fn main() -> ExitCode {
     let usage = format!(
-        "usage: load ADDRESS:PORT [--connections 2000] [--messages 100] [--size 64] [--deadline SECONDS]\n\
-         \x20           [--hold] [--backend NAME]\n\
-         --hold: when all connections have had everything back, says so, and closes them when stdin ends.\n\
-         The backends here: {}. Without --backend, $IOMUX_BACKEND, or the first of them.\n",
-        NAMES.join(", ")
+        "\
+Usage: load [OPTION]... ADDRESS:PORT
+Send messages to the echo server at ADDRESS:PORT, and check every byte that it
+sends back.
+
+      --backend NAME      use this backend: {}
+                          (default: $IOMUX_BACKEND, or else {})
+      --connections N     open N connections (default: 2000)
+      --deadline SECONDS  fail if a connection takes longer than this (default: 120)
+      --hold              after the last message, print a line, and keep the
+                          connections open until standard input ends
+      --messages N        send N messages per connection (default: 100)
+      --size N            send N bytes per message, on average (default: 64)
+  -h, --help              display this help and exit
+",
+        NAMES.join(", "),
+        NAMES[0]
     );
     let options = parse(&common::arguments());
     common::run("load", &usage, options, |(backend, options)| {
@@ -36,12 +48,12 @@ fn main() -> ExitCode {
 struct Options {
     address: String,
     connections: u64,
-    /// Of each connection.
+    /// The number of messages per connection.
     messages: u64,
-    /// Of a message, on average.
+    /// The average number of bytes per message.
     size: u64,
     deadline: Duration,
-    /// Whether all stay open until stdin ends.
+    /// Keep all connections open until stdin ends.
     hold: bool,
 }
 
@@ -65,27 +77,27 @@ fn parse(words: &[String]) -> Result<Option<(Any<'static>, Options)>, String> {
             "--hold" => hold = true,
             "--backend" => backend = value()?.clone(),
             option if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
-            text if address.is_some() => return Err(format!("one ADDRESS:PORT is enough, without '{text}'")),
+            text if address.is_some() => return Err(format!("extra operand '{text}'")),
             text => address = Some(text.to_owned()),
         }
     }
     let backend = by_name(&backend).map_err(|error| error.to_string())?;
-    let address = address.ok_or("an ADDRESS:PORT is needed")?;
+    let address = address.ok_or("missing ADDRESS:PORT")?;
     let deadline = Duration::from_secs(deadline);
     Ok(Some((backend, Options { address, connections, messages, size, deadline, hold })))
 }
 
-/// What a connection sends, and expects back: a stream of bytes of its own, in messages of different sizes,
-/// each sent when the one before has come back.
+/// The stream that a connection sends, and expects back. It consists of messages of different sizes. The connection
+/// sends a message after the previous one has come back.
 struct Talk {
-    /// The connection's.
+    /// The number of the connection.
     number: u64,
     messages_left: u64,
-    /// Where in the stream the message that is under way ends.
+    /// The position in the stream at which the current message ends.
     message_end: u64,
     sent: u64,
     received: u64,
-    /// All has come back, and the connection stays open until the others are as far.
+    /// All bytes have come back. The connection stays open until the others are done.
     is_held: bool,
 }
 
@@ -102,7 +114,7 @@ impl Talk {
         self.message_end += 1 + self.noise(self.message_end) % (2 * size - 1);
     }
 
-    /// Looks random, and is the same for the same position (splitmix64).
+    /// Returns the byte at a position of a pseudorandom stream (splitmix64).
     fn noise(&self, position: u64) -> u64 {
         let mixed = (self.number << 40 | position).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -113,7 +125,7 @@ impl Talk {
         self.noise(position).to_le_bytes()[0]
     }
 
-    /// Sends what it can, reads once, and answers; `true` once all has come back, and then the end.
+    /// Writes once, reads once, and returns `true` after the last byte and the end of file.
     fn go_on(&mut self, server: &Socket, options: &Options) -> io::Result<bool> {
         if self.sent == 0 && !common::is_connected(server)? {
             return Ok(false);
@@ -182,7 +194,7 @@ impl Talk {
 
 type Talks = Reactor<Socket, Talk, Any<'static>>;
 
-/// Begins all connections, each with the same deadline.
+/// Starts all connections, each with the same deadline.
 fn open(talks: &mut Talks, options: &Options) -> io::Result<()> {
     let deadline = Instant::now() + options.deadline;
     let address = options.address.to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
@@ -198,7 +210,7 @@ fn open(talks: &mut Talks, options: &Options) -> io::Result<()> {
 }
 
 fn run(backend: Any<'static>, options: &Options) -> io::Result<String> {
-    // Where there is no limit the system may reject this; what there is may be enough.
+    // The kernel may reject a limit of infinity. The current limit may be enough.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let Options { connections, messages, .. } = options;
     let mut talks = Reactor::with(backend, 1024);
@@ -232,10 +244,10 @@ fn run(backend: Any<'static>, options: &Options) -> io::Result<String> {
     Ok(format!("{connections} connections, {} messages, {bytes} bytes, all as sent", connections * messages))
 }
 
-/// Keeps all connections open until stdin ends, so that they can be looked at from outside.
+/// Keeps all connections open until stdin ends, so that the server can be inspected meanwhile.
 fn until_stdin_ends(talks: &mut Talks) -> io::Result<()> {
     writeln!(io::stdout(), "{} connections are open, and have had everything back", talks.len())?;
-    io::copy(&mut io::stdin(), &mut io::sink())?;
+    common::until_stdin_ends()?;
     for (_, server, talk) in talks.iter_mut() {
         talk.is_held = false;
         server.shutdown(Shutdown::Write).map_err(|error| talk.broken(&error))?;

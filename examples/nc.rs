@@ -1,11 +1,10 @@
-//! A working netcat: two directions, each at its own pace, over one table of three slots.
+//! A netcat: two directions with independent speeds, over one table of three slots.
 //!
-//! `cargo run --example nc -- -l 4000` in one terminal, `cargo run --example nc -- 127.0.0.1 4000` in
-//! another.
+//! `cargo run --example nc -- -l 4000` in one terminal, `cargo run --example nc -- 127.0.0.1 4000` in another.
 //!
-//! What to copy from it: each direction has a buffer of fixed size, and before every wait the slots say
-//! what the buffers can do next. A source is asked only while there is room, a sink only while there are
-//! bytes, so the slower end sets the pace and the program sleeps whenever it can do nothing.
+//! What to copy from it: each direction has a buffer of fixed size. Before each wait, the program sets the interest
+//! of the slots from the buffers. It polls a source only while the buffer has room, and a sink only while the buffer
+//! has bytes. So the slower end determines the speed, and the program sleeps while it can do nothing.
 
 mod common;
 
@@ -20,13 +19,16 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: nc HOST PORT        connect
-       nc -l [HOST] PORT   listen for one connection, on 127.0.0.1 if no HOST is given;
-                           port 0 is any free one
-       nc --help           print this
+Usage: nc HOST PORT
+  or:  nc -l [HOST] PORT
+Copy standard input to a TCP connection, and the connection to standard output.
+
+  -l          listen for one connection; the default HOST is 127.0.0.1,
+              and PORT 0 stands for any free port
+  -h, --help  display this help and exit
 ";
 
-// The slots.
+// Indexes of the slots.
 const STDIN: usize = 0;
 const STDOUT: usize = 1;
 const CONNECTION: usize = 2;
@@ -49,16 +51,16 @@ fn parse(arguments: &[String]) -> Result<Option<Command<'_>>, String> {
         ["-h" | "--help"] => return Ok(None),
         ["-l", port] => Command::Listen("127.0.0.1", parse_port(port)?),
         ["-l", host, port] => Command::Listen(host, parse_port(port)?),
-        ["-l", ..] => return Err("-l takes a PORT, or a HOST and a PORT".into()),
+        ["-l", ..] => return Err("-l requires a PORT, or a HOST and a PORT".into()),
         [option, ..] if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
         [host, port] => Command::Connect(host, parse_port(port)?),
-        _ => return Err("a HOST and a PORT are needed".into()),
+        _ => return Err("a HOST and a PORT are required".into()),
     };
     Ok(Some(command))
 }
 
 fn parse_port(word: &str) -> Result<u16, String> {
-    word.parse().map_err(|_| format!("'{word}' is no port: a number from 0 to 65535"))
+    word.parse().map_err(|_| format!("invalid port '{word}': must be a number from 0 to 65535"))
 }
 
 fn run(command: Command<'_>) -> io::Result<ExitCode> {
@@ -73,17 +75,19 @@ fn run(command: Command<'_>) -> io::Result<ExitCode> {
             let listener = TcpListener::bind((host, port)).map_err(in_context(format!("{host}:{port}")))?;
             say(format_args!("listening on {}", listener.local_addr()?));
             let (connection, peer) = listener.accept()?;
-            drop(listener); // one connection: who comes later is refused, not left waiting
+            drop(listener); // later connections are refused instead of queued
             relay(&connection, &peer.to_string())
         }
     }
 }
 
-/// Passes bytes both ways until both directions have ended.
+/// Copies bytes in both directions until both have ended.
 fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
     connection.set_nonblocking(true)?;
-    // Not so stdin: O_NONBLOCK would be shared with the shell and outlive us. And not through `io::Stdin`: its
-    // buffer would hold bytes that poll can't see.
+    // On an error the peer is gone, but its data is still there.
+    let _ = common::set_options(&SockRef::from(connection));
+    // Stdin stays blocking: the shell shares its O_NONBLOCK, which would outlive this program. `io::Stdin` has a buffer
+    // with bytes that poll(2) can't see, so a `File` reads stdin.
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let stdout = reopen(io::stdout())?;
 
@@ -101,8 +105,8 @@ fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
         if has_hung_up {
             ask(&mut slots, CONNECTION, interest)?;
         } else {
-            // Not paused, so that the kernel reports a reset also when there is nothing to do. Nothing urgent comes after
-            // the end of file, but FreeBSD's poll(2) does not report what happens during a wait for nothing.
+            // This slot is not paused, so that the kernel reports a reset even if nothing is to be sent or received. No
+            // urgent data follows the end of file, but FreeBSD's poll(2) reports nothing for an empty interest.
             interest.set(Interest::PRIORITY, inbound.source_has_ended);
             slots.set_interest(CONNECTION, interest)?;
         }
@@ -110,17 +114,17 @@ fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
 
         for ready in slots.ready() {
             match ready.index() {
-                // Asked for one thing, so whatever is reported, the read or write finds out what it is.
+                // The slot has one interest, so the read or write finds out what any event means.
                 STDIN => outbound.fill(&stdin).map_err(in_context("stdin"))?,
                 STDOUT => match inbound.drain(&stdout, PIPE_ROOM) {
-                    // As in `nc | head`: nothing to complain about.
+                    // As in `nc | head`: this is not worth a message.
                     Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(ExitCode::FAILURE),
                     result => drop(result.map_err(in_context("stdout"))?),
                 },
                 _ => {
                     has_hung_up |= has_ended(ready.readiness());
                     if let Err(error) = exchange(connection, ready.readiness(), &mut outbound, &mut inbound) {
-                        outbound.stop(); // but what the peer has sent until then is still passed on
+                        outbound.stop(); // but nc still prints what the peer has sent
                         failure.get_or_insert(error);
                     }
                 }
@@ -134,8 +138,8 @@ fn relay(connection: &TcpStream, peer: &str) -> io::Result<ExitCode> {
     failure.map_or(Ok(ExitCode::SUCCESS), |error| Err(in_context(peer)(error)))
 }
 
-/// Sets what to wait for in a slot. With an empty interest the slot is paused, because a hangup or an error would be
-/// reported at every wait, and cause a busy loop.
+/// Sets the interest of a slot. Pauses the slot if the interest is empty, because a hangup or an error would end every
+/// wait, and cause a busy loop.
 fn ask(slots: &mut Slots<'_>, index: usize, interest: Interest) -> Result<(), Error> {
     if interest.is_empty() {
         return slots.pause(index);
@@ -144,8 +148,8 @@ fn ask(slots: &mut Slots<'_>, index: usize, interest: Interest) -> Result<(), Er
     slots.resume(index)
 }
 
-/// Writes to the peer and reads from it, as it is ready and the buffers allow: a hangup makes it ready
-/// for both, also for what was not asked. What neither finds is the error of a connection that has nothing to do.
+/// Writes to the peer and reads from it, as the readiness and the buffers allow. A hangup makes the connection ready
+/// for both, whatever the interest. SO_ERROR has the error if neither call returned it.
 fn exchange(
     connection: &TcpStream,
     readiness: Readiness,
@@ -161,7 +165,7 @@ fn exchange(
     if has_ended(readiness) { connection.take_error()?.map_or(Ok(()), Err) } else { Ok(()) }
 }
 
-/// Returns `true` for what the kernel reports of a connection at every wait from then on, whatever the interest.
+/// Returns `true` for readiness that every wait reports from then on, with any interest.
 fn has_ended(readiness: Readiness) -> bool {
     readiness.intersects(Readiness::HANGUP | Readiness::ERROR)
 }

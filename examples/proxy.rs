@@ -1,13 +1,17 @@
-//! A TCP forwarder: what a client sends goes to a target, and back what the target answers.
+//! A TCP forwarder between clients and a target.
 //!
 //! `cargo run --example proxy -- 127.0.0.1:8080 example.org:80`, and `curl -H 'Host: example.org' 127.0.0.1:8080`.
 //!
-//! What to copy from it: two sources that belong together, each with the other's key in its state, and
-//! `Reactor::get_pair` to have both at hand. Each direction has one buffer of fixed size: the proxy waits for the source
-//! only while there is room, and for the sink only while bytes are pending, so the slower end sets the pace. The end of
-//! one side's stream is passed on to the other once all before it was sent, and so is a reset. The proxy does not
-//! wait for a connection to the target, which has a deadline. An end with nothing to wait for is paused, so that a
-//! hangup does not cause a busy loop; and so is the listener while there are no fds.
+//! What to copy from it: the state of each connection holds the key of its peer, and `Reactor::get_pair` borrows
+//! both. Each direction has one buffer of fixed size. The proxy waits for the source only while the buffer has room,
+//! and for the sink only while bytes are pending. So the slower end determines the speed. The proxy forwards the end
+//! of a stream, or a reset, after the data before it. A signal resets the open connections, because neither side has
+//! ended its stream. The connection to the target is non-blocking, and has a deadline. A connection without an
+//! interest is paused, so that a hangup does not cause a busy loop. The listener is paused while the process is out
+//! of file descriptors.
+//!
+//! What it does not do: it has no idle timeout. If the target answers and resets the connection, the client receives
+//! only what its socket accepts immediately.
 
 mod common;
 
@@ -23,10 +27,17 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
-usage: proxy [--status] LISTEN TARGET
-Both are ADDRESS:PORT; port 0 to listen at is any free one. TARGET is looked up once, at the start, and the first
-address that it has is taken. Each second there is a line on how much was passed on, if stderr is a terminal;
---status: whatever stderr is. SIGINT and SIGTERM end it.
+Usage: proxy [--status] LISTEN TARGET
+Forward TCP connections from LISTEN to TARGET. Both are ADDRESS:PORT.
+
+Port 0 of LISTEN stands for any free port. The name in TARGET is resolved once,
+at the start, and its first address is used. TARGET must not lead back to LISTEN.
+
+      --status  print statistics every second; this is the default
+                if standard error is a terminal
+  -h, --help    display this help and exit
+
+SIGINT and SIGTERM end the program.
 ";
 
 const BUFFER_SIZE: usize = 64 * 1024;
@@ -38,7 +49,7 @@ fn main() -> ExitCode {
     common::run("proxy", USAGE, options, |options| Proxy::start(&options)?.run())
 }
 
-/// Whether the status is forced, and LISTEN and TARGET.
+/// `true` if `--status` was given, and LISTEN and TARGET.
 type Options = (bool, [String; 2]);
 
 fn parse(words: &[String]) -> Result<Option<Options>, String> {
@@ -53,23 +64,23 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
         }
     }
     let addresses = addresses.try_into().map_err(|given: Vec<_>| {
-        format!("two addresses are needed, LISTEN and TARGET, and {} given", given.len())
+        format!("two addresses are required, LISTEN and TARGET; {} given", given.len())
     })?;
     Ok(Some((status, addresses)))
 }
 
-/// What a source of the reactor is for.
+/// The role of a source in the reactor.
 enum Role {
     Listener,
-    /// Where the handler of a signal writes to.
+    /// The socket that the signal handlers write to.
     Signals,
-    /// A client, or the connection to the target that is made for it.
+    /// A client, or its connection to the target.
     End(End),
 }
 
-/// One end of a forwarded connection, with the bytes that are on their way from it to the other end.
+/// One end of a forwarded connection, with the bytes from it to the other end.
 struct End {
-    /// `None` until the other end is there.
+    /// `None` until the other end exists.
     other: Option<Key>,
     is_client: bool,
     is_connected: bool,
@@ -78,13 +89,13 @@ struct End {
 }
 
 impl End {
-    /// The client's comes first, and is connected; the target's is being connected.
+    /// The client's end is connected. The target's end is still connecting.
     fn new(other: Option<Key>) -> Self {
         let (is_client, buffer) = (other.is_none(), Buffer::new(BUFFER_SIZE));
         Self { other, is_client, is_connected: is_client, buffer, end_is_passed: false }
     }
 
-    /// Writes once, and passes the end of the stream on behind the last byte; returns how many bytes were taken.
+    /// Writes once, forwards the end of file after the last byte, and returns the number of bytes written.
     fn drain(&mut self, to: &Socket) -> io::Result<u64> {
         let sent = self.buffer.drain(to, BUFFER_SIZE)?;
         if self.buffer.is_done() && !mem::replace(&mut self.end_is_passed, true) {
@@ -93,7 +104,20 @@ impl End {
         Ok(sent as u64)
     }
 
-    /// Returns what to wait for at this end, when `other` is the one that sends to it.
+    /// Forwards the data that arrived before the reset, as far as the other end accepts it immediately. The data may
+    /// explain the reset. Returns the number of bytes written.
+    fn pass_rest(&mut self, from: &Socket, to: &Socket) -> u64 {
+        let mut all = 0;
+        loop {
+            let _ = self.buffer.fill(from); // its error was handled before
+            match self.buffer.drain(to, BUFFER_SIZE) {
+                Ok(count @ 1..) => all += count as u64,
+                _ => return all,
+            }
+        }
+    }
+
+    /// Returns the interest of this end, to which `other` sends.
     fn interest(&self, other: &Self) -> Interest {
         if self.is_connected {
             self.buffer.source_interest() | other.buffer.sink_interest()
@@ -103,7 +127,7 @@ impl End {
     }
 }
 
-/// Reads and writes what it can, once in each direction.
+/// Reads once and writes once in each direction.
 fn exchange(
     (client, there): (&Socket, &mut End),
     (target, back): (&Socket, &mut End),
@@ -118,7 +142,7 @@ fn exchange(
     Ok(())
 }
 
-/// Returns the error that waits to be collected.
+/// Takes the pending error of the socket (SO_ERROR).
 fn check(socket: &Socket) -> io::Result<()> {
     socket.take_error()?.map_or(Ok(()), Err)
 }
@@ -137,7 +161,7 @@ impl fmt::Display for Totals {
     }
 }
 
-/// A line each second on how it stands: on a terminal always the same one.
+/// A line of statistics per second. On a terminal it overwrites itself.
 struct Status {
     next: Instant,
     is_one_line: bool,
@@ -174,16 +198,21 @@ impl Proxy {
         Ok(Self { reactor, target, status, totals: Totals::default() })
     }
 
-    /// Forwards until a signal arrives, and prints what was done.
+    /// Forwards until a signal arrives, then resets the open connections, and prints statistics.
     fn run(mut self) -> io::Result<()> {
         while self.turn()? {}
+        for (_, socket, role) in self.reactor.iter_mut() {
+            if matches!(role, Role::End(_)) {
+                common::reset_on_close(socket);
+            }
+        }
         if self.status.is_some_and(|status| status.is_one_line) {
             say("");
         }
         common::print(self.totals)
     }
 
-    /// Waits once, and serves what is ready; returns `false` if a signal has arrived.
+    /// Waits once, serves the ready sources, and returns `false` if a signal has arrived.
     fn turn(&mut self) -> io::Result<bool> {
         let next_status = self.status.as_ref().map(|status| status.next);
         self.reactor.wait(next_status.map_or(Timeout::Infinite, Timeout::Until))?;
@@ -193,7 +222,7 @@ impl Proxy {
                 (Role::Listener, Cause::Expired) => self.reactor.resume(key)?,
                 (Role::Listener, Cause::Ready(_)) => self.accept(key),
                 (Role::End(_), Cause::Ready(readiness)) => self.serve(key, readiness),
-                // Only a connection to the target has a deadline, until it is made.
+                // Only a connection to the target has a deadline, until it is established.
                 (Role::End(end), Cause::Expired) => {
                     say(format_args!("proxy: {}: {}", self.target, ErrorKind::TimedOut));
                     let ends = [end.other.unwrap_or(key), key];
@@ -202,7 +231,7 @@ impl Proxy {
             }
         }
         if let Some(status) = &mut self.status {
-            // Next to the two ends of each connection there are the signals and the listener.
+            // The reactor has two sources per connection, the signals and the listener.
             status.show(&self.totals, self.reactor.len().saturating_sub(2) / 2);
         }
         Ok(true)
@@ -210,7 +239,7 @@ impl Proxy {
 
     fn accept(&mut self, listener: Key) {
         for _ in 0..common::ACCEPTS {
-            // First, since a client that was accepted can't be put back into the queue.
+            // First of all, because an accepted client can't go back into the queue.
             let Ok(target) = Socket::new(Domain::for_address(self.target), Type::STREAM, None) else {
                 return common::accept_later(&mut self.reactor, listener);
             };
@@ -222,9 +251,11 @@ impl Proxy {
         }
     }
 
-    /// Begins to connect to the target, and takes both ends. If that fails the client is let go.
+    /// Starts to connect to the target, and registers both ends. Resets the client if that fails.
     fn connect(&mut self, client: Socket, target: Socket) -> io::Result<()> {
-        common::connect(&target, self.target).map_err(in_context(self.target))?;
+        common::connect(&target, self.target)
+            .inspect_err(|_| common::reset_on_close(&client))
+            .map_err(in_context(self.target))?;
         let client = self.insert(client, End::new(None))?;
         let target = self.insert(target, End::new(Some(client))).inspect_err(|_| {
             self.reactor.remove(client);
@@ -252,7 +283,7 @@ impl Proxy {
         }
     }
 
-    /// Reads and writes what it can, once in each direction; returns `false` once both have ended.
+    /// Reads once and writes once in each direction. Returns `false` once both directions have ended.
     fn forward(&mut self, client: Key, target: Key, readiness: Readiness) -> io::Result<bool> {
         let Some(((from, Role::End(there)), (to, Role::End(back)))) = self.reactor.get_pair(client, target)
         else {
@@ -263,7 +294,7 @@ impl Proxy {
             back.is_connected = common::is_connected(to)
                 .inspect_err(|error| say(format_args!("proxy: {}: {error}", self.target)))?;
         }
-        // An end that is paused is neither read nor written, which would find its error.
+        // No read or write finds the error of a paused end.
         if readiness.is_error() {
             check(from).and(check(to))?;
         }
@@ -279,7 +310,7 @@ impl Proxy {
         Ok(is_open)
     }
 
-    /// Has the reactor wait for `interest`. With an empty one a hangup would be reported at every wait, so the end is paused.
+    /// Sets the interest of an end. Pauses the end if the interest is empty, because a hangup would end every wait.
     fn ask(&mut self, key: Key, interest: Interest) -> Result<(), Error> {
         if interest.is_empty() {
             self.reactor.pause(key)
@@ -288,14 +319,16 @@ impl Proxy {
         }
     }
 
-    /// Closes both ends in the way that their peers know as "reset by peer": what they have got is not all.
-    fn abort(&mut self, ends: [Key; 2]) {
-        for key in ends {
-            if let Some(socket) = self.reactor.source(key) {
-                let _ = socket.set_linger(Some(Duration::ZERO));
-            }
+    /// Forwards the data before a reset, and resets both ends, so that their peers get ECONNRESET.
+    fn abort(&mut self, [client, target]: [Key; 2]) {
+        if let Some(((from, Role::End(there)), (to, Role::End(back)))) = self.reactor.get_pair(client, target)
+        {
+            self.totals.there += there.pass_rest(from, to);
+            self.totals.back += back.pass_rest(to, from);
+            common::reset_on_close(from);
+            common::reset_on_close(to);
         }
-        self.close(ends);
+        self.close([client, target]);
     }
 
     fn close(&mut self, ends: [Key; 2]) {

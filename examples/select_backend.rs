@@ -1,11 +1,11 @@
-//! A backend written outside: select(2) behind `Multiplexer`, in one file, as somebody with a mechanism of
-//! their own would write it. It passes the conformance suite (`tests/select_backend.rs`).
+//! A custom backend: select(2) behind `Multiplexer`, in one file. It passes the conformance suite
+//! (`tests/select_backend.rs`).
 //!
 //! `cargo run --example select_backend`
 //!
-//! What to copy from it: what is registered is a plain list, and what the kernel is given is made from it for
-//! each call; `wait_with` decides deadline and EINTR; the waker comes for free from `WakerSource`; and what the
-//! mechanism can't do is an error.
+//! What to copy from it: the registrations are a list, and each call builds the arguments of the kernel from it.
+//! `wait_with` handles the deadline and EINTR, and `WakerSource` provides the waker. What select(2) can't do is an
+//! error.
 
 use iomux::{Chunk, Interrupt, Outcome, WaitCall, wait_with};
 use iomux_backend::{
@@ -23,7 +23,7 @@ const NAME: &str = "select";
 /// A multiplexer over select(2): fds below `FD_SETSIZE`, level and one-shot.
 #[derive(Debug, Default)]
 pub(crate) struct Select<'fd> {
-    /// The registration whose last report is the oldest comes first.
+    /// In the order of their last events, the oldest first.
     registered: Vec<Registration<'fd>>,
 }
 
@@ -33,7 +33,7 @@ struct Registration<'fd> {
     token: Token,
     interest: Interest,
     mode: Mode,
-    /// `false` once a one-shot was reported, or the fd was found closed.
+    /// `false` after the event of a one-shot registration, or if the fd is closed.
     is_armed: bool,
     was_reported: bool,
 }
@@ -60,14 +60,14 @@ impl Registration<'_> {
     }
 }
 
-/// The three sets that select(2) takes and gives back.
+/// The three sets that select(2) takes, and overwrites with its result.
 struct Sets<'a> {
     read: FdSet<'a>,
     write: FdSet<'a>,
     except: FdSet<'a>,
 }
 
-/// What each set is asked with, and what it reports.
+/// The interest and the readiness of each set.
 const READ: Interest = Interest::READABLE.union(Interest::READ_NORMAL);
 const WRITE: Interest = Interest::WRITABLE.union(Interest::WRITE_NORMAL);
 const EXCEPT: Interest = Interest::PRIORITY.union(Interest::READ_BAND);
@@ -90,7 +90,7 @@ impl<'a> Sets<'a> {
         sets
     }
 
-    /// What is reported of a registration: of what was asked, what the sets have.
+    /// Returns the part of the interest that the sets contain.
     fn readiness(&self, registration: &Registration<'_>) -> Readiness {
         let fd = registration.source.as_fd();
         let mut ready = Interest::empty();
@@ -136,7 +136,7 @@ impl<'fd> Select<'fd> {
         Ok(())
     }
 
-    /// Reports what is ready, as far as there is room, and moves it behind the registrations that it did not report.
+    /// Pushes as many events as fit, and moves their registrations behind the others.
     fn report(&mut self, readiness: &[Readiness], events: &mut Events) -> usize {
         for (registration, readiness) in self.registered.iter_mut().zip(readiness) {
             registration.was_reported = events.push(registration.token, *readiness);
@@ -153,7 +153,7 @@ impl<'fd> Select<'fd> {
         events.len()
     }
 
-    /// select(2) refuses all fds for the sake of one that is closed, and does not say which.
+    /// Returns `INVALID` for each closed fd: select(2) fails with EBADF, and does not say which fd is closed.
     fn closed(&self) -> Vec<Readiness> {
         let is_closed = |fd: BorrowedFd<'_>| fcntl(fd, FcntlArg::F_GETFD) == Err(Errno::EBADF);
         let of = |registration: &Registration<'_>| match registration.is_armed {
@@ -164,7 +164,7 @@ impl<'fd> Select<'fd> {
     }
 }
 
-/// Modes and interests that select(2) has no way to express.
+/// Rejects the modes and interests that select(2) can't express.
 fn check(interest: Interest, mode: Mode) -> Result<(), Error> {
     if !matches!(mode, Mode::Level | Mode::OneShot) {
         return Err(Error::UnsupportedMode { mode, backend: NAME });
@@ -175,7 +175,7 @@ fn check(interest: Interest, mode: Mode) -> Result<(), Error> {
     Ok(())
 }
 
-/// The time in µs, rounded up; `None` is infinite.
+/// Returns the time in µs, rounded up. `None` is infinite.
 fn time(chunk: Chunk) -> Option<TimeVal> {
     let time = chunk.timespec()?;
     let micros = time.tv_sec * 1_000_000 + (time.tv_nsec + 999) / 1_000;
@@ -183,7 +183,7 @@ fn time(chunk: Chunk) -> Option<TimeVal> {
     Some(TimeVal::new((micros / 1_000_000) as _, (micros % 1_000_000) as _))
 }
 
-/// select(2) over what is registered.
+/// select(2) over the registrations.
 struct SelectCall<'a, 'fd> {
     select: &'a mut Select<'fd>,
     events: &'a mut Events,
@@ -211,7 +211,7 @@ impl<'fd> Multiplexer<'fd> for Select<'fd> {
         NAME
     }
 
-    // Not HANGUP, READ_CLOSED: select(2) has no words for them. Not MASK: that is pselect(2).
+    // Without HANGUP and READ_CLOSED, which select(2) can't report, and without MASK, which needs pselect(2).
     fn capabilities(&self) -> Capabilities {
         Capabilities::ONE_SHOT
             | Capabilities::WAKER

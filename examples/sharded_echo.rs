@@ -6,9 +6,11 @@
 //! the kernel deals out the connections: Linux and DragonFly do. With `--shared` all threads have the same socket,
 //! registered exclusively, and `Reactor::requeue` has the kernel wake them in turn. Where the option is missing, or
 //! all connections go to one of the sockets, `--hand-over` has the first thread accept them and hand them round, by
-//! `Handle::submit`. The guide's page on listening compares the three. The main thread makes the reactors and keeps
-//! their handles. It waits for SIGINT or SIGTERM, and ends each thread by way of its handle, after all that was handed
-//! over before.
+//! `Handle::submit`. The guide's page on listening compares the three.
+//!
+//! The main thread creates the reactors and keeps their handles. It waits for SIGINT or SIGTERM, and ends each thread
+//! through its handle, after all that was handed over before. Bytes that are on their way back to a client are then
+//! lost; `echo_server` waits for them.
 
 mod common;
 
@@ -83,8 +85,9 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
 /// Has the threads serve until a signal arrives, and prints what each has done.
 fn run(options: &Options) -> io::Result<()> {
     let Options { threads, way, address } = options;
-    let mut signals = common::signals(&[SIGINT, SIGTERM])?;
     let listeners = listen(address, *way, *threads)?;
+    // After the name lookup, which may take long: the signals end the program meanwhile.
+    let mut signals = common::signals(&[SIGINT, SIGTERM])?;
     let mut shards = (0..*threads).map(|_| Shard::new()).collect::<io::Result<Vec<_>>>()?;
     let ends = shards.iter_mut().map(|shard| Ok((shard.reactor.handle()?, shard.waker.clone())));
     let ends = ends.collect::<io::Result<Vec<_>>>()?;

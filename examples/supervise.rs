@@ -1,4 +1,4 @@
-//! Runs several commands at once, and shows what they say line by line, under their names.
+//! Runs several commands at the same time, and prints their output line by line, under their names.
 //!
 //! `cargo run --example supervise -- 'web=python3 -m http.server' 'clock=while date; do sleep 1; done'`
 //!
@@ -8,13 +8,18 @@
 //! started before the signals are blocked, since a child inherits the mask. A stream is a slot of the table,
 //! by its index, and is cleared when it ends.
 //!
-//! Each command has a process group of its own, and no stdin. So the keys of the terminal reach this program
-//! alone: SIGINT, SIGQUIT, SIGTERM, SIGHUP and SIGTSTP (Ctrl-Z) go to the groups of all that still run. A command
-//! that reads the terminal is stopped by the kernel. That is shown, and SIGCONT follows each signal, since a
-//! stopped command does not act upon others. When a command has exited, what its pipes hold is shown, then how it ended; it may
-//! close its output and live on. It has ended when its own process has: what that has left in the
-//! background is shown for as long as another command runs, and not waited for. A slow reader of the output
-//! slows the commands down; signals are forwarded meanwhile.
+//! Each command has its own process group, and no stdin, so the terminal sends its signals to this program only. The
+//! program forwards SIGINT, SIGQUIT, SIGTERM, SIGHUP and SIGTSTP (Ctrl-Z) to the groups of all running commands. The
+//! kernel stops a command that reads the terminal. The program prints that, and sends SIGCONT after each signal, because
+//! a stopped command does not act on other signals.
+//!
+//! When a command has exited, the program prints what its pipes hold, and then its exit status. A command may close its
+//! output and continue. The program prints the output of a command's background processes while another command runs,
+//! but does not wait for them. A slow reader of the output slows the commands down. Signals are forwarded
+//! meanwhile, and the second one also ends this program.
+//!
+//! What it does not do: it waits for a command that ignores the signals, and SIGKILL of this program leaves the commands
+//! running.
 
 mod common;
 
@@ -27,6 +32,7 @@ use nix::sys::signal::killpg;
 use nix::unistd::Pid;
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
@@ -34,16 +40,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const USAGE: &str = "\
-usage: supervise [NAME=]COMMAND...   run each COMMAND by `sh -c`, all at once
-       supervise --help              print this
-A line of a command's stdout is shown as 'NAME| line' on stdout, one of its stderr as 'NAME! line' on stderr.
-A NAME is letters, digits, '.', '_' and '-'; without one, a command's name is its place: 1, 2, ... A command
-that begins with an assignment needs a NAME before it. One that reads the terminal is stopped by SIGTTIN.
-Ends when all have exited, with the status of the first in this order that was not 0, 128 + N for signal N;
-2 if the arguments are wrong, 1 if it could not go on: what still runs is sent SIGTERM then.
+Usage: supervise [NAME=]COMMAND...
+Run each COMMAND with 'sh -c', all at the same time, and label their output.
+
+  -h, --help  display this help and exit
+
+A line of a command's standard output is printed as 'NAME| line' on standard
+output, and a line of its standard error as 'NAME! line' on standard error.
+A NAME consists of letters, digits, '.', '_' and '-'. The default is the position
+of the command: 1, 2, ... A COMMAND that starts with an assignment needs a NAME.
+A COMMAND that reads the terminal is stopped by SIGTTIN.
+
+Exit status:
+  that of the first COMMAND, in the given order, that did not exit with 0;
+  128 + N if signal N killed it; 0 if all exited with 0;
+  1 if supervise failed, after it has sent SIGTERM to the commands;
+  2 if the arguments are invalid.
 ";
 
-/// A longer line is shown in pieces of this size.
+/// A longer line is printed in chunks of this size.
 const LONGEST_LINE: usize = 4096;
 
 /// More than a pipe holds, so that what is left in the background can't hold up the end by writing on.
@@ -57,7 +72,7 @@ fn main() -> ExitCode {
     common::run("supervise", USAGE, parse(&words), |commands| run(&commands).map(ExitCode::from))
 }
 
-/// The commands with their names; `None` if it is help that is asked for.
+/// The commands with their names; `None` for `--help`.
 fn parse(words: &[String]) -> Result<Option<Vec<(String, &str)>>, String> {
     let mut commands = Vec::new();
     for (index, word) in words.iter().enumerate() {
@@ -71,11 +86,11 @@ fn parse(words: &[String]) -> Result<Option<Vec<(String, &str)>>, String> {
             _ => ((index + 1).to_string(), word.as_str()),
         };
         if command.trim().is_empty() {
-            return Err(format!("'{word}' has no COMMAND"));
+            return Err(format!("missing COMMAND in '{word}'"));
         }
         commands.push((name, command));
     }
-    if commands.is_empty() { Err("a COMMAND is needed".into()) } else { Ok(Some(commands)) }
+    if commands.is_empty() { Err("missing COMMAND".into()) } else { Ok(Some(commands)) }
 }
 
 fn run(commands: &[(String, &str)]) -> io::Result<u8> {
@@ -126,16 +141,19 @@ impl Flags {
         SigSet::from_iter(forwarded.chain([Signal::CHLD])).block()
     }
 
-    /// Passes on what has come, to the commands that still run.
-    fn forward(&self, jobs: &[Job]) -> io::Result<()> {
+    /// Passes on what has come, to the commands that still run. Returns `true` if a signal has come that is to end them.
+    fn forward(&self, jobs: &[Job]) -> io::Result<bool> {
+        let mut is_to_end = false;
         for (signal, _) in self.to_forward.iter().filter(|(_, flag)| flag.swap(false, Ordering::AcqRel)) {
             jobs.iter().for_each(|job| job.send(*signal));
             if *signal == Signal::TSTP {
                 common::stop()?;
+            } else {
+                is_to_end = true;
             }
             jobs.iter().for_each(|job| job.send(Signal::CONT));
         }
-        Ok(())
+        Ok(is_to_end)
     }
 }
 
@@ -297,7 +315,7 @@ impl Stream {
 
     fn add(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            if byte == b'\n' || self.line.len() == LONGEST_LINE {
+            if byte == b'\n' || common::is_full(&self.line, byte, LONGEST_LINE) {
                 self.show_line();
             }
             if byte != b'\n' {
@@ -367,17 +385,21 @@ impl Output {
         Ok(Self { stdout, stderr, flags, mask: blocked.wait_mask(), _blocked: blocked })
     }
 
-    /// Writes it all before anything else is written, even if both go to the same terminal.
+    /// Writes it all before anything else is written, even if both go to the same terminal. If that waits for a reader, it
+    /// fails at the second signal that is to end the commands: they may have ended, and the reader may never come.
     fn write(&self, sink: Sink, mut bytes: &[u8], jobs: &[Job]) -> io::Result<()> {
         let (file, name) = match sink {
             Sink::Stdout => (&self.stdout, "stdout"),
             Sink::Stderr => (&self.stderr, "stderr"),
         };
+        let mut is_to_end = false;
         while !bytes.is_empty() {
             // A write that blocks would hold the signals back for as long.
             let mut fds = [PollFd::new(file.as_fd(), Interest::WRITABLE)?];
             let answer = iomux::ppoll(&mut fds, Timeout::Infinite, Some(&self.mask));
-            self.flags.forward(jobs)?;
+            if self.flags.forward(jobs)? && mem::replace(&mut is_to_end, true) {
+                return Err(io::Error::other(format!("a second signal has come, and {name} is full")));
+            }
             if answer == Err(Error::Interrupted) {
                 continue;
             }

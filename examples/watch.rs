@@ -1,15 +1,17 @@
-//! Shows which of several inputs are ready, and how much has come from each: a line each, kept up to date.
+//! Shows which of several inputs are ready, and how much data each has sent, on one line per input.
 //!
 //! `mkfifo left right; cargo run --example watch -- left right`, and in another terminal `date > left`.
 //!
-//! What to copy from it: slots are addressed by an index that means something to the program, here the line
-//! on the screen. What is reported of a slot goes to its line, and the table needs no lookup. Each input is
-//! read once whenever it is ready, so that none starves the others; one that has ended, failed or hung up is
-//! cleared, since it would be ready indefinitely. What is shown is written only while stdout has room, and at
-//! most 20 times a second. Signals are more slots: their handlers write to sockets.
+//! What to copy from it: the index of a slot is the line on the screen, so the program needs no other table. Each
+//! ready input is read once per turn, so that none is starved. The program clears the slot of an input that has
+//! ended, failed or hung up, because poll(2) would report it as ready indefinitely. It writes only while stdout has
+//! room, and at most 20 times per second. Signals have slots, too: their handlers write to sockets.
 //!
-//! The terminal's settings are put back when the program ends, by SIGINT, SIGTERM, SIGHUP and SIGQUIT too, and while
-//! it is stopped by Ctrl-Z. In the background the program does not touch them, since they are the shell's then.
+//! The program restores the terminal's settings when it exits, also by SIGINT, SIGTERM, SIGHUP and SIGQUIT, and while
+//! Ctrl-Z stops it. In the background it does not change them, because they belong to the shell then.
+//!
+//! What it does not do: after another signal such as SIGKILL, the terminal needs `stty sane`. Inputs beyond the
+//! number of lines of the terminal overwrite each other.
 
 mod common;
 
@@ -20,6 +22,7 @@ use iomux_backend::{TryRead, TryWrite};
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{getpgrp, tcgetpgrp};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
@@ -30,21 +33,27 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
-usage: watch PATH...   show when each is readable, and how much has come: FIFOs, terminals, serial ports,
-                       sockets (connected to), files; '-' is stdin
-       watch --help    print this
-Ends when every input has ended, by Ctrl-C, or by 'q' if stdin is a terminal and no input. Where stdout is no
-terminal, each change is a line of its own.
+Usage: watch PATH...
+Show when each PATH is readable, and how much data has arrived.
+
+A PATH is a FIFO, a terminal, a serial port, a socket to connect to, a file,
+or '-' for standard input. A terminal shows as many as it has lines. If standard
+output is not a terminal, each change is printed as a line.
+
+  -h, --help  display this help and exit
+
+The program exits when all inputs have ended, on Ctrl-C, and on 'q' if standard
+input is a terminal that is not watched.
 ";
 
-// The slots that are no line come after those that are. A signal that ends the program comes before one that continues it.
+// Indexes of the slots after those of the lines. A signal that ends the program comes before one that continues it.
 const STDOUT: usize = 0;
 const END: usize = 1;
 const STOP: usize = 2;
 const CONTINUED: usize = 3;
 const KEYS: usize = 4;
 
-/// How long a frame is shown at least.
+/// The minimum time between two frames.
 const FRAME: Duration = Duration::from_millis(50);
 
 fn main() -> ExitCode {
@@ -57,17 +66,17 @@ fn parse(words: &[String]) -> Result<Option<&[String]>, String> {
         return Ok(None);
     }
     match words.iter().find(|word| word.starts_with('-') && *word != "-") {
-        Some(option) => Err(format!("unknown option '{option}'; a PATH like that is './{option}'")),
-        None if words.is_empty() => Err("a PATH is needed, or '-' for stdin".into()),
+        Some(option) => Err(format!("unknown option '{option}'; for a file of this name, use './{option}'")),
+        None if words.is_empty() => Err("missing PATH; use '-' for standard input".into()),
         None => Ok(Some(words)),
     }
 }
 
 fn watch(paths: &[String]) -> io::Result<()> {
-    // Opened before the terminal is changed, so that an error is shown as errors are.
+    // Open the inputs before changing the terminal, so that an error is printed as usual.
     let inputs: io::Result<Vec<_>> = paths.iter().map(|path| open(path).map_err(in_context(path))).collect();
     let inputs = inputs?;
-    let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?); // not through `Stdin`, which reads ahead
+    let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?); // `Stdin` would read ahead
     let stdout = output::reopen(io::stdout())?;
     let end = common::signals(&[SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
     let (stop, continued) = (common::signals(&[SIGTSTP])?, common::signals(&[SIGCONT])?);
@@ -98,7 +107,7 @@ struct Watch<'a> {
     continued: &'a UnixStream,
     slots: Slots<'a>,
     screen: Screen<'a>,
-    /// `None` if stdin is no terminal, or an input.
+    /// `None` unless stdin is a terminal that is not an input.
     keys: Option<Keys<'a>>,
 }
 
@@ -111,7 +120,7 @@ impl Watch<'_> {
             } else if self.screen.is_complete() {
                 return Ok(());
             } else {
-                self.slots.pause(self.inputs.len() + STDOUT)?; // a pipe without a reader is reported at every wait
+                self.slots.pause(self.inputs.len() + STDOUT)?; // or a pipe without a reader ends every wait
             }
             self.slots.wait(timeout)?;
             while let Some(ready) = self.slots.next_ready() {
@@ -125,7 +134,7 @@ impl Watch<'_> {
                 }
                 match (index - self.inputs.len(), &self.keys) {
                     (STDOUT, _) => self.screen.write()?,
-                    // What else was reported may not be so any more, and is reported again.
+                    // The other events may be out of date. The next wait reports them again.
                     (STOP, _) => {
                         self.suspend()?;
                         break;
@@ -141,22 +150,22 @@ impl Watch<'_> {
         }
     }
 
-    /// Ctrl-Z: has the shell find the terminal as it was.
+    /// Restores the terminal for the shell, and stops the program (Ctrl-Z).
     fn suspend(&mut self) -> io::Result<()> {
         self.stop.try_read(&mut [0; 64])?;
         self.screen.leave()?;
         let Some(keys) = &mut self.keys else { return common::stop() };
         keys.give_back();
         common::stop()?;
-        // If it was not stopped, no SIGCONT has come either.
+        // If the program was not stopped, no SIGCONT has arrived.
         if keys.is_in_background() { Ok(()) } else { keys.take() }
     }
 
-    /// After `fg` and `bg`, also where it was stopped by SIGSTOP.
+    /// Takes the terminal again after `fg` or `bg`, also if SIGSTOP stopped the program.
     fn resume(&mut self) -> io::Result<()> {
         self.continued.try_read(&mut [0; 64])?;
         match &mut self.keys {
-            Some(keys) if keys.is_in_background() => return common::stop(), // until it is `fg`
+            Some(keys) if keys.is_in_background() => return common::stop(), // until `fg`
             Some(keys) => keys.take()?,
             None => {}
         }
@@ -165,24 +174,25 @@ impl Watch<'_> {
     }
 }
 
-/// Opens an input without waiting for anything.
+/// Opens an input without blocking.
 fn open(path: &str) -> io::Result<File> {
     if path == "-" {
-        // Not made non-blocking: that would be shared with the shell, and outlive us.
+        // Stdin stays blocking: the shell shares its O_NONBLOCK, which would outlive this program.
         return io::stdin().as_fd().try_clone_to_owned().map(File::from);
     }
     if fs::metadata(path)?.file_type().is_socket() {
-        let socket = UnixStream::connect(path)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
+        socket.connect(&SockAddr::unix(path)?)?; // fails if the listener's queue is full
         return Ok(OwnedFd::from(socket).into());
     }
     File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
-/// The keys of the terminal, which come one by one while this program has them.
+/// The keys of the terminal, which arrive one by one.
 struct Keys<'a> {
     terminal: &'a File,
-    /// The terminal's settings as they were, while they are changed.
+    /// The original settings of the terminal, while they are changed.
     before: Option<Termios>,
 }
 
@@ -190,21 +200,22 @@ impl<'a> Keys<'a> {
     fn new(terminal: &'a File) -> io::Result<Self> {
         let mut keys = Self { terminal, before: None };
         if keys.is_in_background() {
-            common::stop()?; // then `resume` takes them
+            common::stop()?; // `resume` then takes the terminal
         } else {
             keys.take()?;
         }
         Ok(keys)
     }
 
-    /// Returns `true` if the terminal is the shell's. tcsetattr(3) would stop the program, though a signal has come to end it.
+    /// Returns `true` if the program is in the background. There, tcsetattr(3) would stop the program, even if a signal
+    /// is about to end it.
     fn is_in_background(&self) -> bool {
-        // With an error it is not the terminal that controls the program.
+        // An error means that another terminal controls the program.
         tcgetpgrp(self.terminal).is_ok_and(|group| group != getpgrp())
     }
 
-    /// Has each key arrive at once and unseen. Ctrl-C stays a signal, and throws away the keys before it: so a read of
-    /// what was reported must not wait (`VMIN` 0), though stdin itself stays blocking.
+    /// Makes each key arrive immediately, without echo. Ctrl-C stays a signal, and discards the keys before it. So a read
+    /// after an event must not block (`VMIN` 0), although stdin itself stays blocking.
     fn take(&mut self) -> io::Result<()> {
         let before = match self.before.take() {
             Some(before) => before,
@@ -219,13 +230,13 @@ impl<'a> Keys<'a> {
         Ok(())
     }
 
-    /// Restores the terminal, unless the shell has done so since the program was stopped.
+    /// Restores the terminal, unless the shell has done so during a stop.
     fn give_back(&mut self) {
         if self.is_in_background() {
             return;
         }
         if let Some(before) = self.before.take() {
-            let _ = tcsetattr(self.terminal, SetArg::TCSANOW, &before); // or the terminal is gone
+            let _ = tcsetattr(self.terminal, SetArg::TCSANOW, &before); // fails if the terminal is gone
         }
     }
 
@@ -233,7 +244,7 @@ impl<'a> Keys<'a> {
     fn is_to_quit(&self, readiness: Readiness) -> bool {
         let mut pressed = [0; 64];
         match self.terminal.try_read(&mut pressed) {
-            Ok(Some(0)) => readiness.is_closed(), // or what was there is not any more
+            Ok(Some(0)) => readiness.is_closed(), // the input may be gone already
             Ok(count) => pressed[..count.unwrap_or(0)].contains(&b'q'),
             Err(_) => true,
         }
@@ -246,14 +257,14 @@ impl Drop for Keys<'_> {
     }
 }
 
-/// An input, as its line shows it.
+/// An input, and what its line displays.
 struct Line {
     name: String,
     fd: i32,
     is_regular: bool,
-    /// What was reported since the line was shown last.
+    /// The events since the line was last printed.
     reported: Readiness,
-    /// What the line shows.
+    /// The readiness that the line displays.
     shown: Readiness,
     bytes: u64,
     end: Option<String>,
@@ -263,14 +274,14 @@ struct Line {
 impl Line {
     fn new(path: &str, input: &File) -> Self {
         let is_regular = input.metadata().is_ok_and(|metadata| metadata.is_file());
-        // A control character would move the cursor.
+        // A control character in a name would move the cursor.
         let name = path.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
         let (reported, shown) = (Readiness::empty(), Readiness::empty());
         let fd = input.as_raw_fd();
         Self { name, fd, is_regular, reported, shown, bytes: 0, end: None, has_changed: true }
     }
 
-    /// Reads once; finds out whether that was all.
+    /// Reads once, and detects the end of the input.
     fn take(&mut self, input: &File, readiness: Readiness) {
         self.reported |= readiness;
         self.has_changed = true;
@@ -278,7 +289,7 @@ impl Line {
         match input.try_read(&mut buffer) {
             Ok(Some(0)) => self.end = Some("ended".into()),
             Ok(Some(count)) => self.bytes += count as u64,
-            // Nothing to read, and there will be nothing more.
+            // The input has ended, with nothing to read.
             Ok(None) if readiness.intersects(Readiness::HANGUP | Readiness::ERROR | Readiness::INVALID) => {
                 self.end = Some("gone".into());
             }
@@ -307,16 +318,16 @@ impl Display for Line {
     }
 }
 
-/// Where the lines are shown.
+/// The output.
 struct Screen<'a> {
     stdout: &'a File,
     lines: Vec<Line>,
-    /// Whether lines are written over, not one below the other.
+    /// `true` if a frame overwrites the previous one.
     is_terminal: bool,
     has_lines: bool,
-    /// What is to be written still.
+    /// Bytes that are still to be written.
     pending: Vec<u8>,
-    /// When the next frame may be shown.
+    /// The time of the next frame.
     next: Instant,
 }
 
@@ -326,7 +337,7 @@ impl<'a> Screen<'a> {
         Self { stdout, lines, is_terminal, has_lines: false, pending: Vec::new(), next }
     }
 
-    /// Makes a frame if there is something new and it is time, and says how long to wait for the next one.
+    /// Builds a frame if a line has changed and it is time. Returns how long to wait for the next frame.
     fn refresh(&mut self) -> Timeout {
         if self.is_blocked() || !self.lines.iter().any(|line| line.has_changed) {
             return Timeout::Infinite;
@@ -340,7 +351,7 @@ impl<'a> Screen<'a> {
             if self.has_lines {
                 frame += &format!("\x1b[{}A", self.lines.len());
             }
-            // A line that went on below would put the others out of place.
+            // A line that wraps would displace the others.
             frame += "\x1b[?7l";
         }
         for line in &mut self.lines {
@@ -360,7 +371,7 @@ impl<'a> Screen<'a> {
         Timeout::Infinite
     }
 
-    /// Shows all lines again, below what others have shown meanwhile.
+    /// Prints all lines again, below the output of other programs.
     fn begin_anew(&mut self) {
         if self.is_terminal {
             self.has_lines = false;
@@ -368,7 +379,7 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Whether there is nothing more to come.
+    /// Returns `true` if no output is left.
     fn is_complete(&self) -> bool {
         self.lines.iter().all(|line| line.end.is_some())
     }
@@ -377,7 +388,7 @@ impl<'a> Screen<'a> {
         !self.pending.is_empty()
     }
 
-    /// Writes once, which does not block where stdout is writable.
+    /// Writes once. The call does not block if stdout is writable.
     fn write(&mut self) -> io::Result<()> {
         let part = &self.pending[..self.pending.len().min(PIPE_ROOM)];
         let count = self.stdout.try_write(part).map_err(in_context("stdout"))?.unwrap_or(0);
@@ -385,10 +396,10 @@ impl<'a> Screen<'a> {
         Ok(())
     }
 
-    /// Writes what is left of a frame, if the terminal takes it now.
+    /// Writes the rest of a frame, unless the terminal is full.
     fn leave(&mut self) -> io::Result<()> {
         let mut stdout = [PollFd::new(self.stdout.as_fd(), Interest::WRITABLE)?];
-        while self.is_blocked() && iomux::poll(&mut stdout, Timeout::Nowait)? == 1 {
+        while self.is_blocked() && iomux::wait(&mut stdout, Timeout::Nowait)? == 1 {
             self.write()?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The page and the pictures of `docs/bench`, made from the results that `--json` keeps.
 
-use crate::plot;
+use crate::plot::Picture;
 use crate::report::{Entry, Report, Table, number};
 use std::error::Error;
 use std::fmt::Write;
@@ -98,14 +98,65 @@ const SECTIONS: [(&str, &[Column]); 5] = [
     ),
 ];
 
-/// The pictures: the file's name, and the titles of what it draws.
-const PICTURES: [(&str, &str); 6] = [
-    ("chain-epoll", "chain: over epoll, pairs, ns a byte"),
-    ("chain-poll", "chain: over poll, pairs, ns a byte"),
-    ("modify", "churn: there and back, 64 fds, over epoll, with the wait's share, ns a modify"),
-    ("wake", "wake: 1000 wakes, one wait, ns a wake"),
-    ("echo", "echo: connections, 64 bytes to and fro, the server's CPU, µs a request"),
-    ("scale", "scale: registered over epoll, 1000 active, ns an event"),
+const OVER_EPOLL: &[&str] = &["iomux Epoll", "iomux Reactor", "mio", "polling", "rustix epoll", "libevent"];
+const OVER_POLL: &[&str] =
+    &["iomux Poll", "iomux Slots", "rustix poll", "nix poll", "popol", "libevent, over poll"];
+
+const PICTURES: [Picture; 6] = [
+    Picture {
+        file: "chain-epoll",
+        work: "chain",
+        case: "over epoll",
+        measure: "",
+        title: "chain: a byte passes through all pairs of sockets, over epoll",
+        size: "pairs of sockets",
+        names: OVER_EPOLL,
+    },
+    Picture {
+        file: "chain-poll",
+        work: "chain",
+        case: "over poll",
+        measure: "",
+        title: "chain: a byte passes through all pairs of sockets, over poll",
+        size: "pairs of sockets",
+        names: OVER_POLL,
+    },
+    Picture {
+        file: "modify",
+        work: "churn",
+        case: "there and back, 64 fds, over epoll",
+        measure: "with the wait's share",
+        title: "an interest changed there and back between two waits, 64 fds, over epoll",
+        size: "",
+        names: OVER_EPOLL,
+    },
+    Picture {
+        file: "wake",
+        work: "wake",
+        case: "1000 wakes, one wait",
+        measure: "",
+        title: "1,000 wakes and one wait",
+        size: "",
+        names: &["iomux Epoll", "iomux Poll", "mio", "polling", "libev", "libuv"],
+    },
+    Picture {
+        file: "echo",
+        work: "echo",
+        case: "",
+        measure: "the server's CPU",
+        title: "echo server: CPU time per request",
+        size: "connections",
+        names: OVER_EPOLL,
+    },
+    Picture {
+        file: "scale",
+        work: "scale",
+        case: "over epoll",
+        measure: "",
+        title: "an event among many registered fds, 1,000 of them active, over epoll",
+        size: "registered fds",
+        names: OVER_EPOLL,
+    },
 ];
 
 /// Writes `results.md` and the pictures into the folder, and returns their names.
@@ -117,10 +168,10 @@ pub(crate) fn write(reports: &[Report], folder: &Path) -> Result<Vec<String>, Bo
         page += &section(title, columns, &tables);
     }
     writeln!(page, "\n## Pictures\n")?;
-    for (name, title) in PICTURES {
-        let name = format!("{name}.svg");
-        if plot::draw(&folder.join(&name), title, &tables)? {
-            writeln!(page, "![{title}]({name})")?;
+    for picture in PICTURES {
+        let name = format!("{}.svg", picture.file);
+        if picture.draw(&folder.join(&name), &tables)? {
+            writeln!(page, "![{}]({name})", picture.title)?;
             names.push(name);
         }
     }

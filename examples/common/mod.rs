@@ -4,6 +4,7 @@
 
 pub(crate) mod output;
 
+use iomux::{PollFd, Timeout};
 use iomux_backend::{Interest, Key, Reactor, TrustedMultiplexer, TryRead, TryWrite};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 use socket2::{SockAddr, Socket, TcpKeepalive};
@@ -18,27 +19,32 @@ use std::process::{ExitCode, Termination};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// How many clients a server accepts per turn, so that a burst of them does not keep the others waiting.
+/// How many clients a server accepts per turn, so that a burst does not delay the connected clients.
 pub(crate) const ACCEPTS: usize = 16;
 
-/// When to accept again after an error.
+/// How long to wait after an error of accept(2).
 const RETRY: Duration = Duration::from_millis(10);
 
-/// How long a peer may send nothing before the kernel asks it whether it is still there: one that has vanished never says so.
+/// The idle time after which the kernel sends TCP keepalive probes, to detect a peer that has vanished.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// Returns the arguments of the program.
+/// Returns the arguments of the program. [`run`] rejects those that are not UTF-8.
 pub(crate) fn arguments() -> Vec<String> {
     std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
-/// Runs `main` with `options`; without options it prints `usage`, which is what `--help` asked for.
+/// Runs `main` with `options`, or prints `usage` if there are none, because of `--help`.
 pub(crate) fn run<O, T: Termination>(
     name: &str,
     usage: &str,
     options: Result<Option<O>, String>,
     main: impl FnOnce(O) -> io::Result<T>,
 ) -> ExitCode {
+    let options = match std::env::args_os().skip(1).find(|word| word.to_str().is_none()) {
+        // A lossy conversion would use a different path or command.
+        Some(word) => Err(format!("the argument {word:?} is not UTF-8")),
+        None => options,
+    };
     let result = match options {
         Ok(Some(options)) => main(options).map(Termination::report),
         Ok(None) => io::stdout().write_all(usage.as_bytes()).map(|()| ExitCode::SUCCESS),
@@ -53,13 +59,13 @@ pub(crate) fn run<O, T: Termination>(
     })
 }
 
-/// Prints a line on stderr, unless stderr is full. A server neither waits for its log, nor ends because its log can't be
-/// written, as it would with `eprintln!`.
+/// Prints a line on stderr, unless stderr is full. A server must not wait for its log, and must not exit because its log
+/// can't be written. `eprintln!` would do both.
 pub(crate) fn say(message: impl Display) {
     log(format_args!("{message}\n"));
 }
 
-/// Writes to stderr what it takes now.
+/// Writes what stderr accepts without blocking.
 pub(crate) fn log(text: impl Display) {
     static AGAIN: LazyLock<io::Result<File>> = LazyLock::new(|| output::reopen(io::stderr()));
     let stderr = io::stderr();
@@ -67,7 +73,7 @@ pub(crate) fn log(text: impl Display) {
     let _ = output::write_now(stderr, text.to_string().as_bytes());
 }
 
-/// Prints a line on stdout, unless stdout is full: a program that handles SIGTERM could not be ended while it waits.
+/// Prints a line on stdout, unless stdout is full. SIGTERM could not end a program that blocks there.
 pub(crate) fn print(line: impl Display) -> io::Result<()> {
     static AGAIN: LazyLock<io::Result<File>> = LazyLock::new(|| output::reopen(io::stdout()));
     let stdout = io::stdout();
@@ -78,24 +84,44 @@ pub(crate) fn print(line: impl Display) -> io::Result<()> {
     }
 }
 
-/// Puts `what` the error happened to in front of its message.
+/// Waits until stdin ends. It works even if another program has set `O_NONBLOCK` of stdin.
+pub(crate) fn until_stdin_ends() -> io::Result<()> {
+    let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?); // `Stdin` would read ahead
+    loop {
+        iomux::wait(&mut [PollFd::new(stdin.as_fd(), Interest::READABLE)?], Timeout::Infinite)?;
+        if stdin.try_read(&mut [0; 4096]).map_err(in_context("stdin"))? == Some(0) {
+            return Ok(());
+        }
+    }
+}
+
+/// Adds `what` to the front of an error's message.
 pub(crate) fn in_context(what: impl Display) -> impl FnOnce(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
-/// Returns a socket that is readable once one of `signals` has arrived: their handler writes to its other end. Those that
-/// the user had ignored stay ignored.
+/// Returns `true` if a line must end before `byte`. A UTF-8 character is never split.
+pub(crate) fn is_full(line: &[u8], byte: u8, longest: usize) -> bool {
+    let continues_character = byte & 0b1100_0000 == 0b1000_0000;
+    line.len() >= longest + if continues_character { 3 } else { 0 }
+}
+
+/// Returns a socket that becomes readable once one of `signals` has arrived. The signal handler writes to its other end.
+/// Signals that are ignored at the start stay ignored. Signals that are blocked at the start are unblocked: a program
+/// usually inherits such a mask by mistake, and SIGTERM could not end it.
 pub(crate) fn signals(signals: &[i32]) -> io::Result<UnixStream> {
     let (reader, writer) = UnixStream::pair()?;
     for &signal in signals.iter().filter(|signal| !is_ignored(**signal)) {
         signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+        let number = nix::sys::signal::Signal::try_from(signal)?;
+        SigSet::from(number).thread_unblock()?;
     }
-    let _ = writer.into_raw_fd(); // left open: if all are ignored, the reader would be at its end
+    let _ = writer.into_raw_fd(); // stays open: without a writer, the reader would get end of file
     Ok(reader)
 }
 
-/// Returns `true` if a signal is ignored. That is inherited: nohup(1) ignores SIGHUP, and a script that starts `x &` SIGINT
-/// and SIGQUIT. A handler would undo it.
+/// Returns `true` if a signal is ignored. A program inherits this: nohup(1) ignores SIGHUP, and a script that starts
+/// `x &` ignores SIGINT and SIGQUIT. A handler would replace it.
 pub(crate) fn is_ignored(signal: i32) -> bool {
     // SAFETY: a sigaction is integers, so all zeroes is one.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -104,8 +130,8 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
     result == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
-/// Stops the program as SIGTSTP does without a handler, and if it is not blocked; returns after SIGCONT. If there is no shell
-/// that could continue it, the kernel does not stop it.
+/// Stops the program, as SIGTSTP does without a handler and unblocked, and returns after SIGCONT. The kernel does not
+/// stop a program without a shell that could continue it.
 pub(crate) fn stop() -> io::Result<()> {
     let _let_through = iomux::SigSet::from(iomux::Signal::TSTP).unblock()?;
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
@@ -117,7 +143,7 @@ pub(crate) fn stop() -> io::Result<()> {
     Ok(())
 }
 
-/// Listens at `address`, with a queue for bursts: std's has 128 places, and drops who comes when it is full.
+/// Listens on `address`, with a backlog for bursts. std's backlog is 128, and the kernel drops further connections.
 pub(crate) fn listen(address: &str) -> io::Result<Socket> {
     let listener = Socket::from(TcpListener::bind(address).map_err(in_context(address))?);
     listener.listen(4096)?;
@@ -125,20 +151,20 @@ pub(crate) fn listen(address: &str) -> io::Result<Socket> {
     Ok(listener)
 }
 
-/// Prints where a listener listens.
+/// Prints the address of a listener.
 pub(crate) fn announce(listener: &Socket) -> io::Result<()> {
     let address = listener.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
     print(format_args!("listening on {address}"))
 }
 
-/// Accepts one client; `None` if there is none. In level mode the listener is reported again for the next one.
+/// Accepts one client, or returns `None` if the queue is empty. In level mode, the next wait reports further clients.
 pub(crate) fn accept<T, M: TrustedMultiplexer<'static>>(
     reactor: &mut Reactor<Socket, T, M>,
     listener: Key,
 ) -> Option<(Socket, SockAddr)> {
     match reactor.source(listener)?.accept() {
         Ok((client, address)) => {
-            // If that fails the client is gone already.
+            // An error means that the client is gone already.
             set_options(&client).ok()?;
             Some((client, address))
         }
@@ -152,14 +178,21 @@ pub(crate) fn accept<T, M: TrustedMultiplexer<'static>>(
     }
 }
 
-fn set_options(connection: &Socket) -> io::Result<()> {
+pub(crate) fn set_options(connection: &Socket) -> io::Result<()> {
     connection.set_nonblocking(true)?;
+    // Keep an urgent byte in its place in the stream. A read would skip it otherwise.
+    connection.set_out_of_band_inline(true)?;
     connection.set_tcp_nodelay(true)?;
     connection.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
 }
 
-/// Pauses a listener, as a rule since no fd is left: the clients in its queue would keep the loop busy. The program resumes
-/// the listener when it is handed out as expired.
+/// Makes the close of a connection reset it, so that the peer does not take an incomplete stream for a complete one.
+pub(crate) fn reset_on_close(connection: &Socket) {
+    let _ = connection.set_linger(Some(Duration::ZERO)); // fails if the peer is gone already
+}
+
+/// Pauses a listener, usually because the process is out of file descriptors (EMFILE). The clients in its queue would
+/// cause a busy loop. The program resumes the listener when its deadline expires.
 pub(crate) fn accept_later<T, M: TrustedMultiplexer<'static>>(
     reactor: &mut Reactor<Socket, T, M>,
     listener: Key,
@@ -167,7 +200,7 @@ pub(crate) fn accept_later<T, M: TrustedMultiplexer<'static>>(
     let _ = reactor.pause(listener).and_then(|()| reactor.set_deadline(listener, RETRY));
 }
 
-/// Begins to connect without waiting: `socket` becomes writable once it is connected, or has failed.
+/// Starts to connect without blocking. `socket` becomes writable once it is connected, or has failed.
 pub(crate) fn connect(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     set_options(socket)?;
     match socket.connect(&address.into()) {
@@ -176,10 +209,10 @@ pub(crate) fn connect(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     }
 }
 
-/// Returns `true` once a socket is connected, `false` while that is under way.
+/// Returns `true` once a socket is connected, and `false` while it is connecting.
 ///
-/// A client of a local port on which no process listens may be given that port as its own, and is connected to itself: that
-/// counts as refused.
+/// If no process listens on a local port, the kernel may assign that port to the client, which then connects to itself.
+/// That counts as ECONNREFUSED.
 pub(crate) fn is_connected(socket: &Socket) -> io::Result<bool> {
     match socket.take_error()?.map_or_else(|| socket.peer_addr(), Err) {
         Ok(peer) if peer.as_socket() == socket.local_addr()?.as_socket() => {
@@ -190,10 +223,10 @@ pub(crate) fn is_connected(socket: &Socket) -> io::Result<bool> {
     }
 }
 
-/// Bytes on their way from a source to a sink. The slower of the two sets the pace, since the buffer does not grow.
+/// Bytes on their way from a source to a sink. The buffer has a fixed size, so the slower end determines the speed.
 pub(crate) struct Buffer {
     bytes: Box<[u8]>,
-    /// What the sink has not taken yet.
+    /// Bytes that the sink has not accepted yet.
     pending: Range<usize>,
     pub(crate) source_has_ended: bool,
 }
@@ -211,22 +244,22 @@ impl Buffer {
         !self.pending.is_empty()
     }
 
-    /// Returns `true` if there is nothing to send, and nothing more will come.
+    /// Returns `true` if the buffer is empty and the source has ended.
     pub(crate) fn is_done(&self) -> bool {
         self.source_has_ended && !self.has_bytes()
     }
 
-    /// Returns what to wait for at the source.
+    /// Returns the interest of the source.
     pub(crate) fn source_interest(&self) -> Interest {
         if self.has_room() { Interest::READABLE } else { Interest::empty() }
     }
 
-    /// Returns what to wait for at the sink.
+    /// Returns the interest of the sink.
     pub(crate) fn sink_interest(&self) -> Interest {
         if self.has_bytes() { Interest::WRITABLE } else { Interest::empty() }
     }
 
-    /// Reads once, if there is room. The end of file and an error end the source.
+    /// Reads once, if the buffer has room. The end of file and an error end the source.
     pub(crate) fn fill(&mut self, source: &impl TryRead) -> io::Result<()> {
         if !self.has_room() {
             return Ok(());
@@ -242,7 +275,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// Writes once, at most `limit` bytes, if there are any; returns how many were taken.
+    /// Writes at most `limit` bytes once, and returns the number of bytes written.
     pub(crate) fn drain(&mut self, sink: &impl TryWrite, limit: usize) -> io::Result<usize> {
         let bytes = &self.bytes[self.pending.clone()];
         if bytes.is_empty() {
@@ -256,7 +289,7 @@ impl Buffer {
         Ok(count)
     }
 
-    /// Reads no more, and forgets what the sink has not taken.
+    /// Ends the source, and discards the bytes of the buffer.
     pub(crate) fn stop(&mut self) {
         self.source_has_ended = true;
         self.pending = 0..0;

@@ -1,15 +1,14 @@
-//! An async runtime, and a program on it: tasks, sockets and timers on one thread, woken from any.
+//! An async runtime and a program that uses it: tasks, sockets and timers on one thread, with wakes from any thread.
 //!
-//! `cargo run --example executor -- --clients 100` runs an echo server and its clients as tasks;
-//! `-- --serve 127.0.0.1:7777` the server alone, until stdin ends.
+//! `cargo run --example executor -- --clients 100` runs an echo server and its clients as tasks.
+//! `cargo run --example executor -- --serve 127.0.0.1:7777` runs the server alone, until stdin ends.
 //!
-//! What to copy from it: `runtime.rs`, and how it is made. Its `Executor` has a queue of the tasks that may
-//! go on, `Timers`, and a `Reactor` in which the state of a source is the list of tasks that wait for it. A turn polls
-//! the tasks in the queue, waits until the next timer at most, and wakes the tasks of the events and timers.
-//! A source is registered one-shot: it reports what a task waits for at that moment and no more, so neither a
-//! hangup nor data that no task wants causes a busy loop. A task's waker puts it into the queue, and from
-//! another thread wakes the reactor, too. A task that is woken checks the file or the clock again, so a
-//! spurious wake does no harm.
+//! What to copy from it: the design of `runtime.rs`. Its `Executor` has a queue of tasks that can run, `Timers`, and
+//! a `Reactor`. The state of a source is the list of tasks that wait for it. A turn polls the queued tasks, waits
+//! until the next timer at most, and wakes the tasks of the events and timers. A source is registered in one-shot
+//! mode, for what a task waits for at that moment. So neither a hangup nor data that no task reads causes a busy
+//! loop. A task's waker puts the task into the queue, and also wakes the reactor if called on another thread. A task
+//! that is woken checks its source or the clock again, so a spurious wake does no harm.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -25,15 +24,21 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
-usage: executor [--clients N] [--messages N] [--pause MS]
-           run an echo server and N clients (10), each sends N messages (10), one every MS ms (1)
-       executor --serve HOST:PORT
-           run the server alone, until stdin ends; port 0 is any free one
-       executor --help
-           print this
+Usage: executor [OPTION]...
+  or:  executor --serve ADDRESS:PORT
+Run an echo server and its clients as tasks of one async runtime.
+
+      --clients N           run N clients, at most 65535 (default: 10)
+      --messages N          send N messages per client (default: 10)
+      --pause MS            wait MS milliseconds between messages (default: 1)
+      --serve ADDRESS:PORT  run the server alone, until standard input ends;
+                            port 0 stands for any free port
+  -h, --help                display this help and exit
+
+When the server ends, echoes that were not sent are lost.
 ";
 
-/// When to accept again after an error: as a rule the process is out of file descriptors (EMFILE).
+/// How long to wait after an error of accept(2), usually EMFILE.
 const RETRY: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
@@ -42,7 +47,7 @@ fn main() -> ExitCode {
 }
 
 struct Options {
-    /// Where to serve without clients of our own.
+    /// The address of a server without clients.
     serve: Option<String>,
     clients: u32,
     messages: u32,
@@ -58,7 +63,13 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
         match word.as_str() {
             "-h" | "--help" => return Ok(None),
             "--serve" => options.serve = Some(value()?.clone()),
-            "--clients" => options.clients = number(value()?)?,
+            // Each client needs its own port.
+            "--clients" => match number(value()?)? {
+                clients if clients > u16::MAX.into() => {
+                    return Err(format!("--clients: '{clients}': at most {}", u16::MAX));
+                }
+                clients => options.clients = clients,
+            },
             "--messages" => options.messages = number(value()?)?,
             "--pause" => options.pause = Duration::from_millis(number(value()?)?.into()),
             _ => return Err(format!("unknown argument '{word}'")),
@@ -79,9 +90,9 @@ async fn run_tasks(executor: &Executor, options: Options) -> io::Result<()> {
     let listener = listen(executor, place).await?;
     common::announce(&listener)?;
     let address = listener.local_addr()?.as_socket().ok_or(ErrorKind::Unsupported)?;
-    drop(executor.spawn(serve(executor.clone(), listener))); // it never ends
+    drop(executor.spawn(serve(executor.clone(), listener))); // the task never ends
     if is_alone {
-        return in_thread(|| io::copy(&mut io::stdin(), &mut io::sink()))?.await.map(drop);
+        return in_thread(common::until_stdin_ends)?.await;
     }
 
     let first = Instant::now();
@@ -101,17 +112,17 @@ async fn run_tasks(executor: &Executor, options: Options) -> io::Result<()> {
 }
 
 async fn listen(executor: &Executor, place: String) -> io::Result<Async<Socket>> {
-    let listener = in_thread(move || common::listen(&place))?.await?; // to look up a name blocks
+    let listener = in_thread(move || common::listen(&place))?.await?; // name resolution blocks
     Async::new(executor, listener)
 }
 
-/// Accepts indefinitely, with a task for each client.
+/// Accepts clients indefinitely, and spawns a task per client.
 async fn serve(executor: Executor, listener: Async<Socket>) {
     loop {
         match accept(&executor, &listener).await {
             Ok(client) => {
-                drop(executor.spawn(echo(client))); // what becomes of it is its own affair
-                yield_now().await; // a burst of clients does not keep the others waiting
+                drop(executor.spawn(echo(client))); // an error concerns this client only
+                yield_now().await; // so that a burst does not delay the connected clients
             }
             Err(_) => executor.sleep_until(Instant::now() + RETRY).await,
         }
@@ -120,8 +131,10 @@ async fn serve(executor: Executor, listener: Async<Socket>) {
 
 async fn accept(executor: &Executor, listener: &Async<Socket>) -> io::Result<Async<Socket>> {
     loop {
-        if let Some((client, _)) = try_io(|| listener.accept())? {
-            client.set_nonblocking(true)?;
+        // An error means that the client is gone already.
+        if let Some((client, _)) = try_io(|| listener.accept())?
+            && common::set_options(&client).is_ok()
+        {
             return Async::new(executor, client);
         }
         listener.readable().await?;
@@ -136,12 +149,12 @@ async fn echo(client: Async<Socket>) -> io::Result<()> {
             return Ok(());
         }
         client.write_all(&buffer[..count]).await?;
-        // A client that is as quick as we are would never make us wait.
+        // Otherwise a fast client could starve the other tasks.
         yield_now().await;
     }
 }
 
-/// A client: sends a message at each of its times, and compares what comes back; how many bytes that were.
+/// Sends each message at its time, compares the echo, and returns the number of bytes.
 async fn talk(
     executor: Executor,
     server: SocketAddr,

@@ -16,10 +16,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
-/// The number of the task that [`Executor::run`] is given.
+/// The number of the task that runs `main` of [`Executor::run`].
 const MAIN: u64 = 0;
 
-/// Runs tasks on the thread that made it. A clone is the same executor.
+/// An executor, which runs tasks on the thread that created it. A clone refers to the same executor.
 #[derive(Clone)]
 pub(crate) struct Executor(Rc<Inner>);
 
@@ -33,7 +33,7 @@ struct Inner {
 
 type Pinned = Pin<Box<dyn Future<Output = ()>>>;
 
-/// What wakers have of the executor, in whatever thread they are.
+/// The part of the executor that wakers share, on any thread.
 struct Queue {
     woken: Mutex<Vec<Arc<Task>>>,
     owner: ThreadId,
@@ -43,7 +43,7 @@ struct Queue {
 struct Task {
     number: u64,
     is_queued: AtomicBool,
-    /// Weak, since the queue has the tasks that are woken.
+    /// Weak, because the queue owns the woken tasks.
     queue: Weak<Queue>,
 }
 
@@ -54,14 +54,14 @@ impl Wake for Task {
         }
         let Some(queue) = self.queue.upgrade() else { return };
         lock(&queue.woken).push(self);
-        // The executor's own thread looks at the queue before it waits.
+        // The executor's thread checks the queue before it waits.
         if thread::current().id() != queue.owner {
             queue.reactor.wake();
         }
     }
 }
 
-/// The file that a reactor has registered: shared with the tasks that use it.
+/// A registered file, which the reactor shares with the tasks that use it.
 struct Source(Rc<dyn AsFd>);
 
 impl AsFd for Source {
@@ -76,7 +76,7 @@ type Waiters = Vec<(Interest, Waker)>;
 impl Executor {
     pub(crate) fn new() -> Result<Self, Error> {
         let mut reactor = Reactor::new()?;
-        let (_key, waker) = reactor.waker()?; // its event does nothing but end the wait
+        let (_key, waker) = reactor.waker()?; // its event only ends the wait
         let queue = Queue { woken: Mutex::default(), owner: thread::current().id(), reactor: waker };
         Ok(Self(Rc::new(Inner {
             reactor: RefCell::new(reactor),
@@ -104,12 +104,12 @@ impl Executor {
         asked
     }
 
-    /// Waits until `time` at least.
+    /// Waits until `time` or later.
     pub(crate) async fn sleep_until(&self, time: Instant) {
         let mut timer = None;
         poll_fn(|context| {
             let mut timers = self.0.timers.borrow_mut();
-            // It is still there if the task was woken for another reason.
+            // The timer still exists if the task was woken for another reason.
             timer.take().map(|key| timers.remove(key));
             if Instant::now() >= time {
                 return Poll::Ready(());
@@ -124,22 +124,22 @@ impl Executor {
         Arc::new(Task { number, is_queued: AtomicBool::new(false), queue: Arc::downgrade(&self.0.queue) })
     }
 
-    /// Runs `main` to its end, and the tasks for as long.
+    /// Runs `main` until it completes, and the tasks meanwhile.
     pub(crate) fn run<T>(&self, main: impl Future<Output = T>) -> Result<T, Error> {
         let mut main = pin!(main);
         self.task(MAIN).wake();
         loop {
-            // A task that is woken meanwhile has its turn after the events: none starves the others.
+            // A task that is woken meanwhile runs after the events, so that no task starves the others.
             let woken = mem::take(&mut *lock(&self.0.queue.woken));
             for task in woken {
-                // First, so that a wake while it runs counts.
+                // Clear this first, so that a wake during the poll counts.
                 task.is_queued.store(false, Ordering::Release);
                 let (number, waker) = (task.number, Waker::from(task));
                 let mut context = Context::from_waker(&waker);
                 if number != MAIN {
                     self.go_on(number, &mut context);
                 } else if let Poll::Ready(answer) = main.as_mut().poll(&mut context) {
-                    // They have the executor, and it has them.
+                    // The tasks own the executor, and the executor owns the tasks.
                     let unfinished = mem::take(&mut *self.0.tasks.borrow_mut());
                     drop(unfinished);
                     return Ok(answer);
@@ -150,14 +150,14 @@ impl Executor {
     }
 
     fn go_on(&self, number: u64, context: &mut Context<'_>) {
-        // Not there while it runs: it may start others.
+        // Remove the task while it runs, because it may spawn others.
         let Some(mut future) = self.0.tasks.borrow_mut().remove(&number) else { return };
         if future.as_mut().poll(context).is_pending() {
             self.0.tasks.borrow_mut().insert(number, future);
         }
     }
 
-    /// Waits for an event, a timer or a wake, and puts the tasks that these are for into the queue.
+    /// Waits for an event, a timer or a wake, and wakes the tasks that wait for it.
     fn wait(&self) -> Result<(), Error> {
         let is_busy = !lock(&self.0.queue.woken).is_empty();
         let (mut reactor, mut timers) = (self.0.reactor.borrow_mut(), self.0.timers.borrow_mut());
@@ -173,7 +173,7 @@ impl Executor {
                 }
                 !is_due
             });
-            arm(&mut reactor, key)?; // for those that wait for something else
+            arm(&mut reactor, key)?; // for tasks with another interest
         }
         let now = Instant::now();
         while let Some((_, waker)) = timers.pop_expired(now) {
@@ -183,7 +183,7 @@ impl Executor {
     }
 }
 
-/// Asks a source for what its waiters want, once.
+/// Sets the interest of a source to that of its waiters, in one-shot mode.
 fn arm(reactor: &mut Reactor<Source, Waiters>, key: Key) -> Result<(), Error> {
     let Some((_, waiters)) = reactor.get(key) else { return Ok(()) };
     let asked = waiters.iter().fold(Interest::empty(), |all, (asked, _)| all | *asked);
@@ -194,7 +194,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What gives an answer, from any thread if it may be sent there, and what waits for it.
+/// Returns a function that takes a value on any thread, and a future of that value.
 fn oneshot<T>() -> (impl FnOnce(T), impl Future<Output = T>) {
     let shared = Arc::new(Mutex::new((None, None::<Waker>)));
     let asked = Arc::clone(&shared);
@@ -211,7 +211,7 @@ fn oneshot<T>() -> (impl FnOnce(T), impl Future<Output = T>) {
     (answer, answered)
 }
 
-/// Does what blocks in a thread of its own.
+/// Runs a blocking function on a new thread.
 pub(crate) fn in_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<impl Future<Output = T>> {
@@ -220,7 +220,7 @@ pub(crate) fn in_thread<T: Send + 'static>(
     Ok(answered)
 }
 
-/// Lets the others have a turn.
+/// Lets other tasks run.
 pub(crate) async fn yield_now() {
     let mut has_yielded = false;
     poll_fn(|context| {
@@ -233,7 +233,7 @@ pub(crate) async fn yield_now() {
     .await;
 }
 
-/// A file that tasks wait for. It is non-blocking, and registered for as long as it is here.
+/// A non-blocking file that tasks wait for. It is registered until it is dropped.
 pub(crate) struct Async<S> {
     file: Rc<S>,
     key: Key,
@@ -263,17 +263,17 @@ impl<S: AsFd + 'static> Async<S> {
         Ok(Self { file, key, executor: executor.clone() })
     }
 
-    /// Waits until it may be worth to read again.
+    /// Waits until a read may succeed.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         self.ready(Interest::READABLE).await
     }
 
-    /// Waits until it may be worth to write again.
+    /// Waits until a write may succeed.
     pub(crate) async fn writable(&self) -> io::Result<()> {
         self.ready(Interest::WRITABLE).await
     }
 
-    /// Waits once, until woken: by the event, or for another reason, so the file is to be asked again.
+    /// Waits until the task is woken, which may be spurious. The caller tries again.
     async fn ready(&self, interest: Interest) -> io::Result<()> {
         let mut has_waited = false;
         poll_fn(|context| {
@@ -282,7 +282,7 @@ impl<S: AsFd + 'static> Async<S> {
             }
             let mut reactor = self.executor.0.reactor.borrow_mut();
             if let Some((_, waiters)) = reactor.get(self.key) {
-                // One that another wake has left here.
+                // Another wake may have left this waker.
                 waiters.retain(|(asked, waker)| *asked != interest || !waker.will_wake(context.waker()));
                 waiters.push((interest, context.waker().clone()));
             }

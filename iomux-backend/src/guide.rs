@@ -1,22 +1,22 @@
-//! The guide: how to write a correct event loop, one page per subject.
+//! How to write a correct event loop, one page per subject.
 //!
-//! The documentation of an item says what it does. These pages say when to use which, and what goes wrong otherwise.
-//! Every example is a whole program, and the tests run it. The pages exist in the documentation only.
+//! The documentation of an item says what the item does. These pages say when to use it, and what breaks otherwise.
+//! Every example is a complete program, and the tests run it. The guide is part of the documentation only.
 //!
-//! - [`readiness`]: what is reported of an fd, and what to do then.
-//! - [`errors`]: errors that are no end, error queues, and ends that are errors.
-//! - [`modes`]: level, edge, one-shot, exclusive.
+//! - [`readiness`]: what each readiness flag means, and how to respond to it.
+//! - [`errors`]: errors and hangups of sources that are not streams.
+//! - [`modes`]: level, edge, one-shot and exclusive.
 //! - [`connecting`]: a non-blocking connect(2), its deadline, and the next address.
-//! - [`listening`]: the queue, a few accepts per turn, and when file descriptors run out.
-//! - [`buffers`]: bytes that were read already, and a queue for those to write.
+//! - [`listening`]: the accept queue, fair accepts, and running out of file descriptors.
+//! - [`buffers`]: input that is already buffered, and a queue for output.
 //! - [`back_pressure`]: the interest while a peer is slow.
-//! - [`timeouts`]: deadlines, timers, and how exact they are.
-//! - [`signals`]: as a source, or with a mask; what children inherit.
+//! - [`timeouts`]: deadlines, timers, and their precision.
+//! - [`signals`]: a signal as a source, or a signal mask; what children inherit.
 //! - [`wakers`]: ending a wait from another thread or from a signal handler.
-//! - [`threads`]: reactors and epolls in several threads, and inside another loop.
+//! - [`threads`]: several threads, and a reactor inside another loop.
 //! - [`closed_fds`]: fds that are closed while they are registered.
-//! - [`backends`]: writing one, and proving it.
-//! - [`moving`]: from mio, polling, ocaml-iomux and C.
+//! - [`backends`]: writing and testing a custom backend.
+//! - [`moving`]: moving from mio, polling, ocaml-iomux and C.
 
 #[doc = include_str!("guide/readiness.md")]
 pub mod readiness {}

@@ -1,4 +1,4 @@
-//! A multiplexer that owns its sources, which may come and go.
+//! The reactor: a multiplexer that owns its sources.
 
 mod deadlines;
 mod error;
@@ -26,71 +26,69 @@ use std::fmt;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// How many events a wait of [`Reactor::new`] can report.
+/// The number of events per wait that [`Reactor::new`] has room for.
 const EVENTS: usize = 1024;
 
-/// Owns sources, each with a state, and waits for them: for programs whose connections come and go.
+/// A multiplexer that owns its sources, each with a state: for programs whose connections come and go.
 ///
-/// A source is anything with an fd, [`AsFd`]; its state is whatever the program wants to find beside it.
-/// A [`Key`] names both, and is never used again. Since the reactor owns the source, it can't be closed
-/// while it is registered, and is deregistered before it is handed out or dropped. Dropping the reactor
-/// closes all that it owns.
+/// A source is anything with an fd, [`AsFd`]. Its state is what the program needs to know about it. A [`Key`] names
+/// both, and is never reused. The reactor owns the source, so the source can't be closed while it is registered. It is
+/// deregistered before it is returned or dropped. Dropping the reactor closes all its sources.
 ///
-/// [`next`](Self::next) lends the ready sources one by one; between two, sources may be inserted, modified and
-/// removed. An event of a source that was removed meanwhile is not reported, least of all under the key of another
-/// source. That holds unless a program puts another file under the number of a registered source, as dup2(2) over
-/// stdin does.
+/// [`next`](Self::next) lends the ready sources one by one. Between two calls, the program may insert, modify and remove
+/// sources. An event of a source that was removed meanwhile is skipped, and is never reported under the key of another
+/// source. (That fails only if the program replaces the file of a registered source, as dup2(2) over stdin does.)
 ///
+/// # Examples
 /// A listener with its connections, an idle timeout and SIGTERM (`examples/listener.rs`):
 ///
 /// ```no_run
 #[doc = include_str!("../examples/listener.rs")]
 /// ```
 ///
-/// # The source is shared
-/// [`next`](Self::next) and [`get`](Self::get) lend `&S`, so that a source can't be swapped out under its registration.
-/// [`TryRead`](crate::TryRead) and [`TryWrite`](crate::TryWrite) read and write `&TcpStream` and the like; for other types
-/// there is [`get_mut`](Self::get_mut), which is `unsafe`.
-/// [`as_fd`](AsFd::as_fd) is called once, by [`insert`](Self::insert): whatever a source answers later, it
-/// is deregistered by the number that it was registered by.
+/// # Shared sources
+/// [`next`](Self::next) and [`get`](Self::get) lend `&S`, so that a source can't be replaced while it is registered.
+/// [`TryRead`](crate::TryRead) and [`TryWrite`](crate::TryWrite) read and write through `&TcpStream` and the like. For
+/// other types there is [`get_mut`](Self::get_mut), which is `unsafe`.
+/// [`insert`](Self::insert) calls [`as_fd`](AsFd::as_fd) once, and the reactor remembers the number. It deregisters that
+/// number, whatever a later call of `as_fd` would return.
 ///
-/// # The multiplexer is trusted
-/// It is lent fds that live only as long as their sources, and promises to let go of them:
-/// [`TrustedMultiplexer`]. It is [`Native`] unless [`with`](Self::with) is given another.
+/// # The trusted multiplexer
+/// The multiplexer borrows fds that live only as long as their sources, and promises to give them up when it is asked to:
+/// [`TrustedMultiplexer`]. It is [`Native`], unless [`with`](Self::with) is given another one.
 pub struct Reactor<S, T = (), M = Native<'static>> {
     inbox: Inbox<S, T, M>,
     sources: Sources<S, T, M>,
-    /// The waker of a first handle for which there was no memory: for the next attempt.
+    /// The waker of a first handle that could not be created for lack of memory. The next attempt uses it.
     unused_waker: Option<(Key, Waker)>,
     events: Events,
     deadlines: Deadlines,
-    /// The index of the event that `next_ready` looks at next.
+    /// The index of the event that `next` and `next_ready` take next.
     next: usize,
-    /// The generation at which the last wait began: an event is for who is older.
+    /// The generation at which the last wait began. An event can only belong to an older source.
     wait_began: u64,
 }
 
 impl<S: AsFd, T> Reactor<S, T> {
-    /// A reactor over the best multiplexer of this system, with room for 1024 events a wait.
-    ///
-    /// ```
-    /// use iomux_backend::Reactor;
-    ///
-    /// let reactor = Reactor::<std::net::TcpStream>::new()?;
-    /// assert!(reactor.is_empty());
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Creates a reactor over the best multiplexer of the platform, with room for 1,024 events per wait.
     ///
     /// # Errors
-    /// [`Error::Os`], where a multiplexer is an fd and there is none left.
+    /// Returns [`Error::Os`] if the multiplexer needs an fd and the process is out of file descriptors (EMFILE).
     pub fn new() -> Result<Self, Error> {
         Ok(Self::with(native()?, EVENTS))
     }
 }
 
 impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
-    /// A reactor over `multiplexer`, in which nothing is registered, with room for `events` events a wait.
+    /// Creates a reactor over `multiplexer`, with room for `events` events per wait.
     ///
+    /// The multiplexer should have no registrations yet. The reactor can neither change nor deregister those that it has. Their
+    /// events are skipped, or reported as events of a source that happens to have the same token.
+    ///
+    /// # Panics
+    /// Panics as [`Events::with_capacity`] does.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Multiplexer, Poll, Reactor, TrustedMultiplexer};
     ///
@@ -98,13 +96,6 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// let reactor = Reactor::<std::net::TcpStream, (), _>::with(chosen_at_run_time, 64);
     /// assert_eq!(reactor.name(), "poll");
     /// ```
-    ///
-    /// It should have nothing registered yet. What it has, it keeps, for as long as it lives: nothing here can
-    /// change or deregister it, and its events are passed over, or reported as those of a source that happens
-    /// to have its token.
-    ///
-    /// # Panics
-    /// As [`Events::with_capacity`].
     #[must_use]
     pub fn with(multiplexer: M, events: usize) -> Self {
         let events = Events::with_capacity(events);
@@ -119,10 +110,15 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         }
     }
 
-    /// Takes `source`, asks its fd for `interest`, and keeps `state` beside it.
+    /// Registers `source` for `interest`, and takes ownership of it and its `state`.
     ///
-    /// The first wait that reports it is one that begins after this.
+    /// The first wait that can report the source is one that begins after this call.
     ///
+    /// # Errors
+    /// Returns what [`Multiplexer::register`](crate::Multiplexer::register) returns. [`InsertError`] hands `source` and `state`
+    /// back.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor};
     /// use std::net::TcpListener;
@@ -133,9 +129,6 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert!(reactor.contains(key));
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// As [`Multiplexer::register`](crate::Multiplexer::register); [`InsertError`] hands `source` and `state` back.
     pub fn insert(
         &mut self,
         source: S,
@@ -146,8 +139,12 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.sources.insert(source, interest, mode, |_| state)
     }
 
-    /// Inserts `source` with a state that knows its own key, as [`insert`](Self::insert).
+    /// Inserts `source` as [`insert`](Self::insert) does, with a state that is created from its key.
     ///
+    /// # Errors
+    /// Returns what [`insert`](Self::insert) returns. The key that `state` was called with then names no source.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Interest, Key, Mode, Reactor};
     ///
@@ -161,9 +158,6 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert_eq!(reactor.get(key).map(|(_, connection)| connection.key), Some(key));
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// As [`insert`](Self::insert). The key that `state` was given then names nothing.
     pub fn insert_with(
         &mut self,
         source: S,
@@ -174,8 +168,9 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.sources.insert(source, interest, mode, state)
     }
 
-    /// Deregisters a source, and hands it and its state back. `None` if there is none under that key.
+    /// Deregisters a source, and returns it with its state, or `None` if there is no source under `key`.
     ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor};
     ///
@@ -191,8 +186,9 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         Some(removed)
     }
 
-    /// Removes and drops every source of which `is_kept` says `false`.
+    /// Removes and drops every source for which `is_kept` returns `false`.
     ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor};
     ///
@@ -214,11 +210,18 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         }
     }
 
-    /// Asks a source for something else, in a mode that may be another as well; ends a
-    /// [pause](Self::pause), and arms a one-shot again.
+    /// Changes the interest and mode of a source.
     ///
-    /// An event that the last wait has found stays as it was found.
+    /// It also ends a [pause](Self::pause), and rearms a one-shot source. An event that the last wait has returned stays as it is.
     ///
+    /// Where a modify costs a system call ([`Capabilities::DEFERRABLE`]), a change to [`Mode::Level`] is submitted by the next
+    /// wait. If the kernel rejects it then, the reactor hands the source out as [`INVALID`](iomux::Readiness::INVALID).
+    ///
+    /// # Errors
+    /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
+    /// - Returns what [`Multiplexer::modify`](crate::Multiplexer::modify) returns. The registration is then unchanged.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
     /// use std::os::unix::net::UnixStream;
@@ -231,25 +234,21 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert_eq!(reactor.wait(Timeout::Nowait)?, 1);
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
-    /// - Returns what [`Multiplexer::modify`](crate::Multiplexer::modify) returns. Nothing has changed then.
-    ///
-    /// Where a modify costs a system call ([`Capabilities::DEFERRABLE`]), one to [`Mode::Level`] is made by the next wait: what
-    /// the kernel rejects then is handed out as [`INVALID`](iomux::Readiness::INVALID).
     pub fn modify(&mut self, key: Key, interest: Interest, mode: Mode) -> Result<(), Error> {
         self.sources.modify(key, interest, mode)
     }
 
-    /// Asks a source for nothing until it is [resumed](Self::resume) or [modified](Self::modify): what holds
-    /// back a peer that sends faster than it is answered.
+    /// Stops reporting a source until it is [resumed](Self::resume) or [modified](Self::modify): back pressure for a peer that
+    /// sends faster than the program reads.
     ///
-    /// A source that is merely asked for nothing would report a hangup at every wait. One that is paused
-    /// reports it once, or not at all where the multiplexer has no
-    /// [`Capabilities::ONE_SHOT`](crate::Capabilities::ONE_SHOT). What the last wait has found of it and was
-    /// not taken yet is not reported: a hangup comes again with the next wait, the rest when it is resumed.
+    /// A source with an empty interest would report a hangup in every wait. A paused source reports a hangup once, or not at
+    /// all if the multiplexer lacks [`Capabilities::ONE_SHOT`](crate::Capabilities::ONE_SHOT). An event of the last wait that was
+    /// not taken yet is dropped. The next wait reports its hangup again, and the first wait after the resume the rest.
     ///
+    /// # Errors
+    /// Returns [`Error::NoSuchKey`] if there is no source under `key`.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
     /// use std::io::Write;
@@ -264,16 +263,16 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert_eq!(reactor.wait(Timeout::Nowait)?, 1);
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// [`Error::NoSuchKey`] if there is no source under `key`.
     pub fn pause(&mut self, key: Key) -> Result<(), Error> {
         self.sources.pause(key)
     }
 
-    /// Asks a source again for what it was asked for last: ends a [pause](Self::pause), and arms a one-shot
-    /// again.
+    /// Restores the last interest and mode of a source: ends a [pause](Self::pause), and rearms a one-shot source.
     ///
+    /// # Errors
+    /// Returns what [`modify`](Self::modify) returns.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
     ///
@@ -286,21 +285,23 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert_eq!(reactor.wait(Timeout::Nowait)?, 1);
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// As [`modify`](Self::modify).
     pub fn resume(&mut self, key: Key) -> Result<(), Error> {
         self.sources.resume(key)
     }
 
-    /// Moves a source in [`Mode::Exclusive`] to the end of the kernel's queue of those to wake, so that workers that share a
-    /// listener are woken in turn.
+    /// Moves an exclusive source to the end of the kernel's wake queue, so that workers that share a listener take turns.
     ///
-    /// The kernel wakes the first in the queue that sleeps. Without this call that is always the worker that registered
-    /// first, for as long as it keeps up. Call it after an accept; it takes two system calls.
-    /// [`listening`](crate::guide::listening) compares it with other ways. A source that is paused, or in another mode, stays
-    /// as it is.
+    /// The kernel wakes the first worker in the queue that sleeps. Without this call that is the worker that registered
+    /// first, as long as it keeps up. Call it after an accept. It makes two system calls. A source that is paused, or in
+    /// another mode than [`Mode::Exclusive`], is unchanged. The guide's page on [listening](crate::guide::listening)
+    /// compares it with other ways.
     ///
+    /// # Errors
+    /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
+    /// - Returns what [`Multiplexer::register`](crate::Multiplexer::register) returns. The source is then not reported until
+    ///   it is [resumed](Self::resume) or [modified](Self::modify).
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Capabilities, Interest, Mode, Reactor, Timeout, try_io};
     /// use std::net::{TcpListener, TcpStream};
@@ -319,30 +320,31 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// }
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
-    /// - Returns what [`Multiplexer::register`](crate::Multiplexer::register) returns. The source then reports nothing until
-    ///   it is [resumed](Self::resume) or [modified](Self::modify).
     #[doc(alias = "EPOLLEXCLUSIVE")]
     pub fn requeue(&mut self, key: Key) -> Result<(), Error> {
         self.sources.requeue(key)
     }
 
-    /// Sets, moves or removes the deadline of a source: [`next`](Self::next) hands the source out as
-    /// [`Cause::Expired`] once the deadline has passed and the source was not found ready.
+    /// Sets, moves or removes the deadline of a source.
     ///
-    /// A [`Duration`](std::time::Duration) counts from now, an [`Instant`] is the deadline itself, and `None` or
-    /// [`Timeout::Infinite`] removes it. Moving a deadline to later takes constant time, so it may be moved with every byte.
+    /// Once the deadline has passed and the source was not ready, [`next`](Self::next) returns the source with
+    /// [`Cause::Expired`]. A [`Duration`] counts from now, and an [`Instant`] is the deadline itself. `None` or
+    /// [`Timeout::Infinite`] removes the deadline. Moving a deadline to a later time is O(1), so a program can move it with
+    /// every byte.
     ///
-    /// - A source whose bytes arrived in time comes as [`Cause::Ready`], whatever the process did meanwhile.
-    /// - A source that is ready when its deadline has passed comes as `Ready` first and then, in the same turn, as
-    ///   `Expired`, unless the deadline was moved in between: so an idle timeout is moved by what arrives, and a hard deadline
-    ///   is kept though the peer keeps sending.
-    /// - Whatever is not reported expires: a paused source, a one-shot that has reported, an edge that was not drained.
-    /// - A deadline that has expired is removed as the source is handed out. One that is not handed out, since the program
-    ///   did not call [`next`](Self::next) to the end, comes again with the next wait.
+    /// - A source whose bytes arrived in time is reported as [`Cause::Ready`], even if the process was stopped or busy meanwhile.
+    /// - A source that is ready when its deadline has passed is reported as `Ready` first and then, by the same wait, as `Expired`.
+    ///   It does not expire if the program moves the deadline in between. So an idle timeout is moved by arriving bytes, and a
+    ///   hard deadline holds although the peer keeps sending.
+    /// - A source that can't be reported expires: a paused source, a one-shot that is not rearmed, an edge that was not drained.
+    /// - [`next`](Self::next) removes an expired deadline when it returns the source. If the program does not take it, the next
+    ///   wait reports it again.
     ///
+    /// # Errors
+    /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for the first deadline of this source.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Cause, Interest, Mode, Reactor, Timeout};
     /// use std::time::Duration;
@@ -355,10 +357,6 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert!(matches!(reactor.next(), Some((found, Cause::Expired, _, _)) if found == key));
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
-    /// - Returns [`Error::OutOfMemory`] if there is no memory for a first deadline of this source.
     pub fn set_deadline(&mut self, key: Key, deadline: impl Into<Timeout>) -> Result<(), Error> {
         if !self.contains(key) {
             return Err(Error::NoSuchKey);
@@ -366,26 +364,32 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         let deadline = match deadline.into() {
             Timeout::Infinite => None,
             Timeout::Nowait => Some(Instant::now()),
-            // A time that `Instant` can't hold never comes.
+            // `Instant` can't hold a later time, which never comes.
             Timeout::After(time) => Instant::now().checked_add(time),
             Timeout::Until(end) => Some(end),
         };
         self.deadlines.set(key.place, deadline)
     }
 
-    /// Returns a time until which no source expires, or `None` if no source has a deadline.
+    /// Returns a time before which no source expires, or `None` if no source has a deadline.
     ///
-    /// It is for an outer loop that waits for the fd of a shared epoll, which becomes readable by what is ready and not by
-    /// a deadline. The time may be early where a deadline was moved or removed, and is never late.
+    /// It is meant for an outer loop that waits for the fd of a shared epoll. That fd becomes readable when a source is ready, but
+    /// not when a deadline passes. The returned time may be early if a deadline was moved or removed. It is never late.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.next()
     }
 
-    /// A waker, which ends a wait from any thread, or from a signal handler, and the key that it is reported
-    /// under. It stays for as long as the reactor; its key is not a source's: it can't be removed, modified or
-    /// paused, which answer as if nothing were there. A waker that is kept for longer keeps an fd open.
+    /// Creates a waker, and returns it with the key that its wakes are reported under.
     ///
+    /// A [`Waker`] ends a wait from any thread, or from a signal handler. Its registration lasts as long as the reactor. Its key is
+    /// not the key of a source: the methods that remove, modify or pause find no source under it. A waker that outlives the
+    /// reactor keeps its fd open.
+    ///
+    /// # Errors
+    /// Returns what [`Multiplexer::waker`](crate::Multiplexer::waker) returns.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Reactor, Timeout};
     ///
@@ -396,15 +400,17 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert_eq!(reactor.next_ready().map(|ready| ready.key()), Some(key));
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// As [`Multiplexer::waker`](crate::Multiplexer::waker).
     pub fn waker(&mut self) -> Result<(Key, Waker), Error> {
         self.sources.waker()
     }
 
-    /// A handle, by which other threads [submit](Handle::submit) what is to run here.
+    /// Returns a handle, through which other threads [submit](Handle::submit) tasks to this reactor.
     ///
+    /// # Errors
+    /// Returns what [`Multiplexer::waker`](crate::Multiplexer::waker) returns, since the first handle needs a waker. Further
+    /// handles can't fail.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Reactor, Timeout};
     ///
@@ -414,9 +420,6 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert_eq!(reactor.wait(Timeout::Nowait)?, 0, "it runs here, and is no event");
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// As [`Multiplexer::waker`](crate::Multiplexer::waker), which the first handle needs; the others are free.
     pub fn handle(&mut self) -> Result<Handle<S, T, M>, Error> {
         if let Some(handle) = self.inbox.handle() {
             return Ok(handle);
@@ -432,15 +435,19 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         Ok(self.inbox.open(key, waker))
     }
 
-    /// Waits until a source is ready, a [deadline](Self::set_deadline) expires or a waker is woken, and returns how many
-    /// there are for [`next`](Self::next) and [`next_ready`](Self::next_ready).
+    /// Waits until a source is ready, a [deadline](Self::set_deadline) has passed or a waker was woken.
     ///
-    /// It returns 0 only when the time has passed, and not before; signals don't end it, nor does what is
-    /// [submitted](Handle::submit), which it runs. (A wait inside what was submitted runs nothing.)
+    /// It returns how many there are for [`next`](Self::next) or [`next_ready`](Self::next_ready), and 0 only after the timeout
+    /// has expired. Signals don't end the wait. Neither do [submitted](Handle::submit) tasks, which the wait runs. (A wait inside a
+    /// task runs no tasks.)
     ///
-    /// Events of the last wait that were not taken are forgotten. In [`Mode::Level`](crate::Mode::Level) they are found again;
-    /// in the others they are lost, so take them all.
+    /// Events of the previous wait that were not taken are dropped. In [`Mode::Level`](crate::Mode::Level) this wait reports them
+    /// again. In the other modes they are lost, so take them all.
     ///
+    /// # Errors
+    /// Returns what [`Multiplexer::wait`](crate::Multiplexer::wait) returns.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor};
     /// use std::time::{Duration, Instant};
@@ -453,19 +460,20 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert!(begin.elapsed() >= Duration::from_millis(2));
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// As [`Multiplexer::wait`](crate::Multiplexer::wait).
     #[inline]
     pub fn wait(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
         self.wait_for(timeout.into(), None)
     }
 
-    /// As [`wait`](Self::wait), with the calling thread's signal mask replaced by `mask` meanwhile:
-    /// [`SigSet`] shows how no signal is lost so.
+    /// Waits as [`wait`](Self::wait) does, with `mask` as the signal mask of the calling thread meanwhile.
     ///
-    /// What is [submitted](Handle::submit) runs under the thread's own mask.
+    /// [`SigSet`] shows how a program loses no signal that way. [Submitted](Handle::submit) tasks run under the thread's own mask.
     ///
+    /// # Errors
+    /// Returns what [`Multiplexer::wait_masked`](crate::Multiplexer::wait_masked) returns: [`Error::Interrupted`] if a signal handler
+    /// ran, or if the process was stopped and continues.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Error, Reactor, SigSet, Timeout};
     ///
@@ -478,20 +486,17 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// }
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// As [`Multiplexer::wait_masked`](crate::Multiplexer::wait_masked): [`Error::Interrupted`] when a handler has run,
-    /// or the process was stopped and continues.
     pub fn wait_masked(&mut self, timeout: impl Into<Timeout>, mask: &SigSet) -> Result<usize, Error> {
         self.wait_for(timeout.into(), Some(mask))
     }
 
-    /// Takes the next source that the last wait found ready or expired, with its state; `None` if that was all.
+    /// Takes the next source that the last wait found ready or expired, and lends it with its state.
     ///
-    /// First come the sources that are ready, then those whose [deadline](Self::set_deadline) has expired. Between two calls,
-    /// sources may be inserted, modified and removed: what is no longer there is skipped. A [waker](Self::waker) is skipped
-    /// as well: it has ended the wait, and what it was about is looked at after the sources.
+    /// It returns `None` after the last one. Ready sources come first, then those whose [deadline](Self::set_deadline) has passed.
+    /// Between two calls, the program may insert, modify and remove sources. Removed sources are skipped, and so are
+    /// [wakers](Self::waker). A program that has a waker checks what it was woken for after the sources.
     ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Cause, Interest, Mode, Reactor, Timeout};
     /// use std::io::{Read, Write};
@@ -527,9 +532,9 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.sources.get(key).map(|(source, state)| (key, cause, source, state))
     }
 
-    /// Takes the next key that the last wait found ready or expired, wakers included; `None` if that was all.
+    /// Takes the next key that the last wait found ready or expired, wakers included, or returns `None` after the last one.
     ///
-    /// It is [`next`](Self::next) for a program that tells its wakers apart, or needs more than one source at a time.
+    /// Use it instead of [`next`](Self::next) to tell wakers apart, or to work on several sources at a time.
     #[must_use]
     #[inline]
     pub fn next_ready(&mut self) -> Option<Ready> {
@@ -564,21 +569,24 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         Some(Ready { key, cause: Cause::Expired })
     }
 
-    /// The source that `key` is of, and its state. `None` if there is none, or no longer.
+    /// Returns the source under `key` and its state, or `None` if it was removed.
     #[must_use]
     pub fn get(&mut self, key: Key) -> Option<(&S, &mut T)> {
         self.sources.get(key)
     }
 
-    /// The source that `key` is of, to be looked at where the reactor is only shared.
+    /// Returns the source under `key`, or `None` if it was removed. It needs `&self` only.
     #[must_use]
     pub fn source(&self, key: Key) -> Option<&S> {
         self.sources.source(key)
     }
 
-    /// Two sources at once, each with its state, in the order of the keys: for a proxy, which reads from one
-    /// and writes to the other. `None` if one of them is not there, or both keys are the same.
+    /// Returns two sources with their states, in the order of the keys.
     ///
+    /// A proxy uses it to read from one source and write to the other. It returns `None` if one of the sources was removed, or if
+    /// both keys are the same.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
     /// use std::io::{Read, Write};
@@ -605,35 +613,37 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.sources.get_pair(first, second)
     }
 
-    /// Whether there is a source under `key`.
+    /// Returns `true` if there is a source under `key`.
     #[must_use]
     pub fn contains(&self, key: Key) -> bool {
         self.source(key).is_some()
     }
 
-    /// The number of sources. A [waker](Self::waker) is none.
+    /// Returns the number of sources, without [wakers](Self::waker).
     #[must_use]
     pub fn len(&self) -> usize {
         self.sources.len()
     }
 
-    /// Whether there are no sources.
+    /// Returns `true` if there are no sources.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The keys of all sources, in no order.
+    /// Returns an iterator over the keys of all sources, in arbitrary order.
     pub fn keys(&self) -> impl Iterator<Item = Key> {
         self.sources.keys()
     }
 
-    /// All sources with their states, in no order.
+    /// Returns an iterator over all sources with their keys and states, in arbitrary order.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &S, &mut T)> {
         self.sources.iter_mut()
     }
 
-    /// Frees memory of sources that were removed, where it can without changing a key: after a burst, say.
+    /// Frees memory that removed sources have left, as far as no key changes.
+    ///
+    /// Call it after a burst of connections, for example.
     pub fn shrink_to_fit(&mut self) {
         self.sources.shrink_to_fit();
         if self.deadlines.is_empty() {
@@ -641,9 +651,14 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         }
     }
 
-    /// The source that `key` is of, and its state, both to be changed: for a source whose
-    /// [`Read`](std::io::Read) or [`Write`](std::io::Write) is there for `&mut` only.
+    /// Returns the source under `key` mutably, with its state, or `None` if it was removed.
     ///
+    /// It is meant for a source that implements [`Read`](std::io::Read) or [`Write`](std::io::Write) for `&mut` only.
+    ///
+    /// # Safety
+    /// The caller must neither close the source's fd nor replace or swap the source.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor};
     /// use std::io::{PipeReader, Read, Write};
@@ -669,34 +684,30 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert_eq!(source.bytes, 5);
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Safety
-    /// The source keeps its fd: it is not closed, and the source neither replaced nor swapped with another.
     pub unsafe fn get_mut(&mut self, key: Key) -> Option<(&mut S, &mut T)> {
         // SAFETY: the caller keeps the fd, as this asks for.
         unsafe { self.sources.get_mut(key) }
     }
 
-    /// Runs what was [submitted](Handle::submit) so far without waiting, and returns `true` if there was anything.
+    /// Runs the tasks that were [submitted](Handle::submit) so far, and returns `true` if there were any. It does not wait.
     ///
-    /// What comes meanwhile is left to the next call, or to the next wait, which runs it by itself.
+    /// Tasks that are submitted meanwhile are left to the next call, or to the next wait.
     pub fn run_submitted(&mut self) -> bool {
         let Some(mut turn) = self.inbox.turn() else { return false };
-        // One by one: if one panics, the others are still there; and one may put another reactor in this
-        // one's place.
+        // One by one: the others stay queued if one panics, and a task may replace the reactor itself.
         while let Some(task) = self.inbox.pop(&mut turn) {
             task(self);
         }
         true
     }
 
-    /// Returns the name of its multiplexer's mechanism.
+    /// Returns the name of the multiplexer's mechanism.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.sources.name()
     }
 
-    /// Returns what its multiplexer can do.
+    /// Returns the capabilities of the multiplexer.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
         self.sources.capabilities()
@@ -704,7 +715,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     #[inline(always)]
     fn wait_for(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
-        // First of all: a task sees no event of the wait before.
+        // Before any task runs: a task must not see the events of the previous wait.
         self.forget_events();
         if self.inbox.is_open() || !self.deadlines.is_empty() {
             return self.wait_with_tasks(timeout, mask);
@@ -712,11 +723,11 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.wait_once(timeout, mask)
     }
 
-    /// Waits, and meanwhile runs what is submitted and watches the deadlines.
+    /// Waits, runs submitted tasks meanwhile, and checks the deadlines.
     #[inline(never)]
     fn wait_with_tasks(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
         let timeout = self.run_before(timeout);
-        // Of a wait inside a task.
+        // A task may have waited.
         self.forget_events();
         wait_with(&mut ReactorCall { reactor: self, mask }, timeout, Interrupt::Resume, true)
     }
@@ -739,7 +750,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.next = 0;
     }
 
-    /// Ends a wait of the multiplexer that has found `count` events: runs what was submitted, if nothing else was found.
+    /// Ends a wait of the multiplexer that has returned `count` events. If nothing else is ready, it runs the submitted tasks.
     fn after(&mut self, count: usize, expired: usize) -> Outcome {
         let inbox = self.inbox.key().map(|key| key.place);
         let wakes = match inbox {
@@ -747,18 +758,18 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
             None => 0,
         };
         if count + expired > wakes || wakes == 0 || !self.inbox.was_woken() {
-            // A wake that is not the inbox's belongs to what was registered before the reactor had the
-            // multiplexer: `next_ready` skips it, but the wait would not end without it.
+            // A wake that the inbox does not know belongs to a registration from before the reactor. `next_ready`
+            // skips it, but the wait has to end, or it would be repeated in a busy loop.
             return Outcome::Ready(if count + expired > wakes { count + expired - wakes } else { count });
         }
-        // Its wake may have taken the place of a source in a small buffer, which then comes first.
+        // In a small buffer the wake may have displaced a source. The next call of the multiplexer reports that first.
         self.run_submitted();
-        // Of a wait inside a task.
+        // A task may have waited.
         self.forget_events();
         Outcome::Interrupted
     }
 
-    /// Runs what was submitted before the wait, and returns the wait's timeout: the time runs meanwhile.
+    /// Runs the tasks that were submitted before the wait. It returns the timeout as a deadline, since time passes meanwhile.
     fn run_before(&mut self, timeout: Timeout) -> Timeout {
         if !self.inbox.has_tasks() {
             return timeout;
@@ -789,7 +800,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> WaitCall for ReactorCall<'_, S,
             let count = reactor.wait_step(chunk.duration(), self.mask)?;
             return Ok(reactor.after(count, 0));
         }
-        // Only what has passed by now may expire: what passes while the process is stopped in the wait was not looked at.
+        // Only a deadline that has passed by now may expire: a later one could pass while the process is stopped in the wait.
         let now = Instant::now();
         let full_waits = reactor.sources.registered() / reactor.events.capacity().max(1) + 2;
         if reactor.deadlines.begin_wait(now, full_waits) {
@@ -804,7 +815,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> WaitCall for ReactorCall<'_, S,
         let time = if is_cut { left } else { chunk.duration() };
         let count = reactor.wait_step(time, self.mask)?;
         match reactor.after(count, 0) {
-            // The deadline has ended the sleep: look again.
+            // The deadline has ended the sleep: check once more.
             Outcome::Ready(0) if is_cut => Ok(Outcome::Interrupted),
             outcome => Ok(outcome),
         }
@@ -813,9 +824,9 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> WaitCall for ReactorCall<'_, S,
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl<S: AsFd, T> Reactor<S, T, crate::Epoll<'static>> {
-    /// Returns an fd of the reactor's epoll, for another multiplexer to wait for, as [`Epoll::share`](crate::Epoll::share).
+    /// Returns an fd of the reactor's epoll, for another multiplexer to wait for, as [`Epoll::share`](crate::Epoll::share) does.
     ///
-    /// From here on the reactor makes every modify immediately.
+    /// From this call on, the reactor submits every modify immediately.
     ///
     /// # Errors
     /// Returns [`Error::Os`] if the process is out of file descriptors (EMFILE).

@@ -1,4 +1,4 @@
-//! A multiplexer that polls for a short time before it sleeps.
+//! A multiplexer that checks for a short time before it sleeps.
 
 mod wakers;
 
@@ -13,46 +13,23 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 use wakers::Wakers;
 
-/// The maximum duration of a spin, unless the caller sets another limit.
+/// The default limit of a spin.
 const LIMIT: Duration = Duration::from_micros(50);
 
-/// A multiplexer whose waits poll for a short time before they sleep.
+/// A wrapper of any multiplexer whose waits check for a short time before they sleep.
 ///
-/// It suits peers on another core that respond within microseconds. A thread that sleeps gives up its core, and an
-/// interrupt wakes it. That takes longer than such a response.
+/// It is for programs that wait for a peer on another core, whose answers arrive within microseconds. A sleeping thread
+/// gives up its core. The kernel wakes it by an interrupt, which takes longer than such an answer.
 ///
-/// A wait spins: it repeats waits with [`Timeout::Nowait`] for at most 50 µs, or the limit of
-/// [`with_limit`](Self::with_limit). Then it sleeps.
+/// A wait checks with [`Timeout::Nowait`] repeatedly, for at most 50 µs or the time of
+/// [`with_limit`](Self::with_limit). Then it sleeps. [`Timeout::Nowait`] itself checks once.
 ///
-/// After a few spins in a row without an event, the next wait sleeps immediately. If the next spin finds no event either,
-/// twice as many waits sleep, up to 256 in a row. After a spin with an event, every wait spins again.
+/// A wait spins only while that has lately found events. After a few spins in a row that found none, the next wait
+/// sleeps immediately. Each further spin that finds none doubles the number of waits that sleep, up to 256 in a row. After
+/// a spin that finds an event, every wait spins again.
 ///
-/// A [wake](Waker::wake) during a spin raises a flag that the spin reads, and neither makes a system call. Other wakes,
-/// and all events, errors, deadlines and masked signals, are those of the inner multiplexer. [`Timeout::Nowait`] polls
-/// once.
-///
-/// # When not to use it
-/// - The peer runs on the same core, since a spin keeps it from running.
-/// - More threads are ready to run than there are cores, since a spin takes time that another thread needs.
-/// - The machine runs on a battery, or is billed by CPU time.
-/// - Events come some tens of microseconds after the wait begins. Each spin then finds one, and costs CPU time
-///   meanwhile.
-///
-/// # What it gains and costs
-/// A server and a client exchange 64 bytes over TCP, and the client pauses before the next request. The figures are
-/// ratios to `Epoll` alone, medians of nine runs, on two cores that other programs also used (`iomux-bench spin`):
-///
-/// | pause | round trip | CPU of both ends | CPU of the server |
-/// |---|---|---|---|
-/// | none | 0.28 | 0.42 | 0.44 |
-/// | 10 µs | 0.38 | 0.59 | 0.74 |
-/// | 30 µs | 0.66 | 0.88 | 1.25 |
-/// | 100 µs | 0.86 | 0.93 | 0.80 |
-/// | 300 µs | 0.96 | 0.95 | 0.84 |
-/// | 1,000 µs | 1.24 | 1.06 | 1.03 |
-/// | none, both on the same core | 1.13 | 1.13 | 1.13 |
-///
-/// A wake to another core and the wake back take 1.0 µs, compared with 216 µs for two epolls that sleep.
+/// A [wake](Waker::wake) during a spin sets a flag, and neither thread makes a system call. Events, errors, deadlines and
+/// masked signals are those of the wrapped multiplexer.
 ///
 /// # Examples
 /// ```
@@ -71,6 +48,28 @@ const LIMIT: Duration = Duration::from_micros(50);
 /// }
 /// # std::io::Result::Ok(())
 /// ```
+///
+/// # When not to use it
+/// - The peer runs on the same core, since a spin keeps the peer from answering.
+/// - More threads are ready to run than there are cores, since a spin takes time that another thread needs.
+/// - The machine runs on a battery, or its CPU time is billed.
+/// - Events arrive some tens of microseconds after the wait begins. Each spin finds them, but takes CPU time until then.
+///
+/// # Gains and costs
+/// In this benchmark (`iomux-bench spin`), a client and a server exchange 64 bytes over TCP, and the client pauses before
+/// the next request. The figures are ratios to `Epoll` alone, medians of nine turns, on two cores under other load.
+///
+/// | pause | round trip | CPU of both ends | CPU of the server |
+/// |---|---|---|---|
+/// | none | 0.28 | 0.42 | 0.44 |
+/// | 10 µs | 0.38 | 0.59 | 0.74 |
+/// | 30 µs | 0.66 | 0.88 | 1.25 |
+/// | 100 µs | 0.86 | 0.93 | 0.80 |
+/// | 300 µs | 0.96 | 0.95 | 0.84 |
+/// | 1,000 µs | 1.24 | 1.06 | 1.03 |
+/// | none, both on the same core | 1.13 | 1.13 | 1.13 |
+///
+/// A wake to another core and the answer take 1.0 µs. Two epolls that sleep take 216 µs.
 #[derive(Debug)]
 pub struct Spin<M> {
     multiplexer: M,
@@ -79,33 +78,33 @@ pub struct Spin<M> {
     wakers: Wakers,
 }
 
-/// The decision which waits spin.
+/// Decides which waits spin.
 #[derive(Debug)]
 struct Pace {
-    /// The number of spins in a row without an event.
+    /// How many spins in a row have found nothing.
     failed: u32,
-    /// The number of waits that sleep immediately before the next one spins.
+    /// How many waits sleep immediately before the next one spins.
     skips: u32,
 }
 
 impl Pace {
-    /// The number of spins in a row that may fail before a wait sleeps immediately.
+    /// How many spins in a row may fail before a wait sleeps immediately.
     const PATIENCE: u32 = 2;
-    /// The maximum of `skips`, as a power of two.
+    /// The most waits that sleep immediately, as a power of two.
     const LONGEST: u32 = 8;
 
     const fn new() -> Self {
         Self { failed: 0, skips: 0 }
     }
 
-    /// Returns `true` if the next wait spins.
+    /// Returns `true` if the wait that begins should spin.
     fn begin(&mut self) -> bool {
         let spins = self.skips == 0;
         self.skips = self.skips.saturating_sub(1);
         spins
     }
 
-    /// Records a spin without an event.
+    /// Notes a spin that found nothing.
     fn fail(&mut self) {
         self.failed = (self.failed + 1).min(Self::PATIENCE + Self::LONGEST);
         self.skips = self.failed.checked_sub(Self::PATIENCE).map_or(0, |more| 1 << more);
@@ -121,25 +120,25 @@ impl<M> Spin<M> {
 
     /// Creates a multiplexer whose waits spin for at most `limit`.
     ///
-    /// A longer limit finds later events without a sleep, but a spin without an event costs more.
+    /// A longer limit finds later events without a sleep, but a spin that finds none takes longer.
     #[must_use]
     pub fn with_limit(multiplexer: M, limit: Duration) -> Self {
         Self { multiplexer, limit, pace: Pace::new(), wakers: Wakers::default() }
     }
 
-    /// Returns the inner multiplexer.
+    /// Returns a reference to the wrapped multiplexer.
     #[must_use]
     pub fn get_ref(&self) -> &M {
         &self.multiplexer
     }
 
-    /// Returns the inner multiplexer, with its registrations.
+    /// Returns the wrapped multiplexer, with its registrations.
     #[must_use]
     pub fn into_inner(self) -> M {
         self.multiplexer
     }
 
-    /// Calls `wait` with `Nowait` until it returns an event. After the limit, calls it with the remaining time.
+    /// Calls `wait` with [`Timeout::Nowait`] until it finds an event, and with the remaining time after the spin.
     #[inline(always)]
     fn spin(
         &mut self,
@@ -150,7 +149,7 @@ impl<M> Spin<M> {
         if matches!(timeout, Timeout::Nowait | Timeout::After(Duration::ZERO)) || !self.pace.begin() {
             return wait(&mut self.multiplexer, events, timeout);
         }
-        // An event that was ready before does not count for the pace, and needs no clock.
+        // An event from before the wait says nothing about spins, and needs no clock.
         let mut found = wait(&mut self.multiplexer, events, Timeout::Nowait);
         if found != Ok(0) {
             return found;
@@ -233,5 +232,5 @@ impl<'fd, M: Multiplexer<'fd>> Multiplexer<'fd> for Spin<M> {
     }
 }
 
-// SAFETY: it forwards every call to the one multiplexer that it owns, which is trusted.
+// SAFETY: it forwards every call to the multiplexer that it owns, which makes the promise.
 unsafe impl<'fd, M: TrustedMultiplexer<'fd>> TrustedMultiplexer<'fd> for Spin<M> {}

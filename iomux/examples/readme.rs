@@ -1,4 +1,4 @@
-//! The shortest program: a pipe, two slots, and what the kernel says of them.
+//! A minimal program: a pipe, two slots, and their readiness.
 //!
 //! `cargo run --example readme`
 
@@ -10,11 +10,11 @@ fn main() -> io::Result<()> {
     let (pipe_r, pipe_w) = io::pipe()?;
     let mut slots = Slots::with_capacity(16);
 
-    // Slot 7 for the writing end, just because: is there room in the pipe?
+    // Slot 7 polls the writing end, which is ready as long as the pipe has room.
     slots.set(7, pipe_w.as_fd(), Interest::WRITABLE)?;
     assert_eq!(slots.poll(Timeout::Nowait)?, 1);
 
-    // Slot 0 for the reading end, once there is something to read; slot 7 is still set.
+    // Slot 0 polls the reading end, which is ready once there is a byte to read. Slot 7 stays set.
     (&pipe_w).write_all(b"!")?;
     slots.set(0, pipe_r.as_fd(), Interest::READABLE)?;
     assert_eq!(slots.poll(Timeout::Nowait)?, 2);

@@ -23,3 +23,4 @@ mod time;
 mod traced;
 mod turns;
 mod waker;
+mod words;

@@ -296,10 +296,11 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn links_lead_to_files_that_are_there() {
     let pages = ["README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG", "SECURITY"];
-    let docs = ["cost", "platforms", "reliability", "safety", "bench/results"];
+    let docs = ["comparison", "cost", "platforms", "reliability", "safety", "bench/results"];
     let pages = pages.map(|page| format!("{page}.md")).into_iter();
+    let docs = docs.map(|page| format!("docs/{page}.md")).into_iter();
     let mut checked = 0;
-    for page in pages.chain(docs.map(|page| format!("docs/{page}.md"))) {
+    for page in pages.chain(docs).chain(["examples/README.md".into()]) {
         let path = root().join(page);
         let text = fs::read_to_string(&path).unwrap();
         for target in links(&text) {

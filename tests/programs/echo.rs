@@ -204,6 +204,18 @@ fn what_is_pending_at_a_signal_is_sent_before_it_ends() {
 }
 
 #[test]
+fn a_client_that_does_not_take_what_is_pending_in_time_is_reset() {
+    let server = Server::start(&[]);
+    let mut slow = server.connect();
+    write_until_blocked(&slow, MORE_THAN_FITS, || comes_back(&server.connect(), b"served"));
+    // So that nothing of it is unread when the server closes, which would be a reset as well.
+    slow.shutdown(Shutdown::Write).unwrap();
+    server.end_by(Signal::SIGTERM);
+    let error = slow.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
 fn what_was_sent_before_the_end_of_the_stream_comes_back() {
     let server = Server::start(&[]);
     let client = server.connect();

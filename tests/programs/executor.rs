@@ -2,6 +2,7 @@
 
 use crate::example;
 use crate::process::{DEADLINE, Outcome, Program, explains_itself, falls_asleep, is_asleep, outcome};
+use crate::server::{expect, send_urgent};
 use crate::support::skip;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -127,6 +128,16 @@ fn what_was_sent_before_the_end_of_the_stream_comes_back() {
 }
 
 #[test]
+fn an_urgent_byte_comes_back_in_its_place() {
+    let server = Server::start();
+    let client = server.connect();
+    send_urgent(&client);
+    expect(&client, b"abc");
+    server.falls_asleep("after an urgent byte");
+    server.ends_well();
+}
+
+#[test]
 fn a_client_that_keeps_it_busy_starves_no_other() {
     let server = Server::start();
     let (busy, other) = (server.connect(), server.connect());
@@ -205,9 +216,10 @@ fn where_it_cannot_listen_is_named() {
 
 #[test]
 fn it_explains_itself() {
-    let wrong: [(&[&str], &str); 4] = [
+    let wrong: [(&[&str], &str); 5] = [
         (&["--clients"], "--clients needs a value"),
         (&["--clients", "many"], "--clients: 'many': invalid digit"),
+        (&["--clients", "65536"], "--clients: '65536': at most 65535"),
         (&["--pause", "-1"], "--pause: '-1': invalid digit"),
         (&["--fast"], "unknown argument '--fast'"),
     ];

@@ -3,6 +3,7 @@
 //! Apart from the tests in `tests/it`, because a process that is started holds a copy of every fd from its fork
 //! until its exec: a pipe that a test of another thread closes at that moment does not hang up yet.
 
+mod arguments;
 mod c_headers;
 mod chat;
 mod dependencies;
@@ -10,6 +11,7 @@ mod echo;
 mod example;
 mod executor;
 mod ignored_signals;
+mod inherited;
 #[cfg(target_os = "linux")]
 mod interrupted;
 mod listener;
@@ -27,6 +29,7 @@ mod supervise;
 mod support;
 mod terminal;
 mod traced;
+mod urgent;
 mod watch;
 
 pub(crate) use example::example;

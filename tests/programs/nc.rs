@@ -6,7 +6,7 @@
 mod process;
 
 use crate::process::{DEADLINE, Task, read_to_end, with_one_port_for_clients};
-use crate::server::{MORE_THAN_FITS, write_until_blocked as write_until_full};
+use crate::server::{MORE_THAN_FITS, send_urgent, write_until_blocked as write_until_full};
 use crate::support::skip;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::openpty;
@@ -103,6 +103,19 @@ fn after_the_end_of_stdin_the_peer_can_still_answer() {
     peer.write_all(b"afterthought").unwrap();
     drop(peer);
     assert_same(&read_to_end(output).result("stdout ends"), b"afterthought");
+    nc.ends_well();
+}
+
+#[test]
+fn an_urgent_byte_is_printed_in_its_place() {
+    let (stdin, input) = io::pipe().unwrap();
+    let (output, stdout) = io::pipe().unwrap();
+    let (nc, peer) = Nc::with_peer(stdin, stdout);
+    send_urgent(&peer);
+    expect(&output, b"abc");
+    peer.shutdown(Shutdown::Write).unwrap();
+    nc.falls_asleep("after an urgent byte and the end");
+    drop(input);
     nc.ends_well();
 }
 
@@ -359,21 +372,21 @@ fn a_listener_takes_one_connection() {
 #[test]
 fn wrong_arguments_are_explained() {
     let wrong: [(&[&str], &str); 9] = [
-        (&[], "a HOST and a PORT are needed"),
-        (&["localhost"], "a HOST and a PORT are needed"),
-        (&["localhost", "1", "2"], "a HOST and a PORT are needed"),
-        (&["localhost", "http"], "'http' is no port"),
-        (&["localhost", "65536"], "'65536' is no port"),
-        (&["-l"], "-l takes a PORT, or a HOST and a PORT"),
-        (&["-l", "localhost", "1", "2"], "-l takes a PORT, or a HOST and a PORT"),
-        (&["-l", "-1"], "'-1' is no port"),
+        (&[], "a HOST and a PORT are required"),
+        (&["localhost"], "a HOST and a PORT are required"),
+        (&["localhost", "1", "2"], "a HOST and a PORT are required"),
+        (&["localhost", "http"], "invalid port 'http'"),
+        (&["localhost", "65536"], "invalid port '65536'"),
+        (&["-l"], "-l requires a PORT, or a HOST and a PORT"),
+        (&["-l", "localhost", "1", "2"], "-l requires a PORT, or a HOST and a PORT"),
+        (&["-l", "-1"], "invalid port '-1'"),
         (&["-u", "localhost", "1"], "unknown option '-u'"),
     ];
     for (arguments, message) in wrong {
         let (output, stdout) = io::pipe().unwrap();
         let (code, said) = Nc::start(arguments, Stdio::null(), stdout).end();
         assert_eq!(code, Some(2), "{arguments:?}");
-        assert!(said.starts_with(&format!("nc: {message}")) && said.contains("\nusage: nc "), "{said}");
+        assert!(said.starts_with(&format!("nc: {message}")) && said.contains("\nUsage: nc "), "{said}");
         assert_same(&read_to_end(output).result("stdout ends"), b"");
     }
 }
@@ -383,5 +396,5 @@ fn help_goes_to_stdout() {
     let (output, stdout) = io::pipe().unwrap();
     Nc::start(&["--help"], Stdio::null(), stdout).ends_well();
     let help = String::from_utf8(read_to_end(output).result("stdout ends")).unwrap();
-    assert!(help.starts_with("usage: nc "), "{help}");
+    assert!(help.starts_with("Usage: nc "), "{help}");
 }

@@ -133,7 +133,7 @@ pub(crate) fn outcome(name: &str, arguments: &[&str]) -> Outcome {
 /// `--help` is answered on stdout, and each of the `wrong` arguments on stderr with what is said beside them.
 #[track_caller]
 pub(crate) fn explains_itself(name: &str, wrong: &[(&[&str], &str)]) {
-    let usage = format!("usage: {name} ");
+    let usage = format!("Usage: {name} ");
     for help in ["-h", "--help"] {
         let Outcome { code, stdout, stderr } = outcome(name, &[help]);
         assert!(code == 0 && stdout.starts_with(&usage) && stderr.is_empty(), "{stdout}{stderr}");

@@ -271,6 +271,41 @@ fn a_reset_reaches_the_other_side_also_while_nothing_is_asked_of_who_was_reset()
     expect_reset(&target);
 }
 
+#[test]
+fn what_was_sent_before_a_reset_comes_before_it() {
+    let forwarded = Forwarded::new();
+    for is_client_reset in [true, false] {
+        let (client, target) = forwarded.connect();
+        goes_through(&client, &target, b"hello");
+        let (mut gone, left) = if is_client_reset { (client, target) } else { (target, client) };
+        // So that it finds both together.
+        forwarded.proxy.stop();
+        gone.write_all(b"the reason").unwrap();
+        reset(gone);
+        forwarded.proxy.signal(Signal::SIGCONT);
+        expect(&left, b"the reason");
+        expect_reset(&left);
+    }
+}
+
+#[test]
+fn a_signal_resets_what_is_not_at_its_end() {
+    let forwarded = Forwarded::new();
+    let (client, target) = forwarded.connect();
+    goes_through(&target, &client, b"the first half");
+    forwarded.proxy.end_by(Signal::SIGTERM);
+    expect_reset(&client);
+    expect_reset(&target);
+}
+
+#[test]
+fn a_client_is_reset_if_the_connection_to_the_target_fails_immediately() {
+    let proxy = Server::start("proxy", &["127.0.0.1:0", "255.255.255.255:80"]);
+    let client = proxy.connect();
+    assert!(proxy.complains().starts_with("proxy: 255.255.255.255:80: "));
+    expect_reset(&client);
+}
+
 /// Returns `true` if the kernel's timer of a connection is that of keepalive, by `tr` of /proc/net/tcp.
 fn has_keepalive_timer(table: &str, local: SocketAddr, peer: SocketAddr) -> bool {
     let hex = |address: SocketAddr| match address.ip() {
@@ -382,18 +417,18 @@ fn on_a_terminal_the_status_is_one_line_and_elsewhere_there_is_none() {
     assert_eq!(line, expected.repeat(3));
 
     let (code, said, complaint) = answer("proxy", &["--help"]);
-    assert!(code == Some(0) && said.starts_with("usage: proxy") && complaint.is_empty(), "{said}{complaint}");
+    assert!(code == Some(0) && said.starts_with("Usage: proxy") && complaint.is_empty(), "{said}{complaint}");
 }
 
 #[test]
 fn wrong_arguments_are_told_apart_and_explained() {
     for (arguments, reason) in [
-        (&["127.0.0.1:0"][..], "two addresses are needed, LISTEN and TARGET, and 1 given"),
-        (&["a:1", "b:2", "c:3"], "and 3 given"),
+        (&["127.0.0.1:0"][..], "two addresses are required, LISTEN and TARGET; 1 given"),
+        (&["a:1", "b:2", "c:3"], "; 3 given"),
         (&["--fast", "a:1", "b:2"], "unknown option '--fast'"),
     ] {
         let (code, _, said) = answer("proxy", arguments);
-        assert!(code == Some(2) && said.contains(reason) && said.contains("usage: proxy"), "{said}");
+        assert!(code == Some(2) && said.contains(reason) && said.contains("Usage: proxy"), "{said}");
     }
     let (code, _, said) = answer("proxy", &["127.0.0.1:0", "127.0.0.1:nothing"]);
     assert!(code == Some(1) && said.starts_with("proxy: 127.0.0.1:nothing: "), "{said}");

@@ -3,11 +3,13 @@
 use crate::example;
 use crate::support::skip;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -75,6 +77,23 @@ impl Server {
         self.child.id()
     }
 
+    #[track_caller]
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    /// Stops it, and waits until it has stopped.
+    #[track_caller]
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+        let stopped = WaitStatus::Stopped(self.pid(), Signal::SIGSTOP);
+        assert_eq!(waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)), Ok(stopped));
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.id()).unwrap())
+    }
+
     /// The next line that it says on stderr.
     #[track_caller]
     pub(crate) fn complains(&self) -> String {
@@ -103,7 +122,7 @@ impl Server {
     /// Ends it by a signal; what it has said on stdout since its first line.
     #[track_caller]
     pub(crate) fn end_by(mut self, signal: Signal) -> String {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+        self.signal(signal);
         let deadline = Instant::now() + DEADLINE;
         let mut said = String::new();
         while let Ok(line) = self.stdout.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -141,6 +160,14 @@ pub(crate) fn expect(mut source: &TcpStream, bytes: &[u8]) {
 #[track_caller]
 pub(crate) fn expect_end(mut source: &TcpStream) {
     assert_eq!(source.read(&mut [0]).unwrap(), 0, "nothing but the end of the stream");
+}
+
+/// Sends "a", "b" and "c", of which "b" is urgent.
+#[track_caller]
+pub(crate) fn send_urgent(to: &TcpStream) {
+    for (bytes, flags) in [(b"a", MsgFlags::empty()), (b"b", MsgFlags::MSG_OOB), (b"c", MsgFlags::empty())] {
+        assert_eq!(send(to.as_raw_fd(), bytes, flags), Ok(1));
+    }
 }
 
 /// Closes the connection in the way that the other end knows as "reset by peer".

@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, PipeReader, Read, Write};
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -80,6 +80,16 @@ fn fifo(folder: &Path) -> (String, File) {
     // For both, which doesn't wait for the other end.
     let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
     (path, file)
+}
+
+/// Waits until a pipe has no room.
+#[track_caller]
+fn is_filled(writer: &PipeWriter) {
+    let begin = Instant::now();
+    let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE).unwrap()];
+    while iomux::poll(&mut fds, Duration::from_millis(1)).unwrap() != 0 {
+        assert!(begin.elapsed() < DEADLINE, "the pipe is never full");
+    }
 }
 
 #[test]
@@ -270,14 +280,7 @@ fn a_signal_is_forwarded_though_nobody_reads_what_it_says() {
             .stdout(writer.try_clone().unwrap())
             .stderr(Stdio::null()),
     );
-    let is_full = || {
-        let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE).unwrap()];
-        iomux::poll(&mut fds, Duration::from_millis(1)).unwrap() == 0
-    };
-    let begin = Instant::now();
-    while !is_full() {
-        assert!(begin.elapsed() < DEADLINE, "the pipe is never full");
-    }
+    is_filled(&writer);
     program.signal(Signal::SIGTERM);
     let caught = Task::start(|| BufReader::new(file).lines().take(2).map(Result::unwrap).collect::<Vec<_>>());
     assert_eq!(caught.result("the signal is forwarded"), ["", "caught"]);
@@ -370,6 +373,38 @@ fn a_line_without_end_is_shown_in_pieces() {
 }
 
 #[test]
+fn a_long_line_is_not_cut_within_a_character() {
+    if !can_run() {
+        return;
+    }
+    let Outcome { stdout, .. } = supervise(&["x=printf 'x\\303\\251%.0s' $(seq 4000)"]);
+    let lines: Vec<_> = stdout.lines().map(|line| line.strip_prefix("x| ").expect("the prefix")).collect();
+    assert!(lines.len() > 1);
+    assert_eq!(lines.concat(), "x\u{e9}".repeat(4000));
+}
+
+#[test]
+fn a_second_signal_ends_it_though_nobody_reads_what_it_says() {
+    if !can_run() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, file) = fifo(folder.path());
+    let command = format!("trap 'echo caught > {path}; exit 6' TERM; {LIVE_ON} & echo > {path}; wait");
+    let (_reader, writer) = io::pipe().unwrap();
+    let mut command_line = Command::new(example("supervise"));
+    command_line.args([&command, "yes"]).stdout(writer.try_clone().unwrap()).stderr(Stdio::null());
+    let mut program = Program::start(&mut command_line);
+    is_filled(&writer);
+    program.signal(Signal::SIGTERM);
+    // So the first signal was forwarded, and is not taken together with the second.
+    let caught = Task::start(|| BufReader::new(file).lines().take(2).map(Result::unwrap).collect::<Vec<_>>());
+    assert_eq!(caught.result("the signal is forwarded"), ["", "caught"]);
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.end(), 1);
+}
+
+#[test]
 fn a_command_that_is_not_found_is_reported() {
     if !can_run() {
         return;
@@ -423,9 +458,9 @@ fn when_nobody_reads_its_stdout_any_more_it_ends_and_ends_the_commands() {
 #[test]
 fn it_explains_itself() {
     let wrong: [(&[&str], &str); 4] = [
-        (&[], "a COMMAND is needed"),
-        (&["true", ""], "'' has no COMMAND"),
-        (&["name="], "'name=' has no COMMAND"),
+        (&[], "missing COMMAND"),
+        (&["true", ""], "missing COMMAND in ''"),
+        (&["name="], "missing COMMAND in 'name='"),
         (&["--quiet", "true"], "unknown option '--quiet'"),
     ];
     explains_itself("supervise", &wrong);

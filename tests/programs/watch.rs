@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::sys::termios::{LocalFlags, SpecialCharacterIndices, Termios, tcgetattr};
 use nix::unistd::mkfifo;
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixListener;
@@ -219,6 +220,25 @@ fn a_socket_is_connected_to() {
 }
 
 #[test]
+fn a_socket_whose_listener_has_no_room_is_not_waited_for() {
+    let fifos = Fifos::new(&[]);
+    let path = fifos.path("socket");
+    let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    let address = SockAddr::unix(&path).unwrap();
+    listener.bind(&address).unwrap();
+    listener.listen(0).unwrap();
+    let client = || {
+        let client = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        client.set_nonblocking(true).unwrap();
+        client.connect(&address).map(|()| client)
+    };
+    let _queued: Vec<_> = (0..1000).map_while(|_| client().ok()).collect();
+    let Outcome { code, stderr, .. } = outcome("watch", &[&path]);
+    assert_eq!(code, 1);
+    assert!(stderr.starts_with(&format!("watch: {path}: ")), "{stderr}");
+}
+
+#[test]
 fn lines_of_a_terminal_are_written_over() {
     let fifos = Fifos::new(&["one", "two"]);
     let (one, two) = (fifos.path("one"), fifos.path("two"));
@@ -377,6 +397,6 @@ fn an_input_that_cannot_be_opened_or_read_is_named() {
 #[test]
 fn it_explains_itself() {
     let wrong: [(&[&str], &str); 2] =
-        [(&[], "a PATH is needed, or '-' for stdin"), (&["-", "-x"], "unknown option '-x'")];
+        [(&[], "missing PATH; use '-' for standard input"), (&["-", "-x"], "unknown option '-x'")];
     explains_itself("watch", &wrong);
 }

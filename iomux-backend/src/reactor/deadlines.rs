@@ -1,8 +1,8 @@
 //! The deadlines of a reactor's sources: which have passed, and which of those have expired.
 //!
-//! A deadline that has passed is not yet expired: the source may be ready, and the process may just not have looked.
-//! So a wait takes the deadlines that have passed when it *begins*, and looks then. What it does not find ready
-//! has expired.
+//! A deadline that has passed has not expired yet: the source may be ready, and the process may not have checked.
+//! So a wait takes the deadlines that have passed when it *begins*, and checks their sources then. Those that it does
+//! not find ready have expired.
 
 use crate::error::Error;
 use crate::timers::{TimerKey, Timers};
@@ -10,11 +10,11 @@ use std::time::Instant;
 
 #[derive(Default)]
 pub(super) struct Deadlines {
-    /// The places of sources whose deadline is still to come, as far as the clock was read.
+    /// The places of the sources whose deadline had not passed when the clock was last read.
     timers: Timers<usize>,
-    /// By place.
+    /// Indexed by place.
     states: Vec<State>,
-    /// Those whose deadline had passed when the last wait began.
+    /// The sources whose deadline had passed when the last wait began.
     passed: Vec<Passed>,
     /// Where [`next_expired`](Deadlines::next_expired) continues.
     next: usize,
@@ -22,17 +22,17 @@ pub(super) struct Deadlines {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// There is no deadline.
+    /// The source has no deadline.
     None,
-    /// It is to come.
+    /// The deadline has not passed.
     Timer(TimerKey),
-    /// It has passed, and is at this index of `Deadlines::passed`.
+    /// The deadline has passed. The source is at this index of `Deadlines::passed`.
     Passed(usize),
 }
 
 struct Passed {
     place: usize,
-    /// How many waits with a full buffer may still hide that the source is ready.
+    /// How many more waits with a full buffer may hide that the source is ready.
     full_waits: usize,
     has_expired: bool,
 }
@@ -44,7 +44,7 @@ impl Deadlines {
         self.timers.is_empty() && self.passed.is_empty()
     }
 
-    /// Returns a time until which none passes: now, if some have passed that were not handed out.
+    /// Returns a time before which no deadline passes: now, if a source that has passed was not taken yet.
     pub(super) fn next(&self) -> Option<Instant> {
         let mut passed = self.passed.iter().enumerate();
         if passed.any(|(index, passed)| self.states[passed.place] == State::Passed(index)) {
@@ -76,13 +76,13 @@ impl Deadlines {
             self.states.resize(place + 1, State::None);
         }
         self.timers.try_reserve(1)?;
-        // Room for all, so that no wait allocates.
+        // With room for all of them no wait allocates.
         self.passed.try_reserve(self.timers.len() + 1).map_err(|_| Error::OutOfMemory)?;
         self.states[place] = State::Timer(self.timers.insert(deadline, place));
         Ok(())
     }
 
-    /// Removes the deadline of the source in `place`, which may be there no longer.
+    /// Removes the deadline of the source in `place`, which may have been removed itself.
     #[inline]
     pub(super) fn remove(&mut self, place: usize) {
         let Some(state) = self.states.get_mut(place) else { return };
@@ -91,13 +91,14 @@ impl Deadlines {
         }
     }
 
-    /// Begins a wait at `now`: takes the deadlines that have passed. A source among them may be hidden by `full_waits`
-    /// waits whose buffer is full. Returns `true` if there are any.
+    /// Begins a wait at `now`: takes the deadlines that have passed, and returns `true` if there are any.
+    ///
+    /// Up to `full_waits` waits whose buffer is full may hide that such a source is ready.
     pub(super) fn begin_wait(&mut self, now: Instant, full_waits: usize) -> bool {
         let (states, mut kept) = (&mut self.states, 0);
         for index in 0..self.passed.len() {
             let place = self.passed[index].place;
-            // What was handed out, moved or removed meanwhile is none of them any more.
+            // A deadline that was taken, moved or removed meanwhile is dropped from the list.
             if states[place] == State::Passed(index) {
                 self.passed.swap(kept, index);
                 self.passed[kept].has_expired = false;
@@ -117,7 +118,7 @@ impl Deadlines {
     pub(super) fn end_wait(&mut self, is_full: bool, ready: impl Iterator<Item = usize>) -> usize {
         self.next = 0;
         if !is_full {
-            // It was the check: what it did not find is not ready, and what it found comes first.
+            // The wait was the check: a source that it did not return is not ready. The ready ones come first.
             self.passed.iter_mut().for_each(|passed| passed.has_expired = true);
             return self.passed.len();
         }
@@ -133,7 +134,7 @@ impl Deadlines {
         self.passed.iter().filter(|passed| passed.has_expired).count()
     }
 
-    /// Leaves what was not taken to the next wait.
+    /// Leaves the expired sources that were not taken to the next wait.
     #[inline]
     pub(super) fn forget_expired(&mut self) {
         self.next = self.passed.len();
@@ -145,7 +146,7 @@ impl Deadlines {
         self.next < self.passed.len()
     }
 
-    /// Takes the next source that has expired: its deadline is removed.
+    /// Takes the next source that has expired, and removes its deadline.
     pub(super) fn next_expired(&mut self) -> Option<usize> {
         while let Some(passed) = self.passed.get(self.next) {
             let index = self.next;

@@ -1,13 +1,14 @@
-//! What was not taken, handed back.
+//! The errors that hand back a source or a task.
 
 use crate::error::Error;
 use std::{error, fmt, io};
 
-/// Why a source was not inserted, with the source and its state.
+/// The error of [`Reactor::insert`](crate::Reactor::insert), with the source and its state.
 ///
-/// Nothing has changed in the reactor. Nothing is asked of the types: `?` works for any of them, and drops
-/// both, which closes the source; who wants to keep it takes it out with [`into_parts`](Self::into_parts).
+/// The reactor is unchanged. `?` works for sources and states of any type: it drops both, which closes the source. To keep
+/// them, take them with [`into_parts`](Self::into_parts).
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{Interest, Mode, Poll, Reactor};
 ///
@@ -26,32 +27,13 @@ pub struct InsertError<S, T> {
 }
 
 impl<S, T> InsertError<S, T> {
-    /// What went wrong.
-    ///
-    /// ```
-    /// use iomux_backend::{Error, Interest, Mode, Poll, Reactor};
-    ///
-    /// let mut reactor = Reactor::with(Poll::new(), 8);
-    /// let failed = reactor.insert(std::io::pipe()?.0, (), Interest::READABLE, Mode::Edge).unwrap_err();
-    /// assert_eq!(failed.error(), Error::UnsupportedMode { mode: Mode::Edge, backend: "poll" });
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Returns the error.
     #[must_use]
     pub fn error(&self) -> Error {
         self.error
     }
 
-    /// What went wrong, the source, and its state.
-    ///
-    /// ```
-    /// use iomux_backend::{Interest, Mode, Poll, Reactor};
-    ///
-    /// let mut reactor = Reactor::with(Poll::new(), 8);
-    /// let failed = reactor.insert(std::io::pipe()?.0, "its state", Interest::READABLE, Mode::Edge).unwrap_err();
-    /// let (_error, _reader, state) = failed.into_parts();
-    /// assert_eq!(state, "its state");
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Returns the error, the source and its state.
     #[must_use]
     pub fn into_parts(self) -> (Error, S, T) {
         (self.error, self.source, self.state)
@@ -84,8 +66,11 @@ impl<S, T> From<InsertError<S, T>> for io::Error {
     }
 }
 
-/// Why a task was not [submitted](crate::Handle::submit), with the task: the reactor is gone, or there is no memory.
+/// The error of [`Handle::submit`](crate::Handle::submit), with the task.
 ///
+/// Either the reactor was dropped, or there is no memory for the task.
+///
+/// # Examples
 /// ```
 /// use iomux_backend::Reactor;
 /// use std::io::PipeReader;
@@ -104,8 +89,9 @@ pub struct SubmitError<F> {
 }
 
 impl<F> SubmitError<F> {
-    /// The closure.
+    /// Returns the task.
     ///
+    /// # Examples
     /// ```
     /// use iomux_backend::Reactor;
     ///
@@ -122,7 +108,7 @@ impl<F> SubmitError<F> {
         self.task
     }
 
-    /// Returns `true` if there was no memory for the task, and `false` if the reactor is gone.
+    /// Returns `true` if there was no memory for the task, and `false` if the reactor was dropped.
     #[must_use]
     pub fn is_out_of_memory(&self) -> bool {
         self.is_out_of_memory

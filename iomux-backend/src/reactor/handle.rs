@@ -1,4 +1,4 @@
-//! Work for a reactor, from other threads.
+//! Tasks for a reactor from other threads.
 
 use super::Reactor;
 use super::error::SubmitError;
@@ -12,18 +12,22 @@ use std::fmt;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The room for tasks that an inbox keeps after more.
+/// The capacity for tasks that an inbox keeps after it was larger.
 const KEPT: usize = 1024;
 
-/// The most that `Queue::reports` can be.
+/// The maximum of `Queue::reports`.
 const MOST_REPORTS: u8 = 2;
 
-/// What is submitted.
+/// A submitted task.
 type Task<S, T, M> = Box<dyn FnOnce(&mut Reactor<S, T, M>) + Send>;
 
-/// The far end of a [`Reactor`], for other threads, whatever its sources are: from
-/// [`Reactor::handle`].
+/// A handle to a [`Reactor`], through which other threads submit tasks: from [`Reactor::handle`].
 ///
+/// It can be sent to other threads whatever the types of the sources are. A handle that outlives the reactor keeps an fd
+/// open, and [`submit`](Self::submit) fails. After fork(2), only one of the two processes may use the reactor's handles. The
+/// other one creates a new reactor with new handles.
+///
+/// # Examples
 /// ```
 /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
 /// use std::os::unix::net::UnixStream;
@@ -45,24 +49,20 @@ type Task<S, T, M> = Box<dyn FnOnce(&mut Reactor<S, T, M>) + Send>;
 /// # worker.join().unwrap();
 /// # std::io::Result::Ok(())
 /// ```
-///
-/// A handle that is kept for longer than the reactor keeps an fd open, and [`submit`](Self::submit) fails.
-/// After fork(2) only one of the two processes may use the reactor's handles: make new ones, of a new
-/// reactor, in the other.
 pub struct Handle<S, T = (), M = Native<'static>>(Arc<Shared<S, T, M>>);
 
 struct Shared<S, T, M> {
-    /// `None` once the reactor is gone.
+    /// `None` after the reactor was dropped.
     queue: Mutex<Option<Queue<S, T, M>>>,
     waker: Waker,
 }
 
 struct Queue<S, T, M> {
     tasks: VecDeque<Task<S, T, M>>,
-    /// Whether a task is running, which may wait itself: that wait runs none.
+    /// Whether a task is running. A wait inside it runs no tasks.
     is_running: bool,
-    /// How many reports of wakes may still come. Wakes are joined, so two at most: one that was on its way when a task was
-    /// submitted, and its own.
+    /// How many events of the waker may still come. Wakes are coalesced, so there are at most two: one that was under way
+    /// when the task was submitted, and the task's own.
     reports: u8,
 }
 
@@ -74,11 +74,11 @@ impl<S, T, M> Queue<S, T, M> {
 
 impl<S, T, M> Shared<S, T, M> {
     fn lock(&self) -> MutexGuard<'_, Option<Queue<S, T, M>>> {
-        // No task runs under the lock, so nothing can have been left half done.
+        // No task runs under the lock, so a panic can't have left the queue inconsistent.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes for the tasks that are there, if any: their wake may have been taken by a wait that did not run them.
+    /// Wakes the reactor if there are tasks: a wait that did not run them may have taken their wake.
     fn wake_for_tasks(&self) {
         let mut queue = self.lock();
         if let Some(queue) = queue.as_mut().filter(|queue| !queue.tasks.is_empty()) {
@@ -89,17 +89,21 @@ impl<S, T, M> Shared<S, T, M> {
 }
 
 impl<S, T, M> Handle<S, T, M> {
-    /// Has `task` run by the reactor's thread, in the wait that is under way or the next one, after what
-    /// was submitted before. That wait goes on afterwards: it is not ended by it.
+    /// Submits `task` to the reactor, which runs it in the current or the next wait.
     ///
-    /// A task that panics unwinds out of that wait; those after it run in the next one. Tasks that have
-    /// not run when the reactor is dropped are dropped. A wait inside a task runs no other task.
+    /// The reactor's thread runs tasks in the order of their submission. The wait then resumes. To end an infinite wait, a
+    /// task wakes a waker of the reactor.
     ///
-    /// A thread that submits faster than the reactor runs is not held back: there is no limit but memory. It takes a
-    /// lock and allocates, so it is not for a signal handler; a [`Waker`] is.
+    /// A task that panics unwinds out of the wait, and the next wait runs the remaining tasks. A wait inside a task runs no
+    /// tasks. Dropping the reactor drops the tasks that have not run.
     ///
-    /// To end a wait that has no end, a task wakes a waker of the reactor: that is an event.
+    /// The queue has no limit except memory, so it does not slow down a thread that submits faster than the reactor runs.
+    /// The call takes a lock and allocates: in a signal handler, use a [`Waker`] instead.
     ///
+    /// # Errors
+    /// Returns [`SubmitError`], which hands `task` back, if the reactor was dropped or there is no memory for the task.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Reactor, Timeout};
     /// use std::net::TcpStream;
@@ -124,9 +128,6 @@ impl<S, T, M> Handle<S, T, M> {
     /// }
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// Returns [`SubmitError`], which hands `task` back, if the reactor is gone or there is no memory for the task.
     pub fn submit<F>(&self, task: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce(&mut Reactor<S, T, M>) + Send + 'static,
@@ -134,11 +135,16 @@ impl<S, T, M> Handle<S, T, M> {
         self.push(task, |task| task)
     }
 
-    /// Submits `task` as [`submit`](Self::submit), and returns where its result will arrive.
+    /// Submits `task` as [`submit`](Self::submit) does, and returns the channel that its result arrives on.
     ///
-    /// [`recv`](Receiver::recv) waits for the result; it fails if the task panics, or if the reactor is dropped before it
-    /// has run. On the reactor's own thread it would wait forever: use `try_recv` there.
+    /// [`recv`](Receiver::recv) waits for the result. It fails if the task panics, or if the reactor is dropped before it runs
+    /// the task. On the reactor's own thread it would block forever: use `try_recv` there.
     ///
+    /// # Errors
+    /// Returns [`SubmitError`], which hands `task` back, if the reactor was dropped or there is no memory for the task. (The
+    /// channel is std's: without memory for the channel, the process aborts.)
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor, Timeout};
     /// use std::thread;
@@ -157,10 +163,6 @@ impl<S, T, M> Handle<S, T, M> {
     /// assert_eq!(asking.join().unwrap(), Ok(1));
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// Returns [`SubmitError`], which hands `task` back, if the reactor is gone or there is no memory for the task. (The channel
-    /// for the result is std's: without memory for that, the process ends.)
     pub fn submit_with_result<F, R>(&self, task: F) -> Result<Receiver<R>, SubmitError<F>>
     where
         F: FnOnce(&mut Reactor<S, T, M>) -> R + Send + 'static,
@@ -169,21 +171,21 @@ impl<S, T, M> Handle<S, T, M> {
         let (sender, receiver) = mpsc::channel();
         self.push(task, |task| {
             move |reactor: &mut Reactor<S, T, M>| {
-                // The receiver may be gone.
+                // The receiver may have been dropped.
                 let _ = sender.send(task(reactor));
             }
         })?;
         Ok(receiver)
     }
 
-    /// Puts what `wrap` makes of a task into the queue, and wakes the reactor.
+    /// Queues the task that `wrap` returns, and wakes the reactor.
     fn push<F, W>(&self, task: F, wrap: impl FnOnce(F) -> W) -> Result<(), SubmitError<F>>
     where
         W: FnOnce(&mut Reactor<S, T, M>) + Send + 'static,
     {
         match &mut *self.0.lock() {
             Some(queue) => {
-                // The task last: what is checked for must not be taken by the queue.
+                // The task last: the queue must not take the memory that was checked for.
                 if queue.tasks.try_reserve(1).is_err() || check_room_for::<W>().is_err() {
                     return Err(SubmitError { task, is_out_of_memory: true });
                 }
@@ -209,11 +211,11 @@ impl<S, T, M> fmt::Debug for Handle<S, T, M> {
     }
 }
 
-/// The reactor's end of its handles, if it has any.
+/// The reactor's end of its handles: open once there is one.
 pub(super) struct Inbox<S, T, M>(Option<Open<S, T, M>>);
 
 struct Open<S, T, M> {
-    /// What a wake of the handles is reported with.
+    /// The key that wakes of the handles are reported under.
     key: Key,
     shared: Arc<Shared<S, T, M>>,
 }
@@ -223,12 +225,12 @@ impl<S, T, M> Inbox<S, T, M> {
         Self(None)
     }
 
-    /// Returns an error if there is no memory to open it.
+    /// Returns an error if there is no memory to open the inbox.
     pub(super) fn check_room() -> Result<(), Error> {
         check_room_for::<Shared<S, T, M>>()
     }
 
-    /// Opens it, for the first handle.
+    /// Opens the inbox, for the first handle.
     pub(super) fn open(&mut self, key: Key, waker: Waker) -> Handle<S, T, M> {
         let shared = Arc::new(Shared { queue: Mutex::new(Some(Queue::new())), waker });
         self.0 = Some(Open { key, shared: Arc::clone(&shared) });
@@ -249,8 +251,9 @@ impl<S, T, M> Inbox<S, T, M> {
         self.0.as_ref().map(|open| open.key)
     }
 
-    /// Takes down that a wake was reported. `false` if there was none: it is of what was registered with the
-    /// multiplexer before the reactor had it, under the same token.
+    /// Notes that a wake was reported, and returns `true` if one was expected.
+    ///
+    /// An unexpected one belongs to a registration with the same token from before the reactor had the multiplexer.
     pub(super) fn was_woken(&self) -> bool {
         let Some(open) = &self.0 else { return false };
         let mut queue = open.shared.lock();
@@ -267,7 +270,7 @@ impl<S, T, M> Inbox<S, T, M> {
         queue.as_ref().is_some_and(|queue| !queue.is_running && !queue.tasks.is_empty())
     }
 
-    /// Begins to run the tasks that are there, unless there are none or one is running.
+    /// Begins to run the queued tasks, unless there are none or one is running.
     pub(super) fn turn(&self) -> Option<Turn<S, T, M>> {
         let shared = &self.0.as_ref()?.shared;
         let mut queue = shared.lock();
@@ -276,8 +279,7 @@ impl<S, T, M> Inbox<S, T, M> {
         Some(Turn { shared: Arc::clone(shared), left: queue.tasks.len() })
     }
 
-    /// The next task of `turn`, if there is one. Once a task has put another reactor in place, there is none:
-    /// that one has its own turn.
+    /// Takes the next task of `turn`. There is none after a task has replaced the reactor, which has a turn of its own.
     pub(super) fn pop(&mut self, turn: &mut Turn<S, T, M>) -> Option<Task<S, T, M>> {
         let shared = &self.0.as_ref()?.shared;
         if !Arc::ptr_eq(shared, &turn.shared) {
@@ -289,12 +291,12 @@ impl<S, T, M> Inbox<S, T, M> {
     }
 }
 
-/// The time while tasks run. It ends when this is dropped, also because one of them has panicked.
+/// The time while tasks run. It ends when this value is dropped, also by a panic of a task.
 ///
-/// It has the queue itself: a task may have moved the reactor elsewhere.
+/// It holds the queue itself, since a task may move the reactor elsewhere.
 pub(super) struct Turn<S, T, M> {
     shared: Arc<Shared<S, T, M>>,
-    /// How many of the tasks that were there when it began have not been run.
+    /// How many of the tasks that were queued at its begin have not run.
     left: usize,
 }
 
@@ -306,22 +308,22 @@ impl<S, T, M> Drop for Turn<S, T, M> {
         if queue.tasks.is_empty() {
             queue.tasks.shrink_to(KEPT);
         } else {
-            // Their wake may have been taken by a task that waited.
+            // A task that waited may have taken their wake.
             queue.reports = MOST_REPORTS;
             self.shared.waker.wake();
         }
     }
 }
 
-/// A task may hold a handle, so nothing but this breaks the circle.
+/// Breaks the circle of a task that holds a handle.
 ///
-/// By having a `Drop`, it also has the compiler see to it that a source that borrows its fd is alive
-/// when the reactor is dropped.
+/// The `Drop` also makes the compiler check that the fd of a source that borrows it is still open when the reactor is
+/// dropped.
 impl<S, T, M> Drop for Inbox<S, T, M> {
     fn drop(&mut self) {
         if let Some(open) = &self.0 {
             let queue = open.shared.lock().take();
-            // Not under the lock: a task that is dropped may drop what submits.
+            // Not under the lock: dropping a task may drop a value that submits another.
             drop(queue);
         }
     }

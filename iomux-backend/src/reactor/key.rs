@@ -1,12 +1,13 @@
-//! How a source is named, and how it is reported.
+//! The names of sources, and how they are reported.
 
 use iomux::Readiness;
 
 /// The name of a source in its [`Reactor`](crate::Reactor), from [`insert`](crate::Reactor::insert).
 ///
-/// It is never used again: the key of a source that was removed finds nothing, whatever was inserted
-/// since. It means nothing to another reactor, not even to one that has been put in this one's place.
+/// A key is never reused: after its source was removed, it names no source, whatever is inserted later. It names no source
+/// of another reactor either.
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{Interest, Mode, Reactor};
 ///
@@ -20,18 +21,18 @@ use iomux::Readiness;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// What the multiplexer knows the source by: its token.
+    /// The source's place in the slab, and its token.
     pub(super) place: usize,
-    /// Which of all that was ever inserted, in any reactor; also where a token has 32 bits only.
+    /// The number of the source among all that any reactor has ever owned: 64 bits, also where a token has 32.
     pub(super) generation: u64,
 }
 
-/// Why [`Reactor::next`](crate::Reactor::next) hands out a source.
+/// The reason why [`Reactor::next`](crate::Reactor::next) returns a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The source is ready; the readiness is never empty.
     Ready(Readiness),
-    /// The source's [deadline](crate::Reactor::set_deadline) has passed, and is removed.
+    /// The source's [deadline](crate::Reactor::set_deadline) has passed, and was removed.
     Expired,
 }
 
@@ -50,14 +51,14 @@ impl Ready {
         self.key
     }
 
-    /// Returns why it was handed out.
+    /// Returns the reason why it was reported.
     #[inline]
     #[must_use]
     pub fn cause(&self) -> Cause {
         self.cause
     }
 
-    /// Returns the readiness; empty if the source's deadline has expired.
+    /// Returns the readiness, which is empty if the source's deadline has passed.
     #[inline]
     #[must_use]
     pub fn readiness(&self) -> Readiness {

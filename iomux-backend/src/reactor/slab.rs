@@ -1,4 +1,4 @@
-//! Values in numbered places, which are used again, each time under another key.
+//! A slab: values in numbered places. A place is reused under another key each time.
 
 use super::key::Key;
 use crate::error::Error;
@@ -6,30 +6,30 @@ use std::mem;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many blocks of generations slabs have taken. No lock, which a fork(2) could leave locked in the child.
+/// How many blocks of generations slabs have taken. A fork(2) could leave a lock locked in the child, so it is an atomic.
 static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 
-/// How many generations are a block: enough that the atomic costs nothing, and that 32 bits of blocks last.
+/// The number of generations per block: so many that the atomic costs nothing, and that 32 bits of blocks suffice.
 const BLOCK: u64 = 1 << 20;
 
-/// How many places are counted together.
+/// The number of places per chunk.
 const CHUNK: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Slab<V> {
     places: Vec<Place<V>>,
-    /// How many places of each chunk of [`CHUNK`] are occupied, so that a walk skips those that are vacant.
+    /// How many places of each chunk are occupied, so that an iteration skips empty chunks.
     occupied: Vec<u8>,
-    /// The vacant place that is taken next.
-    vacant: Option<usize>,
+    /// The empty place that the next value gets.
+    empty: Option<usize>,
     len: usize,
-    /// What the next values get, and no other ever, in whatever slab: at one each nanosecond, for 584 years.
+    /// The generations of the next values, unique among all slabs. At one per nanosecond they last for 584 years.
     generations: Range<u64>,
 }
 
 #[derive(Debug)]
 enum Place<V> {
-    Vacant { next: Option<usize> },
+    Empty { next: Option<usize> },
     Occupied { generation: u64, value: V },
 }
 
@@ -45,26 +45,26 @@ impl<V> Place<V> {
 
 impl<V> Slab<V> {
     pub(super) fn new() -> Self {
-        Self { places: Vec::new(), occupied: Vec::new(), vacant: None, len: 0, generations: 0..0 }
+        Self { places: Vec::new(), occupied: Vec::new(), empty: None, len: 0, generations: 0..0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Above that of every value in here, and at most that of every one to come.
+    /// Returns a generation above those of all values, and at most that of the next value.
     #[inline]
     pub(super) fn generation(&self) -> u64 {
         self.generations.start
     }
 
-    /// Makes room for one more, so that [`insert`](Self::insert) does not allocate.
+    /// Makes room for one more value, so that [`insert`](Self::insert) does not allocate.
     #[inline]
     pub(super) fn reserve(&mut self) -> Result<(), Error> {
-        if self.vacant.is_some() {
+        if self.empty.is_some() {
             return Ok(());
         }
-        // The next place and the number of places fit into 32 bits, which users of a slab rely on.
+        // Users of a slab store places, and numbers of places, in 32 bits.
         if self.places.len() >= u32::MAX as usize - 1 {
             return Err(Error::OutOfMemory);
         }
@@ -75,7 +75,7 @@ impl<V> Slab<V> {
     /// Returns the key of the next value that is inserted.
     #[inline]
     pub(super) fn next_key(&mut self) -> Key {
-        Key { place: self.vacant.unwrap_or(self.places.len()), generation: self.next_generation() }
+        Key { place: self.empty.unwrap_or(self.places.len()), generation: self.next_generation() }
     }
 
     #[inline]
@@ -84,9 +84,9 @@ impl<V> Slab<V> {
         self.generations.start += 1;
         let occupied = Place::Occupied { generation, value };
         match self.places.get_mut(place) {
-            Some(vacant) => {
-                if let Place::Vacant { next } = mem::replace(vacant, occupied) {
-                    self.vacant = next;
+            Some(empty) => {
+                if let Place::Empty { next } = mem::replace(empty, occupied) {
+                    self.empty = next;
                 }
             }
             None => {
@@ -112,10 +112,10 @@ impl<V> Slab<V> {
     pub(super) fn remove(&mut self, key: Key) -> Option<V> {
         let place = self.places.get_mut(key.place)?;
         place.value_of(key)?;
-        let Place::Occupied { value, .. } = mem::replace(place, Place::Vacant { next: self.vacant }) else {
+        let Place::Occupied { value, .. } = mem::replace(place, Place::Empty { next: self.empty }) else {
             return None;
         };
-        self.vacant = Some(key.place);
+        self.empty = Some(key.place);
         self.occupied[key.place / CHUNK] -= 1;
         self.len -= 1;
         Some(value)
@@ -131,7 +131,7 @@ impl<V> Slab<V> {
         self.places.get_mut(key.place)?.value_of(key)
     }
 
-    /// Both at once, if they are two.
+    /// Returns the values of two different keys.
     pub(super) fn get_pair_mut(&mut self, first: Key, second: Key) -> Option<(&mut V, &mut V)> {
         if first.place > second.place {
             return self.get_pair_mut(second, first).map(|(second, first)| (first, second));
@@ -140,25 +140,25 @@ impl<V> Slab<V> {
         Some((before.get_mut(first.place)?.value_of(first)?, from.first_mut()?.value_of(second)?))
     }
 
-    /// Who is in a place now.
+    /// Returns the value in a place, with its key.
     #[inline]
     pub(super) fn at(&self, place: usize) -> Option<(Key, &V)> {
         match self.places.get(place)? {
             Place::Occupied { generation, value } => Some((Key { place, generation: *generation }, value)),
-            Place::Vacant { .. } => None,
+            Place::Empty { .. } => None,
         }
     }
 
-    /// The same, to be changed.
+    /// Returns the value in a place mutably.
     #[inline]
     pub(super) fn at_mut(&mut self, place: usize) -> Option<&mut V> {
         match self.places.get_mut(place)? {
             Place::Occupied { value, .. } => Some(value),
-            Place::Vacant { .. } => None,
+            Place::Empty { .. } => None,
         }
     }
 
-    /// The first value in `place` or after it: what goes on with a walk during which values are removed.
+    /// Returns the first key in `place` or after it: continues an iteration during which values are removed.
     pub(super) fn first_from(&self, place: usize) -> Option<Key> {
         let mut place = place;
         while place < self.places.len() {
@@ -184,21 +184,21 @@ impl<V> Slab<V> {
         let places = chunks.flat_map(|(chunk, (places, _))| (chunk * CHUNK..).zip(places));
         places.filter_map(|(place, found)| match found {
             Place::Occupied { generation, value } => Some((Key { place, generation: *generation }, value)),
-            Place::Vacant { .. } => None,
+            Place::Empty { .. } => None,
         })
     }
 
-    /// Frees what memory it can without a value changing its place.
+    /// Frees memory, as far as no value changes its place.
     pub(super) fn shrink_to_fit(&mut self) {
         let places = self.places.iter().rposition(|place| matches!(place, Place::Occupied { .. }));
         self.places.truncate(places.map_or(0, |last| last + 1));
         self.places.shrink_to_fit();
         self.occupied.truncate(self.places.len().div_ceil(CHUNK));
         self.occupied.shrink_to_fit();
-        self.vacant = None;
+        self.empty = None;
         for (place, found) in self.places.iter_mut().enumerate().rev() {
-            if let Place::Vacant { next } = found {
-                *next = self.vacant.replace(place);
+            if let Place::Empty { next } = found {
+                *next = self.empty.replace(place);
             }
         }
     }
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_used_again_the_last_one_first() {
+    fn the_last_empty_place_is_reused_first() {
         let mut slab = Slab::new();
         let keys: Vec<_> = (0..4).map(|value| slab.insert(value)).collect();
         assert_eq!(slab.remove(keys[1]), Some(1));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_key_finds_nothing() {
+    fn a_stale_key_finds_nothing() {
         let mut slab = Slab::new();
         let old = slab.insert('a');
         assert_eq!(slab.remove(old), Some('a'));
@@ -242,7 +242,7 @@ mod tests {
         let keys = [first.insert(1), second.insert(2)];
         assert_eq!(keys[0].place, keys[1].place);
         assert_eq!((first.get(keys[1]), second.get(keys[0])), (None, None));
-        // Each uses up what it has taken, and takes more beside the other.
+        // Each uses up its block, and takes another.
         for _ in 0..2 {
             first.generations.start = first.generations.end;
             second.generations.start = second.generations.end;
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_reserved_needs_no_memory() {
+    fn insert_after_reserve_allocates_nothing() {
         let mut slab = Slab::new();
         for value in 0..100 {
             slab.reserve().unwrap();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_is_of_two_that_are_there() {
+    fn a_pair_needs_two_different_keys() {
         let mut slab = Slab::new();
         let keys: Vec<_> = (0..4).map(|value| slab.insert(value)).collect();
         assert_eq!(slab.get_pair_mut(keys[0], keys[2]), Some((&mut 0, &mut 2)));
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_goes_on_after_what_was_removed() {
+    fn iteration_continues_after_a_removal() {
         let mut slab = Slab::new();
         let keys: Vec<_> = (0..3).map(|value| slab.insert(value)).collect();
         slab.remove(keys[0]);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn walks_agree_with_what_is_there_whatever_came_and_went() {
+    fn iterators_agree_with_a_model() {
         let (mut slab, mut expected) = (Slab::new(), std::collections::BTreeMap::new());
         let mut number = 1_u64;
         for round in 0..4_000 {
@@ -313,12 +313,12 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_of_what_is_left_of_many_looks_at_few_places() {
+    fn iteration_skips_empty_chunks() {
         let mut slab = Slab::new();
         let keys: Vec<_> = (0..100 * CHUNK).map(|value| slab.insert(value)).collect();
         let last = keys[keys.len() - 1];
         keys.iter().filter(|key| **key != last).for_each(|key| assert!(slab.remove(*key).is_some()));
-        // Poisoned: what is looked at though its chunk is vacant would be found.
+        // Poisoned: an iteration that does not skip an empty chunk would find these.
         slab.places[..99 * CHUNK].fill_with(|| Place::Occupied { generation: 0, value: 0 });
         assert!(slab.iter().map(|(key, _)| key).eq([last]));
         assert!(slab.iter_mut().map(|(key, _)| key).eq([last]));
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn the_generation_is_above_all_that_is_there() {
+    fn the_generation_is_above_all_values() {
         let mut slab = Slab::new();
         let before = slab.insert(());
         let now = slab.generation();

@@ -1,13 +1,13 @@
-//! The one place where sources and multiplexer meet, and the `unsafe` of the reactor with what makes it sound.
+//! The sources of a reactor and its multiplexer, and the `unsafe` of the reactor with the invariants that make it sound.
 //!
-//! The multiplexer is given the fds as `'static`, though they live only as long as their sources. That is
-//! sound because of these facts, which hold because code outside this file can't reach the fields:
+//! The multiplexer borrows the fds as `'static`, though they live only as long as their sources. These invariants make
+//! that sound. Code outside this file can't break them, since the fields are private:
 //! - A source is in the slab before it is registered, and leaves it after it was deregistered.
-//! - Meanwhile it is only ever shared. A type that lends its fd from `&self` can't close it through `&self`, and the
-//!   source can't be swapped out without `&mut`, which only the `unsafe` [`get_mut`](Sources::get_mut) gives.
-//! - Its fd is asked for once, and remembered by number: it need not be the same again.
-//! - The multiplexer lets go of an fd when it is deregistered, as [`TrustedMultiplexer`] promises, and is dropped
-//!   before the sources. It is not lent out either: `&Epoll` could register, deregister and wait.
+//! - Meanwhile it is only lent as `&S`. A type that lends its fd from `&self` can't close it through `&self`. Replacing
+//!   the source needs `&mut`, which only the `unsafe` [`get_mut`](Sources::get_mut) returns.
+//! - `as_fd` is called once, and the number is stored: a second call could return another one.
+//! - The multiplexer gives up an fd when it is deregistered, as [`TrustedMultiplexer`] promises, and is dropped before the
+//!   sources. It is not lent either: `&Epoll` could register, deregister and wait.
 
 use super::error::InsertError;
 use super::key::{Cause, Key, Ready};
@@ -23,26 +23,26 @@ use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 pub(super) struct Sources<S, T, M> {
-    // Fields are dropped in this order: the multiplexer is gone before the sources close its fds.
+    // Fields are dropped in this order: the multiplexer before the sources, which close its fds.
     multiplexer: M,
     slab: Slab<Entry<S, T>>,
     wakers: usize,
-    /// How many waits have begun, from 1 on.
+    /// How many waits have begun, counted from 1.
     waits: NonZeroU32,
-    /// The places of sources whose last change the multiplexer does not have yet: the next wait submits them.
+    /// The places of the sources whose last change is deferred: the next wait submits them.
     deferred: Vec<u32>,
-    /// How many of `deferred`, from the first, the multiplexer has rejected: they are to be handed out.
+    /// How many of `deferred`, from the first, the multiplexer has rejected. `next` reports them.
     rejected: usize,
-    /// Whether changes may be deferred at all.
+    /// Whether changes may be deferred.
     defers: bool,
 }
 
-/// What has a place, and with it a token.
+/// An entry of the slab: its place is its token.
 pub(super) enum Entry<S, T> {
     Source(Source<S, T>),
-    /// A waker, which the multiplexer keeps.
+    /// A waker, which the multiplexer owns.
     Waker,
-    /// The waker of the handles: its events are not handed out.
+    /// The waker of the handles. Its events are not reported.
     Inbox,
 }
 
@@ -54,11 +54,11 @@ pub(super) struct Source<S, T> {
     state: T,
     /// The fd of `source` when it was inserted.
     fd: RawFd,
-    /// What the program wants while the source is not paused.
+    /// The interest and mode while the source is not paused.
     wanted: (Interest, Mode),
     /// How many waits had begun when it was paused.
     paused: Option<NonZeroU32>,
-    /// What the multiplexer has; `None` if the source is not registered, since it can't be paused otherwise.
+    /// The registration that the multiplexer has. `None` if the source is paused and had to be deregistered for that.
     registered: Option<(Interest, Mode)>,
     /// Its index in `Sources::deferred`, plus 1.
     deferred: Option<NonZeroU32>,
@@ -68,7 +68,7 @@ pub(super) struct Source<S, T> {
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Entry<std::net::TcpStream, ()>>() == 24);
 
-/// What a paused source is registered for: a hangup, once.
+/// The registration of a paused source: it reports a hangup once.
 const PAUSED: (Interest, Mode) = (Interest::empty(), Mode::OneShot);
 
 impl<S, T> Entry<S, T> {
@@ -96,8 +96,8 @@ impl<S, T> Entry<S, T> {
 
 impl<S, T> Source<S, T> {
     fn fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: `source`, which is borrowed here, has lent it, and was not handed out mutably since, except to a
-        // caller of `get_mut` who promised that it keeps its fd.
+        // SAFETY: `source`, which is borrowed here, has lent the fd, and was not lent mutably since, except to a
+        // caller of `get_mut`, who promised that it keeps its fd.
         unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 
@@ -106,7 +106,7 @@ impl<S, T> Source<S, T> {
         (&self.source, &mut self.state)
     }
 
-    /// Returns what it is to be registered for.
+    /// Returns the interest and mode that the registration should have.
     #[inline]
     fn target(&self) -> (Interest, Mode) {
         if self.paused.is_some() { PAUSED } else { self.wanted }
@@ -121,7 +121,7 @@ impl<S, T> Source<S, T> {
         self.deferred = NonZeroU32::new(narrow(index) + 1);
     }
 
-    /// Returns `true` if the multiplexer has what is wanted. Only in level mode a modify then changes nothing.
+    /// Returns `true` if a modify would change nothing. In the other modes than level it would rearm the source.
     #[inline]
     fn is_up_to_date(&self) -> bool {
         let target = self.target();
@@ -141,7 +141,7 @@ impl<S, T, M> Sources<S, T, M> {
         self.slab.len() - self.wakers
     }
 
-    /// Frees what memory it can, but keeps room for a change of each source.
+    /// Frees memory, but keeps room for a deferred change of each source.
     pub(super) fn shrink_to_fit(&mut self) {
         self.slab.shrink_to_fit();
         self.deferred.shrink_to(self.slab.len());
@@ -161,10 +161,10 @@ impl<S, T, M> Sources<S, T, M> {
         self.slab.get_mut(key)?.source_mut().map(Source::parts)
     }
 
-    /// Returns a source to be changed.
+    /// Returns a source mutably, with its state.
     ///
     /// # Safety
-    /// The source keeps its fd: it is not closed, and the source is neither replaced nor swapped with another.
+    /// The caller must neither close the source's fd nor replace or swap the source.
     pub(super) unsafe fn get_mut(&mut self, key: Key) -> Option<(&mut S, &mut T)> {
         let source = self.slab.get_mut(key)?.source_mut()?;
         Some((&mut source.source, &mut source.state))
@@ -196,7 +196,7 @@ impl<S, T, M> Sources<S, T, M> {
         self.slab.first_from(place)
     }
 
-    /// Returns a generation that is not above that of anything inserted from now on.
+    /// Returns a generation that is at most that of every later source.
     pub(super) fn generation(&self) -> u64 {
         self.slab.generation()
     }
@@ -216,7 +216,7 @@ impl<S, T, M> Sources<S, T, M> {
         let is_owner = match entry {
             Entry::Source(source) => match source.paused {
                 None => true,
-                // An event of before the pause: a hangup comes again with a later wait, the rest once it is resumed.
+                // The event is older than the pause: a later wait reports a hangup again, and the rest after the resume.
                 Some(waits) => waits != self.waits && source.registered.is_some(),
             },
             Entry::Waker => true,
@@ -228,13 +228,13 @@ impl<S, T, M> Sources<S, T, M> {
         Some(Ready { key, cause: Cause::Ready(event.readiness()) })
     }
 
-    /// Returns `true` if the multiplexer has rejected a deferred change of a source that was not handed out yet.
+    /// Returns `true` if the multiplexer has rejected a deferred change, and the source was not reported yet.
     #[inline]
     pub(super) fn has_rejected(&self) -> bool {
         self.rejected > 0
     }
 
-    /// Returns the next source whose deferred change the multiplexer has rejected: its fd is not open any more.
+    /// Takes the next source whose deferred change the multiplexer has rejected: its fd was closed.
     #[cold]
     pub(super) fn next_rejected(&mut self) -> Option<Ready> {
         let place = *self.deferred[..self.rejected].last()?;
@@ -256,7 +256,7 @@ impl<S, T, M> Sources<S, T, M> {
         let Some(mut hole) = source.deferred() else { return };
         source.deferred = None;
         if hole < self.rejected {
-            // The rejected ones come first: the last of them fills the hole, and leaves it to the others.
+            // The rejected ones come first: the last of them fills the hole, and one of the others fills its place.
             self.rejected -= 1;
             self.move_deferred(self.rejected, hole);
             hole = self.rejected;
@@ -320,7 +320,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         let wanted = (interest, mode);
         let source =
             Source { source, state, fd, wanted, paused: None, registered: Some(wanted), deferred: None };
-        // Before it is registered: if that panics, the source stays, and is deregistered before it goes.
+        // Before the registration: if that panics, the source stays here, and is deregistered before it is dropped.
         let key = self.slab.insert(Entry::Source(source));
         // SAFETY: the source is in the slab, and is deregistered, or the multiplexer dropped, before it leaves it.
         let result = unsafe { self.multiplexer.register_raw(fd, Token(key.place), interest, mode) };
@@ -341,7 +341,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             source = self.slab.get(key)?.source()?;
         }
         if source.registered.is_some() {
-            // It is forgotten whatever this returns.
+            // The source leaves the slab whatever this returns.
             let _ = self.multiplexer.deregister(source.fd());
         }
         match self.slab.remove(key)? {
@@ -363,7 +363,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             }
             return Ok(());
         }
-        // Before the call, which may unwind: the source is deregistered before it goes, and modified whatever it is for.
+        // Before the call, which may unwind: the source is then deregistered before it is dropped, and the next change
+        // is submitted whatever it is.
         let before = source.registered.replace(PAUSED);
         let result = if before.is_some() {
             self.multiplexer.modify(source.fd(), Token(key.place), interest, mode)
@@ -402,7 +403,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     pub(super) fn pause(&mut self, key: Key) -> Result<(), Error> {
         let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
         if source.paused.is_some() {
-            // Registered again, it would report a hangup again that was reported already.
+            // A second modify would report a hangup a second time.
             return Ok(());
         }
         if self.defers && source.registered.is_some_and(|(_, mode)| mode != Mode::Exclusive) {
@@ -419,12 +420,12 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         }
         // After the calls, which may unwind.
         source.paused = Some(self.waits);
-        // Of before the reactor was shared.
+        // A change from before the reactor was shared.
         self.drop_deferred(key);
         Ok(())
     }
 
-    /// Leaves a change to the next wait.
+    /// Defers a change to the next wait.
     #[inline]
     fn defer(&mut self, key: Key) {
         let Some(source) = self.slab.get_mut(key).and_then(Entry::source_mut) else { return };
@@ -433,7 +434,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
                 source.set_deferred(self.deferred.len());
                 self.deferred.push(narrow(key.place));
             }
-            // What the last wait has rejected is of no interest any more.
+            // The rejection by the last wait is obsolete.
             Some(index) if index < self.rejected => {
                 self.drop_deferred(key);
                 self.defer(key);
@@ -442,11 +443,11 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         }
     }
 
-    /// Submits the deferred changes. The rejected ones stay, to be handed out by [`next_rejected`](Self::next_rejected).
+    /// Submits the deferred changes. The rejected ones stay in the list for [`next_rejected`](Self::next_rejected).
     #[inline(never)]
     fn submit(&mut self) {
         self.rejected = 0;
-        // The list is whole before each call, which may unwind.
+        // The list is consistent before each call, which may unwind.
         while let Some(&place) = self.deferred[self.rejected..].last() {
             let token = Token(place as usize);
             let Some(source) = self.slab.at_mut(token.0).and_then(Entry::source_mut) else {
@@ -454,7 +455,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
                 continue;
             };
             let (target, is_up_to_date) = (source.target(), source.is_up_to_date());
-            // If the call unwinds or fails, the multiplexer is asked again, whatever the source is modified to.
+            // If the call unwinds or fails, the next change is submitted whatever it is.
             source.registered = Some(PAUSED);
             let fd = source.fd();
             if is_up_to_date || self.multiplexer.modify(fd, token, target.0, target.1).is_ok() {
@@ -470,8 +471,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         }
     }
 
-    /// Submits what was deferred, and defers no longer: another multiplexer waits for this one, and would not see a
-    /// change that waits for the next wait here.
+    /// Submits the deferred changes, and stops deferring: another multiplexer waits for this one, and would not see a
+    /// deferred change.
     #[allow(dead_code, reason = "only epoll can be shared")]
     pub(super) fn stop_deferring(&mut self) -> &mut M {
         self.submit();
@@ -479,7 +480,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         &mut self.multiplexer
     }
 
-    /// Creates a waker of the program's.
+    /// Creates a waker for the program.
     pub(super) fn waker(&mut self) -> Result<(Key, Waker), Error> {
         self.add_waker(Entry::Waker)
     }
@@ -503,7 +504,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         }
     }
 
-    /// Submits what was deferred, and waits. Returns the number of events and of rejected changes.
+    /// Submits the deferred changes, and waits. Returns the number of events and of rejected changes.
     #[inline]
     pub(super) fn wait(
         &mut self,
@@ -526,7 +527,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         Ok(count + self.rejected)
     }
 
-    /// Counts the waits from 2 again, after 2^32: every pause is then of the first.
+    /// Restarts the count of waits at 2 after 2^32 waits. Every pause then dates from the first.
     #[cold]
     fn restart_waits(&mut self) {
         const FIRST: NonZeroU32 = NonZeroU32::MIN;

@@ -1,4 +1,4 @@
-//! Wakers of a multiplexer that spins. A wake during a spin raises a flag, and makes no system call.
+//! Wakers of a multiplexer that spins: a wake during a spin raises a flag that the spin sees, and makes no system call.
 
 use crate::error::Error;
 use crate::event::{Events, Token};
@@ -18,11 +18,11 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU8},
 };
 
-/// No spin is running. A wake goes to the inner multiplexer.
+/// No spin is running: a wake goes to the wrapped multiplexer.
 const SLEEPS: u8 = 0;
-/// A spin is running. It reads the flags of wakes.
+/// A spin is running: it sees the flag of a wake.
 const SPINS: u8 = 1;
-/// A spin is running, and a wake was left to it.
+/// A spin is running, and a wake has left its event to it.
 const WOKEN: u8 = 2;
 
 /// The wakers of a [`Spin`](super::Spin).
@@ -36,14 +36,14 @@ pub(super) struct Wakers {
 #[derive(Debug)]
 struct Entry {
     token: Token,
-    /// Its flag is raised while a wake is left to the spin, or is being sent to `inner`.
+    /// Its flag is set while a wake is left to the spin, or is about to reach `inner`.
     source: WakerSource,
-    /// The waker of the inner multiplexer.
+    /// The waker of the wrapped multiplexer.
     inner: Waker,
 }
 
 impl Wakers {
-    /// Reserves memory for one more waker, after it freed those that were dropped.
+    /// Makes room for one more waker, and frees those whose callers have dropped them.
     pub(super) fn make_room(&mut self) -> Result<(), Error> {
         self.list.retain(|entry| !entry.source.is_orphaned());
         self.list.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
@@ -54,7 +54,7 @@ impl Wakers {
         Ok(())
     }
 
-    /// Creates a waker that wakes as `inner` does. Call [`make_room`](Self::make_room) first.
+    /// Returns a waker that wakes as `inner` does. There must be [room](Self::make_room) for it.
     pub(super) fn add(&mut self, token: Token, inner: Waker) -> Result<Waker, Error> {
         let state = self.state.clone().unwrap_or_default();
         let source = WakerSource::with_filter(Relay { state, inner: inner.clone() })?;
@@ -63,7 +63,7 @@ impl Wakers {
         Ok(waker)
     }
 
-    /// Begins a spin, which lasts until the returned value is dropped.
+    /// Begins a spin, which ends when the returned value is dropped.
     pub(super) fn spin(&self) -> Spinning<'_> {
         if let Some(state) = &self.state {
             state.swap(SPINS, Ordering::AcqRel);
@@ -74,7 +74,7 @@ impl Wakers {
     /// Takes the wakes that were left to the spin, and calls `report` with each.
     fn take(&self, mut report: impl FnMut(&Entry)) {
         for entry in &self.list {
-            // The thread that clears the flag handles the wake. A waker may be about to send it to `inner`.
+            // The thread that clears the flag takes the wake: a waker may be about to send it to `inner`.
             if entry.source.is_pending() && entry.source.take_note() {
                 report(entry);
             }
@@ -82,11 +82,11 @@ impl Wakers {
     }
 }
 
-/// A running spin.
+/// A spin, which ends when this value is dropped.
 pub(super) struct Spinning<'a>(&'a Wakers);
 
 impl Spinning<'_> {
-    /// Adds the wakes that were left to the spin to `events`, and returns their number.
+    /// Adds an event for each wake that was left to the spin, and returns how many there are.
     #[inline]
     pub(super) fn take(&self, events: &mut Events) -> usize {
         match &self.0.state {
@@ -101,7 +101,7 @@ impl Spinning<'_> {
         events.clear();
         self.0.take(|entry| {
             if !events.push(entry.token, Readiness::READABLE) {
-                // The inner multiplexer reports it, so that neither it nor a source is starved.
+                // The buffer is full: the wrapped multiplexer reports the wake later.
                 entry.inner.wake();
             }
         });
@@ -119,7 +119,7 @@ impl Drop for Spinning<'_> {
     }
 }
 
-/// The filter that a wake triggers.
+/// Forwards a wake to the spin, or to the wrapped multiplexer.
 #[derive(Debug)]
 struct Relay {
     state: Arc<AtomicU8>,
@@ -131,7 +131,7 @@ impl std::panic::RefUnwindSafe for Relay {}
 
 impl Filter for Relay {
     fn trigger(&self, is_pending: &AtomicBool) -> bool {
-        // Writes even if the state is `WOKEN` already, so that the spin that reads it sees the flag of this waker.
+        // It writes even if the state is `WOKEN` already, so that the spin that reads it sees the flag of this waker.
         let leave = |state| (state != SLEEPS).then_some(WOKEN);
         let is_left = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, leave).is_ok();
         if !is_left && is_pending.swap(false, Ordering::AcqRel) {
@@ -153,8 +153,8 @@ mod tests {
     use ::loom::sync::atomic::AtomicUsize;
     use ::loom::thread;
 
-    /// Spins and sleeps until threads have added all numbers, each followed by a wake.
-    fn all_are_added(threads: &'static [&'static [usize]], wakers: usize) {
+    /// Spins and sleeps until threads have told all of `numbers`, each followed by a wake.
+    fn told(threads: &'static [&'static [usize]], wakers: usize) {
         ::loom::model(move || {
             let inner = WakerSource::new().unwrap();
             let mut all = Wakers::default();
@@ -163,20 +163,20 @@ mod tests {
                 all.make_room().unwrap();
                 handles.push(all.add(Token(token), inner.waker()).unwrap());
             }
-            let added = Arc::new(AtomicUsize::new(0));
+            let told = Arc::new(AtomicUsize::new(0));
             for (index, numbers) in threads.iter().enumerate() {
-                let (waker, added) = (handles[index % wakers].clone(), Arc::clone(&added));
+                let (waker, told) = (handles[index % wakers].clone(), Arc::clone(&told));
                 thread::spawn(move || {
                     for number in *numbers {
-                        added.fetch_add(*number, Ordering::Relaxed);
+                        told.fetch_add(*number, Ordering::Relaxed);
                         waker.wake();
                     }
                 });
             }
             let sum: usize = threads.iter().copied().flatten().sum();
             let mut events = Events::with_capacity(1);
-            // After a lost wake, a wait never ends, which loom reports.
-            while added.load(Ordering::Relaxed) != sum {
+            // After a lost wake this loop never ends, which loom reports.
+            while told.load(Ordering::Relaxed) != sum {
                 let spinning = all.spin();
                 let found = spinning.take(&mut events);
                 drop(spinning);
@@ -189,17 +189,17 @@ mod tests {
     }
 
     #[test]
-    fn wakes_of_two_threads_are_seen() {
-        all_are_added(&[&[1], &[2]], 1);
+    fn two_threads_with_one_waker_are_each_seen() {
+        told(&[&[1], &[2]], 1);
     }
 
     #[test]
-    fn wakes_of_two_wakers_are_seen() {
-        all_are_added(&[&[1], &[2]], 2);
+    fn two_threads_with_a_waker_each_are_each_seen() {
+        told(&[&[1], &[2]], 2);
     }
 
     #[test]
-    fn last_of_two_wakes_is_seen() {
-        all_are_added(&[&[1, 2]], 1);
+    fn of_two_wakes_in_a_row_the_last_is_seen() {
+        told(&[&[1, 2]], 1);
     }
 }
