@@ -171,9 +171,8 @@ pub trait Multiplexer<'fd> {
 
     /// Changes the token, interest and mode of a registered fd.
     ///
-    /// Every modify rearms the registration, even if it changes nothing. A one-shot registration that was disarmed is
-    /// armed again. An edge-triggered one reports its current readiness again. After an error, the registration is
-    /// unchanged.
+    /// Every modify rearms the registration, even if it changes nothing. A disarmed one-shot registration may report
+    /// again. An edge-triggered one reports its current readiness again. After an error, the registration is unchanged.
     ///
     /// # Errors
     /// - Returns [`Error::NotRegistered`] if `fd` is not registered.

@@ -87,7 +87,7 @@ pub(super) fn dup_from(fd: BorrowedFd<'_>, lowest: RawFd) -> io::Result<OwnedFd>
     owned(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest) })
 }
 
-/// Replaces the file behind `number` with `file`, atomically: dup2(2).
+/// Makes `number` a duplicate of `file`, and closes its old file atomically: dup2(2).
 pub(super) fn replace(number: &OwnedFd, file: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: takes numbers. Both are open, and the owner of `number` expects the change.
     check(unsafe { libc::dup2(file.as_raw_fd(), number.as_raw_fd()) })?;

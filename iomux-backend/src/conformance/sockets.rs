@@ -1,4 +1,4 @@
-//! The readiness of sockets: half-closed, reset, refused, with urgent data.
+//! The readiness of sockets: half-closed and reset connections, refused ones, and urgent data.
 
 use super::rig::{Rig, read, write};
 use super::{Backend, lacks, os};

@@ -148,7 +148,7 @@ pub(super) fn is_write_only(fd: RawFd) -> bool {
     flags & O_ACCMODE == O_WRONLY
 }
 
-/// The kind of file behind an fd, as far as kqueue treats it differently.
+/// The kind of an fd's file, as far as kqueue treats it differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A socket, whose directions are closed separately.
@@ -159,7 +159,7 @@ pub(super) enum Kind {
     Other,
 }
 
-/// Returns the kind of file behind an fd: fstat(2). After an error it is `Other`, and kevent(2) decides.
+/// Returns the kind of an fd's file: fstat(2). After an error it is `Other`, and kevent(2) decides.
 pub(super) fn kind(fd: BorrowedFd<'_>) -> Kind {
     // SAFETY: the fd is open while it is borrowed, and `ManuallyDrop` prevents closing it.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });

@@ -300,7 +300,7 @@ impl<'fd> Kqueue<'fd> {
         self.watch(Watched::Exit(pid), (EVFILT_PROC, pid as usize), None, token, change)
     }
 
-    /// Watches the file behind `fd` for `changes`: `EVFILT_VNODE`.
+    /// Watches the file of `fd` for `changes`: `EVFILT_VNODE`.
     ///
     /// Its events carry `token`. [`Notice::changes`] returns the changes since the last event.
     ///
