@@ -1,4 +1,4 @@
-//! A backend chosen by name, while the program runs.
+//! A backend that is chosen by name at run time.
 
 use crate::capabilities::Capabilities;
 use crate::error::Error;
@@ -13,26 +13,27 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::str::FromStr;
 
-/// Why [`by_name`] returned no multiplexer.
+/// The error of [`by_name`].
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{ByNameError, by_name};
 /// use std::io;
 ///
 /// let error = by_name("Poll").unwrap_err();
-/// assert_eq!(error, ByNameError::Unknown { name: "Poll".to_owned() }, "names are in lower case");
+/// assert_eq!(error, ByNameError::Unknown { name: "Poll".to_owned() }, "names are lower case");
 /// assert_eq!(io::Error::from(error).kind(), io::ErrorKind::NotFound);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ByNameError {
-    /// This system has no backend of that name.
-    #[error("no backend '{name}': here are {}", NAMES.join(", "))]
+    /// This platform has no backend of that name.
+    #[error("unknown backend '{name}'; available: {}", NAMES.join(", "))]
     Unknown {
         /// The name that was given.
         name: String,
     },
-    /// The backend exists, but its multiplexer could not be created.
+    /// The multiplexer could not be created.
     #[error("{0}")]
     Failed(#[from] Error),
 }
@@ -46,8 +47,9 @@ impl From<ByNameError> for io::Error {
     }
 }
 
-/// A multiplexer of a backend that is chosen while the program runs, see [`by_name`].
+/// A multiplexer of a backend that [`by_name`] chooses at run time.
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{Any, Events, Interest, Mode, Multiplexer, NAMES, Timeout, Token, by_name};
 /// use std::os::fd::AsFd;
@@ -63,29 +65,31 @@ impl From<ByNameError> for io::Error {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Any<'fd> {
-    /// Over the best mechanism of this system.
+    /// The best backend of this platform.
     Native(Native<'fd>),
-    /// Over kqueue(2) in user space.
+    /// kqueue(2) in user space, by libkqueue.
     #[cfg(iomux_libkqueue)]
     Kqueue(crate::kqueue::Kqueue<'fd>),
-    /// Over poll(2).
+    /// poll(2).
     Poll(Poll<'fd>),
 }
 
-/// Returns a multiplexer of the backend with this name, so that a user can compare backends without a rebuild.
+/// Creates a multiplexer of the backend called `name`.
+///
+/// A user of the program can then compare backends without a rebuild.
 ///
 /// # Errors
 /// - Returns [`ByNameError::Unknown`] if `name` is not one of [`NAMES`].
-/// - Returns [`ByNameError::Failed`] if the backend needs an fd and the process has none left.
+/// - Returns [`ByNameError::Failed`] if the process is out of file descriptors (EMFILE), and the backend needs one.
 ///
 /// # Examples
 /// ```
 /// use iomux_backend::{Multiplexer, NAMES, by_name};
 ///
-/// assert_eq!(by_name("poll")?.name(), "poll", "it is on every system");
+/// assert_eq!(by_name("poll")?.name(), "poll", "available on every platform");
 /// assert_eq!(
 ///     by_name("devpoll").unwrap_err().to_string(),
-///     format!("no backend 'devpoll': here are {}", NAMES.join(", ")),
+///     format!("unknown backend 'devpoll'; available: {}", NAMES.join(", ")),
 /// );
 /// # Ok::<(), iomux_backend::ByNameError>(())
 /// ```
@@ -102,8 +106,9 @@ pub fn by_name<'fd>(name: &str) -> Result<Any<'fd>, ByNameError> {
     })
 }
 
-/// [`by_name`], for parsers of arguments.
+/// Parses the name of a backend, as [`by_name`] does.
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{Any, Multiplexer};
 ///
@@ -176,5 +181,5 @@ impl<'fd> Multiplexer<'fd> for Any<'fd> {
     }
 }
 
-// SAFETY: it passes every call on to the one multiplexer that it owns, which has promised.
+// SAFETY: it forwards every call to the one multiplexer that it owns, which is trusted.
 unsafe impl<'fd> TrustedMultiplexer<'fd> for Any<'fd> {}

@@ -1,65 +1,65 @@
-//! What a backend can do.
+//! The capabilities of a backend.
 
 use core::fmt;
 
 bitflags::bitflags! {
-    /// What a backend can do, and how it naturally differs from others.
+    /// The features that a backend supports, and the properties in which backends differ.
     ///
-    /// A caller need not ask: what is not there is an [`Error`](crate::Error), before anything is changed. It is how
-    /// the conformance suite knows which properties to hold a backend to.
+    /// A caller need not check them in advance: an unsupported call returns an [`Error`](crate::Error), and changes
+    /// nothing. The conformance suite uses them to choose the properties to test.
     ///
+    /// # Examples
     /// ```
-    /// use iomux_backend::{Capabilities, Error, Interest, Mode, Multiplexer, Poll, Token};
+    /// use iomux_backend::{Capabilities, Interest, Mode, Multiplexer, Token, native};
     /// use std::os::fd::AsFd;
     ///
     /// let (reader, _writer) = std::io::pipe()?;
-    /// let mut poll = Poll::new();
-    /// assert!(!poll.capabilities().contains(Capabilities::EDGE));
-    /// let refused = poll.register(reader.as_fd(), Token(0), Interest::READABLE, Mode::Edge);
-    /// assert_eq!(refused, Err(Error::UnsupportedMode { mode: Mode::Edge, backend: "poll" }));
+    /// let mut mux = native()?;
+    /// let has_edges = mux.capabilities().contains(Capabilities::EDGE);
+    /// let mode = if has_edges { Mode::Edge } else { Mode::Level };
+    /// mux.register(reader.as_fd(), Token(0), Interest::READABLE, mode)?;
     /// # std::io::Result::Ok(())
     /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Capabilities: u32 {
-        /// [`Mode::Edge`].
+        /// Supports [`Mode::Edge`].
         const EDGE = 1;
-        /// [`Mode::OneShot`].
+        /// Supports [`Mode::OneShot`].
         const ONE_SHOT = 1 << 1;
-        /// [`Mode::EdgeOneShot`].
+        /// Supports [`Mode::EdgeOneShot`].
         const EDGE_ONE_SHOT = 1 << 2;
-        /// [`Mode::Exclusive`].
+        /// Supports [`Mode::Exclusive`].
         const EXCLUSIVE = 1 << 3;
-        /// [`Multiplexer::wait_masked`](crate::Multiplexer::wait_masked).
+        /// Supports [`Multiplexer::wait_masked`](crate::Multiplexer::wait_masked).
         const MASK = 1 << 4;
-        /// [`Multiplexer::waker`](crate::Multiplexer::waker).
+        /// Supports [`Multiplexer::waker`](crate::Multiplexer::waker).
         const WAKER = 1 << 5;
-        /// [`Interest::PRIORITY`](iomux::Interest::PRIORITY) is reported.
+        /// Reports [`Interest::PRIORITY`](iomux::Interest::PRIORITY).
         const PRIORITY = 1 << 6;
-        /// [`Interest::READ_CLOSED`](iomux::Interest::READ_CLOSED) is reported.
+        /// Reports [`Interest::READ_CLOSED`](iomux::Interest::READ_CLOSED).
         const READ_CLOSED = 1 << 7;
-        /// Hangups and errors are told apart from data: `HANGUP` and `ERROR` are reported as such, and
-        /// also where nothing is asked.
+        /// Reports hangups and errors as `HANGUP` and `ERROR`, also for an empty interest.
         const HANGUP = 1 << 8;
-        /// Regular files, directories and `/dev/null` are taken, and are always ready; where this is
-        /// missing files and directories are [`Error::NotPollable`](crate::Error::NotPollable), and
-        /// `/dev/null` may be.
+        /// Accepts regular files, directories and `/dev/null`, and reports them as always ready. Without it, files and
+        /// directories are [`Error::NotPollable`](crate::Error::NotPollable), and `/dev/null` may be.
         const FILES = 1 << 9;
-        /// An fd that is closed while registered is reported `INVALID` at the next wait. Where this is
-        /// missing it may never be noticed.
+        /// Reports an fd that was closed while registered as `INVALID` in the next wait. Without it, the closing may
+        /// go unnoticed.
         const REPORTS_CLOSED = 1 << 10;
-        /// fds of any number are taken; where this is missing, those below `FD_SETSIZE` only.
+        /// Accepts fds of any number. Without it, an fd must be below `FD_SETSIZE`.
         const ANY_FD = 1 << 11;
-        /// It goes on working in a child after fork(2), but for wakers: both processes would hear each
-        /// other's, so make new ones in one of the two.
+        /// Works in a child made by fork(2), except for its wakers. Parent and child would get each other's wakes, so
+        /// one of the two must create new ones.
         const FORK = 1 << 12;
-        /// A modify makes a system call, and one to [`Mode::Level`], or to an empty interest in [`Mode::OneShot`], succeeds
-        /// for every interest with a name, unless the registration is exclusive. [`Reactor`](crate::Reactor) may
-        /// then defer it to the next wait.
+        /// A modify makes a system call, so a [`Reactor`](crate::Reactor) may defer it to the next wait.
+        ///
+        /// A modify to [`Mode::Level`], or to an empty interest in [`Mode::OneShot`], then succeeds for every named
+        /// interest, unless the registration is exclusive.
         const DEFERRABLE = 1 << 13;
     }
 }
 
-/// The names of the flags, joined by ` | `.
+/// Writes the names of the flags, joined by ` | `.
 impl fmt::Display for Capabilities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         bitflags::parser::to_writer(self, f)

@@ -1,4 +1,4 @@
-//! The multiplexer over epoll(7): the kernel keeps the registrations, so it keeps none itself.
+//! The multiplexer over epoll(7). The kernel keeps the registrations, so `Epoll` has no table.
 
 #[cfg(target_os = "linux")]
 mod busy_poll;
@@ -31,22 +31,35 @@ use wakers::Wakers;
 
 const NAME: &str = "epoll";
 
-/// A multiplexer over epoll(7), on Linux and Android: for as many fds as there are, at a cost that depends on
-/// those that are ready.
+/// A multiplexer over epoll(7), for Linux and Android.
 ///
-/// Every [`Mode`] is there. Each call makes one system call: epoll_ctl(2) to register, modify and deregister,
-/// epoll_wait(2) to wait, or epoll_pwait2(2) for times finer than a ms. Where the kernel has no epoll_pwait2(2)
-/// (before Linux 5.11), such times are rounded up to ms. A masked wait makes one system call more, so that pending
-/// signals get through. A registration takes no memory of the process.
+/// It suits any number of fds, since the cost of a wait depends on the number of ready ones. It supports every
+/// [`Mode`]. A registration takes no memory in the process.
 ///
 /// # Threads
-/// [`Multiplexer`] is implemented for `Epoll` and for `&Epoll`, as [`Read`](io::Read) is for `&TcpStream`. Threads share
-/// an `Arc<Epoll>`: some wait while others register, modify and deregister.
-/// - A wait that is under way may still report what another thread deregisters meanwhile.
-/// - Each event is reported to one of the waiting threads in the edge modes and one-shot modes; in
+/// [`Multiplexer`] is implemented for `Epoll` and for `&Epoll`, as [`Read`](io::Read) is for `&TcpStream`. Threads
+/// share an `Arc<Epoll>`: some wait while others register, modify and deregister.
+/// - A wait that has begun may still report an fd that another thread deregisters.
+/// - In the edge-triggered and one-shot modes, each event is reported to one of the waiting threads. In
 ///   [`Mode::Level`] it may be reported to several.
-/// - An infinite wait through `&Epoll` never fails with [`Error::NothingToWaitFor`], since another thread may register.
+/// - An infinite wait through `&Epoll` never fails with [`Error::NothingToWaitFor`], since another thread may register
+///   an fd.
 ///
+/// # Platform notes
+/// - Each call makes one system call. Register, modify and deregister call epoll_ctl(2). A wait calls epoll_wait(2), or
+///   epoll_pwait2(2) for a timeout that is no whole number of ms. A masked wait makes one call more, which delivers
+///   pending signals.
+/// - Before Linux 5.11 the kernel has no epoll_pwait2(2), and such timeouts are rounded up to ms. Each `Epoll` tries
+///   the call in the first wait that needs it.
+/// - Regular files and directories are always ready, and fail with [`Error::NotPollable`]. Read them without waiting,
+///   or register them with [`Poll`](crate::Poll).
+/// - The kernel watches the open file description behind an fd. If a registered fd is closed, its registration ends
+///   with the last dup(2) of that description. Until then, it is still reported with the old token. So
+///   deregister an fd before you close it.
+/// - A child made by fork(2) shares the registrations with its parent: a change in one of them affects both.
+/// - Manual: [epoll(7)](https://man7.org/linux/man-pages/man7/epoll.7.html).
+///
+/// # Examples
 /// ```
 /// use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Timeout, Token};
 /// use std::io::Write;
@@ -62,60 +75,53 @@ const NAME: &str = "epoll";
 /// # std::io::Result::Ok(())
 /// ```
 ///
+/// One thread waits while another registers a listener:
+///
 /// ```
 /// use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Timeout, Token};
-/// use std::net::TcpListener;
+/// use std::net::{TcpListener, TcpStream};
 /// use std::os::fd::AsFd;
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
-/// let epoll = Epoll::new()?; // declared after what it borrows
+/// let epoll = Epoll::new()?; // declared after the source that it borrows
 /// std::thread::scope(|scope| {
 ///     let waiter = scope.spawn(|| {
 ///         let mut events = Events::with_capacity(8);
 ///         (&epoll).wait(&mut events, Timeout::Infinite)
 ///     });
 ///     (&epoll).register(listener.as_fd(), Token(1), Interest::READABLE, Mode::Level)?;
-///     let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
+///     let _client = TcpStream::connect(listener.local_addr()?)?;
 ///     assert_eq!(waiter.join().unwrap()?, 1);
 ///     std::io::Result::Ok(())
 /// })?;
 /// # std::io::Result::Ok(())
 /// ```
-///
-/// # Platform notes
-/// [epoll(7)](https://man7.org/linux/man-pages/man7/epoll.7.html).
-/// - Files that are always ready (regular files, directories) are [`Error::NotPollable`]: read them without waiting, or
-///   register them with [`Poll`](crate::Poll).
-/// - The kernel watches the open file description behind an fd. An fd that is closed while registered leaves the
-///   set, unless a dup(2) of it is open: then it goes on being reported under the old token until that is closed too.
-///   Deregister before you close.
-/// - A child made by fork(2) shares the set with its parent: what one of them changes, it changes for both.
-/// - Each `Epoll` finds out for itself whether the kernel has epoll_pwait2(2), by the first wait that needs it.
 #[derive(Debug)]
 pub struct Epoll<'fd> {
     epoll: OwnedFd,
-    /// How many fds are registered, wakers among them. It is more than that once one was closed while registered, and
-    /// another process that has the epoll by fork(2) is not counted.
+    /// The number of registered fds, including wakers. It is too high once a registered fd was closed, and it does not
+    /// count what a child made by fork(2) registers.
     registered: AtomicUsize,
     wakers: Wakers,
     has_pwait2: AtomicBool,
-    /// Another multiplexer may wait for this one, and would not see a change that is deferred.
+    /// `true` if another multiplexer may wait for this one. It would not see a deferred change.
     is_shared: AtomicBool,
     turns: MaskTurns,
-    // Invariant: with a covariant `'fd` and `register(&self)` a short-lived fd would get into a long-lived epoll.
+    // Invariant: with a covariant `'fd`, `register(&self)` would accept a short-lived fd for a long-lived epoll.
     sources: PhantomData<fn(BorrowedFd<'fd>) -> BorrowedFd<'fd>>,
 }
 
 bitflags::bitflags! {
-    /// What only epoll has, next to a [`Mode`]: for [`Epoll::register_with`].
+    /// Flags of [`Epoll::register_with`] that only epoll has.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct EpollFlags: u32 {
-        /// `EPOLLEXCLUSIVE`: of several epolls that wait for the same file, not all are woken.
+        /// `EPOLLEXCLUSIVE`: the kernel does not wake all epolls that wait for the same file.
         ///
-        /// It goes with [`Interest::READABLE`] and [`Interest::WRITABLE`] only, and can't be modified.
+        /// Only [`Interest::READABLE`] and [`Interest::WRITABLE`] can be combined with it. Such a registration can't be
+        /// modified.
         #[doc(alias = "EPOLLEXCLUSIVE")]
         const EXCLUSIVE = EPOLLEXCLUSIVE;
-        /// `EPOLLWAKEUP`: the system is not suspended from the event until the next wait.
+        /// `EPOLLWAKEUP`: the system is not suspended between an event and the next wait.
         ///
         /// Linux ignores it for a process without `CAP_BLOCK_SUSPEND`.
         #[doc(alias = "EPOLLWAKEUP")]
@@ -123,7 +129,7 @@ bitflags::bitflags! {
     }
 }
 
-/// The names of the flags, joined by ` | `.
+/// Writes the names of the flags, joined by ` | `.
 impl fmt::Display for EpollFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         bitflags::parser::to_writer(self, f)
@@ -131,7 +137,7 @@ impl fmt::Display for EpollFlags {
 }
 
 impl<'fd> Epoll<'fd> {
-    /// Creates a multiplexer with nothing registered, epoll_create1(2).
+    /// Creates a multiplexer without registrations: epoll_create1(2).
     ///
     /// # Errors
     /// Returns [`Error::Os`] if the process or the system is out of file descriptors (EMFILE, ENFILE).
@@ -140,10 +146,10 @@ impl<'fd> Epoll<'fd> {
         Self::with(EPOLL_PWAIT2.is_some())
     }
 
-    /// Creates a multiplexer as on a kernel without epoll_pwait2(2), for tests.
+    /// Creates a multiplexer that does not call epoll_pwait2(2), for tests.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// Returns the errors of [`new`](Self::new).
     #[doc(hidden)]
     pub fn without_pwait2() -> Result<Self, Error> {
         Self::with(false)
@@ -154,7 +160,7 @@ impl<'fd> Epoll<'fd> {
         let fd = unsafe { epoll_create1(EPOLL_CLOEXEC) };
         check(fd).map_err(|code| Error::Os { call: "epoll_create1", code })?;
         Ok(Self {
-            // SAFETY: the kernel has just opened it, and nothing else knows it.
+            // SAFETY: the kernel has just opened it, so nothing else owns it.
             epoll: unsafe { OwnedFd::from_raw_fd(fd) },
             registered: AtomicUsize::new(0),
             wakers: Wakers::new(),
@@ -165,22 +171,25 @@ impl<'fd> Epoll<'fd> {
         })
     }
 
-    /// Registers `fd` with flags that only epoll has, epoll_ctl(2) with `EPOLL_CTL_ADD`.
+    /// Registers `fd` with flags that only epoll has: epoll_ctl(2) with `EPOLL_CTL_ADD`.
     ///
+    /// # Errors
+    /// - Returns the errors of [`register`](Multiplexer::register).
+    /// - Returns [`Error::Unsupported`] if a flag has no name.
+    /// - Returns [`Error::Unsupported`] if `EXCLUSIVE` is combined with one-shot, with an interest other than
+    ///   `READABLE` and `WRITABLE`, or with the fd of an epoll.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Epoll, EpollFlags, Interest, Mode, Token};
+    /// use std::net::TcpListener;
     /// use std::os::fd::AsFd;
     ///
-    /// let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
     /// let epoll = Epoll::new()?; // one per thread, each with the same listener
     /// epoll.register_with(listener.as_fd(), Token(1), Interest::READABLE, Mode::Level, EpollFlags::EXCLUSIVE)?;
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// - Returns what [`register`](Multiplexer::register) returns.
-    /// - Returns [`Error::Unsupported`] if a flag has no name, or if `EXCLUSIVE` is combined with another interest than
-    ///   to read and write, with one-shot, or with the fd of an epoll.
     #[doc(alias = "epoll_ctl")]
     pub fn register_with(
         &self,
@@ -195,12 +204,12 @@ impl<'fd> Epoll<'fd> {
         Ok(())
     }
 
-    /// Modifies a registration, with flags that only epoll has, epoll_ctl(2) with `EPOLL_CTL_MOD`.
+    /// Modifies a registration with flags that only epoll has: epoll_ctl(2) with `EPOLL_CTL_MOD`.
     ///
-    /// The flags replace those of the registration; [`modify`](Multiplexer::modify) sets none.
+    /// The flags replace those of the registration. [`modify`](Multiplexer::modify) removes all flags.
     ///
     /// # Errors
-    /// - Returns what [`modify`](Multiplexer::modify) returns.
+    /// - Returns the errors of [`modify`](Multiplexer::modify).
     /// - Returns [`Error::Unsupported`] if a flag has no name, or is [`EpollFlags::EXCLUSIVE`].
     pub fn modify_with(
         &self,
@@ -213,14 +222,18 @@ impl<'fd> Epoll<'fd> {
         self.ctl(EPOLL_CTL_MOD, fd.as_raw_fd(), token, event_bits(interest, mode, flags)?)
     }
 
-    /// Returns an fd of this epoll, for another multiplexer to wait for: it is readable when something is ready here.
+    /// Returns an fd that is readable while a source of this epoll is ready.
     ///
-    /// From here on [`Capabilities::DEFERRABLE`] is missing, so a [`Reactor`](crate::Reactor) that is created over this epoll later
-    /// defers nothing.
+    /// Another multiplexer can wait for the fd. After this call the epoll lacks [`Capabilities::DEFERRABLE`]. So a
+    /// [`Reactor`](crate::Reactor) that is created over it later defers no change.
     ///
-    /// Deregister it there before this epoll is dropped. What is open elsewhere (a dup(2) of a source, the fd of a
-    /// [`Waker`]) would go on making it readable, with no way to take those events.
+    /// Deregister the fd before this epoll is dropped. Otherwise a dup(2) of a source, or the fd of a [`Waker`], could
+    /// still make it readable, and nothing could take those events.
     ///
+    /// # Errors
+    /// Returns [`Error::Os`] if the process is out of file descriptors (EMFILE).
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Timeout, Token};
     /// use std::os::fd::AsFd;
@@ -234,28 +247,26 @@ impl<'fd> Epoll<'fd> {
     /// assert_eq!(outer.wait(&mut Events::with_capacity(8), Timeout::Infinite)?, 1);
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// Returns [`Error::Os`] if the process is out of file descriptors (EMFILE).
     pub fn share(&self) -> Result<OwnedFd, Error> {
         self.is_shared.store(true, Ordering::Relaxed);
         let code = |error: io::Error| error.raw_os_error().unwrap_or_default();
         self.epoll.try_clone().map_err(|error| Error::Os { call: "fcntl", code: code(error) })
     }
 
-    /// Returns the epoll itself, with what is registered in it. Its events carry the tokens as `data`.
+    /// Returns the fd of the epoll, with its registrations.
     ///
-    /// Wakers end with this: their fds are closed once the last [`Waker`] is gone.
+    /// Its events carry the tokens as `data`. The wakers stop working: the fd of each is closed with its last
+    /// [`Waker`].
     #[must_use]
     pub fn into_owned_fd(self) -> OwnedFd {
         self.epoll
     }
 
-    /// epoll_ctl(2).
+    /// Calls epoll_ctl(2).
     #[inline]
     fn ctl(&self, operation: c_int, fd: RawFd, token: Token, bits: u32) -> Result<(), Error> {
         let mut event = epoll_event { events: bits, data: token.0 as u64 };
-        // SAFETY: the event is ours alone; a number that is no fd is an error, and harms nothing.
+        // SAFETY: the event is a local, and the kernel rejects a number that is no open fd.
         let returned = unsafe { epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &raw mut event) };
         check(returned).map(|_| ()).map_err(|code| rejected(fd, operation, bits, code))
     }
@@ -284,7 +295,7 @@ impl<'fd> Epoll<'fd> {
         let source = WakerSource::new()?;
         Wakers::check_room()?;
         let waker = source.waker();
-        // By the edge, so that no wait has to read it.
+        // Edge-triggered, so that no wait has to read the fd.
         self.ctl(EPOLL_CTL_ADD, source.as_fd().as_raw_fd(), token, EPOLLIN | EPOLLET)?;
         self.registered.fetch_add(1, Ordering::Relaxed);
         self.wakers.push(token, source);
@@ -292,14 +303,14 @@ impl<'fd> Epoll<'fd> {
     }
 }
 
-/// Returns epoll's bits for an interest, a mode and flags, or why epoll has none.
+/// Returns the bits of epoll(7) for an interest, a mode and flags.
 #[inline]
 fn event_bits(interest: Interest, mode: Mode, flags: EpollFlags) -> Result<u32, Error> {
     let Some(events) = epoll_bits::from_interest(interest) else {
-        return Err(unsupported("an interest without a name"));
+        return Err(unsupported("an interest without a name: use the constants of Interest"));
     };
     if !EpollFlags::all().contains(flags) {
-        return Err(unsupported("a flag without a name"));
+        return Err(unsupported("a flag without a name: use the constants of EpollFlags"));
     }
     let mode = match mode {
         Mode::Level => 0,
@@ -311,7 +322,9 @@ fn event_bits(interest: Interest, mode: Mode, flags: EpollFlags) -> Result<u32, 
     let bits = flags.bits() | events | mode;
     let goes_with_exclusive = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET | EPOLLIN | EPOLLOUT;
     if bits & EPOLLEXCLUSIVE != 0 && bits & !goes_with_exclusive != 0 {
-        return Err(unsupported("Mode::Exclusive with one-shot, or for more than READABLE and WRITABLE,"));
+        return Err(unsupported(
+            "Mode::Exclusive with one-shot or another interest: use READABLE and WRITABLE only",
+        ));
     }
     Ok(bits)
 }
@@ -321,7 +334,7 @@ fn unsupported(what: &'static str) -> Error {
     Error::Unsupported { what, backend: NAME }
 }
 
-/// Returns what a failed epoll_ctl(2) means.
+/// Returns the error for an errno of epoll_ctl(2).
 #[cold]
 fn rejected(fd: RawFd, operation: c_int, bits: u32, code: c_int) -> Error {
     match code {
@@ -332,21 +345,23 @@ fn rejected(fd: RawFd, operation: c_int, bits: u32, code: c_int) -> Error {
         ELOOP => Error::NestedTooDeep { fd },
         EBADF if fd < 0 => Error::NegativeFd { fd },
         EINVAL if operation == EPOLL_CTL_MOD => {
-            unsupported("modifying an exclusive registration, or one to be so, instead of registering again,")
+            unsupported("a modify from or to Mode::Exclusive: deregister the fd, and register it again")
         }
-        EINVAL if bits & EPOLLEXCLUSIVE != 0 => unsupported("Mode::Exclusive for the fd of an epoll"),
+        EINVAL if bits & EPOLLEXCLUSIVE != 0 => {
+            unsupported("Mode::Exclusive for the fd of an epoll: use Mode::Level")
+        }
         code => Error::Os { call: "epoll_ctl", code },
     }
 }
 
-/// epoll_wait(2), epoll_pwait(2) or epoll_pwait2(2): the cheapest that can express the time and the mask.
+/// A call of epoll_wait(2), epoll_pwait(2) or epoll_pwait2(2): the cheapest that can express timeout and mask.
 struct EpollCall<'a, 'fd> {
     epoll: &'a Epoll<'fd>,
     events: &'a mut Events,
     mask: Option<&'a SigSet>,
 }
 
-// The kernel writes an `epoll_event` where there is room for an `Event`.
+// The kernel writes each `epoll_event` into the place of an `Event`.
 const _: () = assert!(size_of::<Event>() == size_of::<epoll_event>());
 
 impl<'a, 'fd> EpollCall<'a, 'fd> {
@@ -356,46 +371,46 @@ impl<'a, 'fd> EpollCall<'a, 'fd> {
         if events.capacity() == 0 { Err(Error::NoRoomForEvents) } else { Ok(Self { epoll, events, mask }) }
     }
 
-    /// Returns where the kernel may write events, and how many.
+    /// Returns the address and the length of the buffer that the kernel may fill.
     #[inline]
     fn room(&mut self) -> (*mut epoll_event, c_int) {
         let buffer = self.events.buffer();
         (buffer.as_mut_ptr().cast(), max_events(buffer.len()))
     }
 
-    /// epoll_wait(2).
-    // Every frame between the kernel and the caller costs a return: on a processor with the mitigation "Safe RET" the
-    // first return after a system call takes up to 100 ns (`iomux-bench returns`).
+    /// Calls epoll_wait(2).
+    // Inlined, since each frame between kernel and caller costs a return. With the mitigation "Safe RET", the first
+    // return after a system call takes up to 100 ns (`iomux-bench returns`).
     #[inline(always)]
     fn wait(&mut self, ms: c_int) -> c_int {
         let (events, count) = self.room();
-        // SAFETY: `events` has room for `count`, and is ours alone.
+        // SAFETY: `events` has room for `count`, and is borrowed exclusively.
         unsafe { epoll_wait(self.epoll.epoll.as_raw_fd(), events, count, ms) }
     }
 
-    /// epoll_pwait(2).
+    /// Calls epoll_pwait(2).
     fn pwait(&mut self, ms: c_int, mask: &SigSet) -> c_int {
         let (events, count) = self.room();
-        // SAFETY: as in `wait`, and the mask is a set.
+        // SAFETY: as in `wait`, and the mask is a signal set.
         unsafe { epoll_pwait(self.epoll.epoll.as_raw_fd(), events, count, ms, mask.as_ptr().cast()) }
     }
 
-    /// epoll_pwait2(2), or ENOSYS where it must not be called.
+    /// Calls epoll_pwait2(2). Returns ENOSYS if the platform has no such function.
     fn pwait2(&mut self, time: Option<Timespec>) -> Result<usize, c_int> {
         let epoll_pwait2 = EPOLL_PWAIT2.ok_or(ENOSYS)?;
         let time = time.map(|Timespec { tv_sec, tv_nsec }| __kernel_timespec { tv_sec, tv_nsec });
         let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
         let mask = self.mask.map_or(ptr::null(), |mask| mask.as_ptr().cast());
         let (events, count) = self.room();
-        // SAFETY: as in `wait`; time and mask are null or point to what they say.
+        // SAFETY: as in `wait`, and time and mask are null or point to values of their types.
         check(unsafe { epoll_pwait2(self.epoll.epoll.as_raw_fd(), events, count, time, mask) })
     }
 
-    /// Makes a call whose time ms can't express, or with a mask. Returns its name and its result.
+    /// Makes a call with a mask, or with a timeout that is no whole number of ms. Returns its name and result.
     fn fine_or_masked(&mut self, chunk: Chunk) -> (&'static str, Result<usize, c_int>) {
         if !chunk.is_whole_ms() && self.epoll.has_pwait2.load(Ordering::Relaxed) {
             match self.pwait2(chunk.timespec()) {
-                // Not in this kernel, or a sandbox forbids it: it stays so.
+                // The kernel lacks the call or a sandbox forbids it, and neither changes.
                 Err(ENOSYS | EPERM | EOPNOTSUPP) => self.epoll.has_pwait2.store(false, Ordering::Relaxed),
                 result => return ("epoll_pwait2", result),
             }
@@ -428,7 +443,7 @@ impl WaitCall for EpollCall<'_, '_> {
     }
 }
 
-/// Returns how many events a wait may be given: the kernel rejects more.
+/// Returns the room to pass to the kernel, which rejects a larger number of events.
 #[inline]
 const fn max_events(room: usize) -> c_int {
     const MOST: usize = c_int::MAX as usize / size_of::<epoll_event>();
@@ -437,7 +452,7 @@ const fn max_events(room: usize) -> c_int {
     count
 }
 
-/// Returns what a system call returned, or `errno`.
+/// Returns the result of a system call, or `errno`.
 #[inline]
 fn check(returned: c_int) -> Result<usize, c_int> {
     usize::try_from(returned).map_err(|_| io::Error::last_os_error().raw_os_error().unwrap_or_default())
@@ -544,7 +559,7 @@ impl<'fd> Multiplexer<'fd> for &Epoll<'fd> {
 
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
         self.ctl(EPOLL_CTL_DEL, fd.as_raw_fd(), Token(0), 0)?;
-        // Saturating: a child made by fork(2) may deregister what its parent has registered.
+        // Saturating: a child made by fork(2) may deregister an fd that its parent registered.
         let less = |registered: usize| registered.checked_sub(1);
         let _ = self.registered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         Ok(())
@@ -563,8 +578,8 @@ impl<'fd> Multiplexer<'fd> for &Epoll<'fd> {
     }
 }
 
-// SAFETY: a registered fd is given to epoll_ctl(2) only, by `register`, `modify` and `deregister`; the kernel's own
-// reference to the file is none to the fd. (`&Epoll` makes no such promise: there are other holders.)
+// SAFETY: `register`, `modify` and `deregister` pass a registered fd to epoll_ctl(2) only. The kernel's own reference
+// is to the open file description, not to the fd. (`&Epoll` is not trusted, since it has other holders.)
 unsafe impl<'fd> TrustedMultiplexer<'fd> for Epoll<'fd> {}
 
 #[cfg(test)]
@@ -573,7 +588,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_failed_wait_is_an_error_and_no_busy_loop() {
+    fn failed_wait_returns_error() {
         let (reader, _writer) = io::pipe().unwrap();
         let mut epoll = Epoll::new().unwrap();
         epoll.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
@@ -591,7 +606,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_cut_to_what_the_kernel_takes() {
+    fn room_is_limited_to_kernel_maximum() {
         const MOST: c_int = max_events(usize::MAX);
         assert_eq!([0, 1, 64, MOST as usize].map(max_events), [0, 1, 64, MOST]);
         assert_eq!([MOST as usize + 1, 1 << (usize::BITS - 1)].map(max_events), [MOST, MOST]);
@@ -602,8 +617,8 @@ mod tests {
             let returned = unsafe { epoll_wait(epoll.as_raw_fd(), ptr::dangling_mut(), count, 0) };
             returned < 0
         };
-        assert!(is_rejected(0) && is_rejected(MOST + 1), "what the kernel does not take");
-        // An emulator looks for all of the memory first.
+        assert!(is_rejected(0) && is_rejected(MOST + 1), "the kernel rejects these");
+        // An emulator checks all of the memory first.
         assert!(std::env::var_os("IOMUX_EMULATED").is_some() || !is_rejected(MOST));
     }
 }

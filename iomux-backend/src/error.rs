@@ -1,132 +1,138 @@
-//! What can go wrong, each with what the caller needs to mend it.
+//! The errors of multiplexers and reactors. Each message says what failed and what to do.
 
 use crate::mode::Mode;
 use iomux_sys::errno::{
-    EBADF, EEXIST, EINTR, EINVAL, ELOOP, EMFILE, ENOENT, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM,
+    EBADF, EEXIST, EINTR, EINVAL, ELOOP, EMFILE, ENFILE, ENOENT, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM,
 };
 use std::io;
 use std::os::fd::RawFd;
 
-/// Why a call failed. Whatever it is, no registration was changed or lost, but for one that was to be
-/// deregistered.
+/// The error of a multiplexer or a reactor.
 ///
-/// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`], and keeps the text with the
-/// call and the advice. [`raw_os_error`](Self::raw_os_error) is the number.
+/// After an error no registration is changed or lost, except that a failed `deregister` may remove it.
 ///
+/// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`]. The message stays the same,
+/// with the system call and the advice. [`raw_os_error`](Self::raw_os_error) returns the error number.
+///
+/// # Examples
 /// ```
-/// use iomux_backend::{Error, Events, Multiplexer, Poll, Timeout};
+/// use iomux_backend::{Error, Interest, Mode, Multiplexer, Poll, Token};
+/// use std::os::fd::AsFd;
 ///
+/// let (reader, _writer) = std::io::pipe()?;
 /// let mut poll = Poll::new();
-/// let error = poll.wait(&mut Events::with_capacity(0), Timeout::Nowait).unwrap_err();
-/// assert_eq!(error, Error::NoRoomForEvents);
-/// assert_eq!(error.to_string(), "the buffer has no room for an event: use Events::with_capacity(1) or more");
+/// let error = poll.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Edge).unwrap_err();
+/// assert_eq!(error, Error::UnsupportedMode { mode: Mode::Edge, backend: "poll" });
+/// assert_eq!(error.to_string(), "poll does not support Mode::Edge: use Mode::Level or another backend");
+/// # std::io::Result::Ok(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The fd is registered already.
-    #[error("fd {fd} is registered already: use `modify` to change what is asked of it")]
+    /// The fd is already registered.
+    #[error("fd {fd} is already registered: use `modify` to change its interest")]
     AlreadyRegistered {
-        /// The fd's number.
+        /// The number of the fd.
         fd: RawFd,
     },
     /// The fd is not registered.
-    #[error("fd {fd} is not registered: use `register` first")]
+    #[error("fd {fd} is not registered")]
     NotRegistered {
-        /// The fd's number.
+        /// The number of the fd.
         fd: RawFd,
     },
-    /// That is watched already (what only kqueue waits for).
-    #[error("that is watched already: use `unwatch` first")]
+    /// The timer, signal, process, file or trigger is already watched (kqueue only).
+    #[error("already watched: use `unwatch` first, or another id")]
     AlreadyWatched,
-    /// That is not watched, or was reported once and for all.
-    #[error("that is not watched")]
+    /// The timer, signal, process, file or trigger is not watched, or is no longer watched after its only event.
+    #[error("not watched: it was never added, or its only event was reported; use a `watch_*` method first")]
     NotWatched,
-    /// There is no source under that key: it was removed, or is another reactor's, or the key is a waker's.
-    #[error("no source under that key: it was removed, or the key is a waker's or another reactor's")]
+    /// No source of the reactor has the key. The source was removed, or the key is a waker's or another reactor's.
+    #[error("no source has this key: the source was removed, or the key is a waker's or another reactor's")]
     NoSuchKey,
-    /// A negative number is no fd.
-    #[error("{fd} is no fd that can be multiplexed")]
+    /// The number of the fd is negative.
+    #[error("invalid fd {fd}: must not be negative")]
     NegativeFd {
-        /// The number given.
+        /// The invalid number.
         fd: RawFd,
     },
-    /// The mechanism does not take files of that kind: regular files and directories above all, which
-    /// are always ready.
-    #[error("fd {fd} is a file that {backend} does not take: it is always ready, so read it without waiting")]
+    /// The mechanism does not accept this kind of file, such as a regular file or a directory.
+    #[error("{backend} can't wait for fd {fd}: a file of this kind is always ready; read it without waiting")]
     NotPollable {
-        /// The fd's number.
+        /// The number of the fd.
         fd: RawFd,
-        /// The backend's name.
+        /// The name of the backend.
         backend: &'static str,
     },
-    /// The fd is that of an epoll, and epolls would wait for each other in a circle, or be nested more than five deep.
+    /// The fd is an epoll, and the epolls would wait for each other in a circle, or be nested more than five deep.
     #[error(
-        "fd {fd} is an epoll that can't be registered here: \
-         epolls would wait for each other in a circle, or be nested more than five deep"
+        "can't register the epoll fd {fd}: epolls would wait for each other in a circle, \
+         or be nested more than five deep; register its sources here instead"
     )]
     NestedTooDeep {
-        /// The fd's number.
+        /// The number of the fd.
         fd: RawFd,
     },
-    /// The backend has no such mode ([`Capabilities`](crate::Capabilities) say which it has).
-    #[error("{backend} has no mode {mode:?}: take Mode::Level, which all have, or another backend")]
+    /// The backend does not support the mode: see [`Capabilities`](crate::Capabilities).
+    #[error("{backend} does not support Mode::{mode:?}: use Mode::Level or another backend")]
     UnsupportedMode {
-        /// What was asked for.
+        /// The unsupported mode.
         mode: Mode,
-        /// The backend's name.
+        /// The name of the backend.
         backend: &'static str,
     },
-    /// The backend can't do that.
-    #[error("{what} is not supported by {backend}")]
+    /// The backend does not support the call, the interest or the flag.
+    #[error("{backend} does not support {what}{}", instead(.what))]
     Unsupported {
-        /// What was asked for.
+        /// What is not supported, optionally followed by a colon and what to use instead.
         what: &'static str,
-        /// The backend's name.
+        /// The name of the backend.
         backend: &'static str,
     },
-    /// The buffer for events holds none at all.
-    #[error("the buffer has no room for an event: use Events::with_capacity(1) or more")]
+    /// The buffer for events has a capacity of 0.
+    #[error("the buffer for events has capacity 0: use Events::with_capacity(1) or more")]
     NoRoomForEvents,
-    /// Nothing is registered, or all of it has been disarmed, there is no waker, and the timeout is
-    /// infinite: nothing could ever end that wait. A kernel that disarms by itself does not tell: over epoll and kqueue
-    /// a wait for one-shots that are all spent does not end.
+    /// The timeout is infinite, and nothing could end the wait.
+    ///
+    /// Nothing is registered or everything is disarmed, and there is no waker. If the kernel disarms one-shot
+    /// registrations by itself, as epoll and kqueue do, the backend can't detect it. Such a wait blocks indefinitely.
     #[error(
-        "would wait for ever: nothing is armed, and the timeout is infinite; register a source or a waker first"
+        "nothing could end this wait: nothing is armed and the timeout is infinite; register a source or a waker first"
     )]
     NothingToWaitFor,
-    /// A signal handler has run, or the process was stopped and continues
-    /// ([`wait_masked`](crate::Multiplexer::wait_masked) only).
-    #[error("interrupted: a signal handler has run, or the process was stopped and continues")]
+    /// A signal handler has run, or the process was stopped and continued. Only
+    /// [`wait_masked`](crate::Multiplexer::wait_masked) returns it.
+    #[error("interrupted by a signal handler, or stopped and continued: handle the signal, and wait again")]
     Interrupted,
-    /// No memory for another registration.
-    #[error("no memory for another registration")]
+    /// There is no memory for another registration or timer.
+    #[error("out of memory for another registration or timer")]
     OutOfMemory,
-    /// The kernel refuses to wait for more fds than the process may have open (EINVAL).
+    /// The kernel rejects a wait for more fds than the process may have open (EINVAL).
     #[error(
         "can't wait for {count} sources: the open-files limit (RLIMIT_NOFILE) is {limit}; \
          deregister some, or raise the limit"
     )]
     TooManySources {
-        /// The number of what is registered, wakers included.
+        /// The number of registered sources and wakers.
         count: usize,
-        /// The limit.
+        /// The open-files limit.
         limit: usize,
     },
-    /// Any other answer of the kernel.
+    /// A system call failed with another error.
     #[error("{call}: {}{}", io::Error::from_raw_os_error(*.code), advice(.call, *.code))]
     Os {
         /// The C name of the call.
         call: &'static str,
-        /// What it left in `errno`.
+        /// The value of `errno`.
         code: i32,
     },
 }
 
 impl Error {
-    /// Returns the error number that the kernel has for this error, or `None` if it has none.
+    /// Returns the error number of the kernel, or `None` if the error did not come from the kernel.
     ///
-    /// `AlreadyRegistered` is EEXIST, `NotRegistered` is ENOENT, `NotPollable` is EPERM and `NestedTooDeep` is ELOOP for every backend.
+    /// For every backend `AlreadyRegistered` is EEXIST, `NotRegistered` is ENOENT, `NotPollable` is EPERM, and
+    /// `NestedTooDeep` is ELOOP.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match self {
@@ -142,7 +148,7 @@ impl Error {
     }
 }
 
-/// An error of [`iomux::wait_with`] and of poll(2), in the words of this crate.
+/// Converts an error of [`iomux::wait_with`] or of poll(2).
 impl From<iomux::Error> for Error {
     #[cold]
     fn from(error: iomux::Error) -> Self {
@@ -159,21 +165,30 @@ impl From<iomux::Error> for Error {
     }
 }
 
-/// What to do about an answer of the kernel.
+/// Returns the advice for an unsupported feature, unless `what` contains its own.
+fn instead(what: &str) -> &'static str {
+    if what.contains(": ") { "" } else { ": use another backend" }
+}
+
+/// Returns what to do about an error number.
 fn advice(call: &str, code: i32) -> &'static str {
     match (call, code) {
-        (_, EMFILE) => "; close some, or raise the limit (RLIMIT_NOFILE)",
-        (_, EBADF) => "; keep a source open for as long as it is registered",
-        // A sandbox: the call itself has no such error.
+        (_, EMFILE) => "; close some fds, or raise the limit (RLIMIT_NOFILE, `ulimit -n`)",
+        (_, ENFILE) => "; close some fds, or raise the system's limit (on Linux fs.file-max)",
+        (_, EBADF) => "; keep a source open while it is registered",
+        // Only a sandbox returns these errors: the call itself has none of them.
         ("ppoll", ENOSYS | EOPNOTSUPP | EPERM) => "; allow ppoll(2), or wait without a signal mask",
-        ("epoll_ctl", EINVAL) => "; an epoll can't wait for itself, nor too many nested epolls for one file",
-        ("epoll_ctl", ENOSPC) => "; raise the user's limit of watches (fs.epoll.max_user_watches)",
+        ("epoll_ctl", EINVAL) => {
+            "; an epoll can't wait for itself, and only a limited number of nested epolls can wait for one file"
+        }
+        ("epoll_ctl", ENOSPC) => "; raise the user's limit (sysctl fs.epoll.max_user_watches)",
         _ => "",
     }
 }
 
-/// The [kind](io::Error::kind) is that of the error number; the text, with the call and the advice, and the error itself
-/// ([`get_ref`](io::Error::get_ref)) stay.
+/// Converts an error, and keeps its message.
+///
+/// The [kind](io::Error::kind) follows from the error number. [`get_ref`](io::Error::get_ref) returns the original.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error {

@@ -1,4 +1,4 @@
-//! What a wait reports, and the buffer that it fills.
+//! The events of a wait, and the buffer that holds them.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
@@ -14,8 +14,11 @@ use iomux::Readiness;
 use plain::Raw;
 use std::fmt;
 
-/// The caller's name for a registration: any number, an index or a pointer; none is reserved.
+/// A number that the caller chooses for a registration, and that its events carry.
 ///
+/// It may be an index or an address, for example. No value is reserved.
+///
+/// # Examples
 /// ```
 /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
 /// use std::os::fd::AsFd;
@@ -27,28 +30,35 @@ use std::fmt;
 /// }
 /// let mut events = Events::with_capacity(8);
 /// poll.wait(&mut events, Timeout::Infinite)?;
-/// let writers = events.iter().map(|event| &pipes[event.token().0].1);
-/// assert_eq!(writers.count(), 2);
+/// for event in &events {
+///     let (_reader, writer) = &pipes[event.token().0];
+///     println!("{writer:?} is writable");
+/// }
 /// # std::io::Result::Ok(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub usize);
 
-/// A registration that is ready.
+/// A registration that is ready: its token and its readiness.
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
+/// use std::io::{Read, Write};
 /// use std::os::fd::AsFd;
 ///
-/// let (reader, writer) = std::io::pipe()?;
+/// let (mut reader, mut writer) = std::io::pipe()?;
+/// writer.write_all(b"hello")?;
+/// let copy = reader.try_clone()?;
 /// let mut poll = Poll::new();
-/// poll.register(reader.as_fd(), Token(usize::MAX), Interest::READABLE, Mode::Level)?;
-/// drop(writer);
-/// let mut events = Events::with_capacity(1);
+/// poll.register(copy.as_fd(), Token(7), Interest::READABLE, Mode::Level)?;
+/// let mut events = Events::with_capacity(8);
 /// poll.wait(&mut events, Timeout::Infinite)?;
-/// let event = events.get(0).unwrap(); // a copy, so that the buffer may be used again
-/// assert_eq!(event.token(), Token(usize::MAX));
-/// assert!(event.readiness().is_readable(), "to find that this was the end");
+/// for event in &events {
+///     if event.token() == Token(7) && event.readiness().is_readable() {
+///         assert_eq!(reader.read(&mut [0; 64])?, 5);
+///     }
+/// }
 /// # std::io::Result::Ok(())
 /// ```
 #[derive(Clone, Copy)]
@@ -56,14 +66,14 @@ pub struct Token(pub usize);
 pub struct Event(Raw);
 
 impl Event {
-    /// The token that the fd, or the waker, was registered with.
+    /// Returns the token of the registration or of the waker.
     #[inline]
     #[must_use]
     pub fn token(&self) -> Token {
         self.0.token()
     }
 
-    /// What was reported; never empty.
+    /// Returns the readiness, which is never empty.
     #[inline]
     #[must_use]
     pub fn readiness(&self) -> Readiness {
@@ -85,194 +95,107 @@ impl fmt::Debug for Event {
     }
 }
 
-/// A buffer for events, of the size that the caller chose. No wait allocates.
+/// A buffer for the events of a wait, with a capacity that the caller chooses.
 ///
-/// A small one loses nothing: what does not fit comes first the next time.
+/// No wait allocates. A small buffer loses no event: a source that does not fit is reported by the next wait.
 ///
+/// # Examples
 /// ```
-/// use iomux_backend::{Events, Readiness, Token};
+/// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
+/// use std::os::fd::AsFd;
+/// use std::os::unix::net::UnixStream;
 ///
-/// let mut events = Events::with_capacity(1);
-/// assert!(events.push(Token(7), Readiness::READABLE));
-/// assert!(!events.push(Token(8), Readiness::READABLE), "full");
-/// assert_eq!(events.iter().map(|event| event.token()).collect::<Vec<_>>(), [Token(7)]);
+/// let (ours, theirs) = UnixStream::pair()?;
+/// let mut poll = Poll::new();
+/// poll.register(ours.as_fd(), Token(1), Interest::WRITABLE, Mode::Level)?;
+/// poll.register(theirs.as_fd(), Token(2), Interest::WRITABLE, Mode::Level)?;
+/// let mut events = Events::with_capacity(64);
+/// assert_eq!(poll.wait(&mut events, Timeout::Infinite)?, events.len());
+/// let mut tokens: Vec<Token> = events.iter().map(|event| event.token()).collect();
+/// tokens.sort(); // the order of events is unspecified
+/// assert_eq!(tokens, [Token(1), Token(2)]);
+/// # std::io::Result::Ok(())
 /// ```
 #[derive(Clone)]
 pub struct Events {
-    /// As many as there is room for; those from `count` on are of no meaning.
+    /// Its length is the capacity. Elements from `count` on are meaningless.
     pub(crate) events: Box<[Event]>,
     pub(crate) count: usize,
 }
 
 impl Events {
-    /// A buffer for at most `capacity` events a wait.
-    ///
-    /// ```
-    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-    /// let mut poll = Poll::new();
-    /// poll.register(ours.as_fd(), Token(1), Interest::WRITABLE, Mode::Level)?;
-    /// poll.register(theirs.as_fd(), Token(2), Interest::WRITABLE, Mode::Level)?;
-    /// let mut events = Events::with_capacity(1);
-    /// assert_eq!(poll.wait(&mut events, Timeout::Infinite)?, 1);
-    /// let first = events.get(0);
-    /// assert_eq!(poll.wait(&mut events, Timeout::Infinite)?, 1);
-    /// assert_ne!(events.get(0), first, "each has its turn");
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Creates a buffer for at most `capacity` events per wait.
     ///
     /// # Panics
-    /// As [`Vec::with_capacity`], past `isize::MAX` bytes.
+    /// Panics if the buffer would be larger than `isize::MAX` bytes, as [`Vec::with_capacity`] does.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self { events: vec![Event(Raw::EMPTY); capacity].into(), count: 0 }
     }
 
-    /// The number of events that a wait can report.
-    ///
-    /// ```
-    /// use iomux_backend::{Error, Events, Multiplexer, Poll, Timeout};
-    ///
-    /// let mut events = Events::with_capacity(0);
-    /// assert_eq!(events.capacity(), 0, "it does not grow by itself");
-    /// assert_eq!(Poll::new().wait(&mut events, Timeout::Nowait), Err(Error::NoRoomForEvents));
-    /// ```
+    /// Returns the largest number of events that a wait can report. It never changes.
     #[inline]
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.events.len()
     }
 
-    /// The number of events in the buffer.
-    ///
-    /// ```
-    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (_reader, writer) = std::io::pipe()?;
-    /// let mut poll = Poll::new();
-    /// poll.register(writer.as_fd(), Token(0), Interest::WRITABLE, Mode::Level)?;
-    /// let mut events = Events::with_capacity(8);
-    /// for _ in 0..3 {
-    ///     assert_eq!(poll.wait(&mut events, Timeout::Infinite)?, events.len());
-    ///     assert_eq!(events.len(), 1, "of the last wait alone");
-    /// }
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Returns the number of events of the last wait.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there are none.
-    ///
-    /// ```
-    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
-    /// use std::os::fd::AsFd;
-    /// use std::time::Duration;
-    ///
-    /// let (reader, _writer) = std::io::pipe()?;
-    /// let mut poll = Poll::new();
-    /// poll.register(reader.as_fd(), Token(0), Interest::READABLE, Mode::Level)?;
-    /// let mut events = Events::with_capacity(8);
-    /// poll.wait(&mut events, Timeout::After(Duration::from_millis(1)))?;
-    /// assert!(events.is_empty(), "the time has passed");
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Returns `true` if the last wait returned no event.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The events of the last wait.
-    ///
-    /// ```
-    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-    /// let mut poll = Poll::new();
-    /// poll.register(ours.as_fd(), Token(1), Interest::WRITABLE, Mode::Level)?;
-    /// poll.register(theirs.as_fd(), Token(2), Interest::WRITABLE, Mode::Level)?;
-    /// let mut events = Events::with_capacity(8);
-    /// poll.wait(&mut events, Timeout::Infinite)?;
-    /// let mut tokens: Vec<Token> = events.iter().map(|event| event.token()).collect();
-    /// tokens.sort(); // their order is the backend's own
-    /// assert_eq!(tokens, [Token(1), Token(2)]);
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Returns an iterator over the events of the last wait.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Event> {
         self.into_iter()
     }
 
-    /// The event at `index`, in the order in which they were reported.
-    ///
-    /// ```
-    /// use iomux_backend::{Events, Readiness, Token};
-    ///
-    /// let mut events = Events::with_capacity(8);
-    /// assert!(events.push(Token(7), Readiness::READABLE));
-    /// assert_eq!(events.get(0).map(|event| event.token()), Some(Token(7)));
-    /// assert_eq!(events.get(1), None, "there is room, but no event");
-    /// ```
+    /// Returns a copy of the event at `index`, or `None` if `index` is not below [`len`](Self::len).
     #[inline]
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Event> {
         self.events[..self.count].get(index).copied()
     }
 
-    /// For a backend: empties the buffer, which is the first thing that a wait does.
-    ///
-    /// ```
-    /// use iomux_backend::{Events, Readiness, Token};
-    ///
-    /// let mut events = Events::with_capacity(1);
-    /// assert!(events.push(Token(1), Readiness::READABLE)); // of the wait before
-    /// events.clear();
-    /// assert_eq!((events.len(), events.capacity()), (0, 1));
-    /// assert!(events.push(Token(2), Readiness::READABLE));
-    /// ```
+    /// Removes all events. A custom backend calls it at the start of each wait.
     #[inline]
     pub fn clear(&mut self) {
         self.count = 0;
     }
 
-    /// For a backend: how many more events there is room for.
-    ///
-    /// ```
-    /// use iomux_backend::{Events, Readiness, Token};
-    ///
-    /// let mut events = Events::with_capacity(4);
-    /// assert!(events.push(Token(0), Readiness::READABLE)); // of a waker, say
-    /// assert_eq!(events.remaining(), 3, "what the kernel may be asked for");
-    /// ```
+    /// Returns the number of events that can be added. A custom backend passes it to its kernel as the maximum.
     #[inline]
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.events.len() - self.count
     }
 
-    /// For a backend: reports that the registration with `token` is ready. `false` if the buffer is
-    /// full, or `readiness` empty: then nothing was added, and it is the backend's to report it at the
-    /// next wait.
+    /// Adds an event, and returns `true` if it was added. A custom backend calls it in its wait.
     ///
+    /// It returns `false` if the buffer is full or `readiness` is empty. If the buffer is full, the backend has to report
+    /// the event in the next wait.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Events, Readiness, Token};
     ///
-    /// let found = [(Token(1), Readiness::READABLE), (Token(2), Readiness::HANGUP), (Token(3), Readiness::WRITABLE)];
+    /// let ready = [(Token(1), Readiness::READABLE), (Token(2), Readiness::HANGUP), (Token(3), Readiness::WRITABLE)];
     /// let mut events = Events::with_capacity(2);
-    /// let reported = found.iter().take_while(|(token, readiness)| events.push(*token, *readiness)).count();
+    /// let reported = ready.iter().take_while(|(token, readiness)| events.push(*token, *readiness)).count();
     /// assert_eq!(reported, 2, "the next wait begins with the third");
-    /// events.clear();
-    /// assert!(!events.push(Token(4), Readiness::empty()), "no event, though there is room");
     /// ```
     #[inline]
-    #[must_use = "what did not fit has to be reported at the next wait"]
+    #[must_use = "the next wait has to report an event that was not added"]
     pub fn push(&mut self, token: Token, readiness: Readiness) -> bool {
         if readiness.is_empty() {
             return false;
@@ -304,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_has_the_events_and_the_room_in_memory() {
+    fn clone_keeps_events_and_capacity() {
         let mut events = Events::with_capacity(100);
         assert!(events.push(Token(1), Readiness::READABLE));
         let copy = events.clone();
@@ -313,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_equal_in_token_and_readiness_and_show_both() {
+    fn equality_and_debug_use_token_and_readiness() {
         let event = |token, readiness| Event(Raw::new(Token(token), readiness));
         let one = event(1, Readiness::READABLE);
         assert_eq!(one, event(1, Readiness::READABLE));

@@ -1,4 +1,4 @@
-//! Tables indexed by fd: 4 bytes per number for an index, no hash.
+//! Tables indexed by fd, without hashing. `FdTable` takes 4 bytes per fd number.
 
 use crate::error::Error;
 use std::os::fd::RawFd;
@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 #[derive(Debug)]
 pub(crate) struct FdTable(Vec<u32>);
 
-/// An index that no registration has.
+/// The entry of an fd that is not registered.
 const NONE: u32 = u32::MAX;
 
 impl FdTable {
@@ -23,18 +23,18 @@ impl FdTable {
         }
     }
 
-    /// Returns `true` if `set` needs no `reserve` for `fd`.
+    /// Returns `true` if `set` accepts `fd` without `reserve`.
     #[inline]
     pub(crate) fn has_room_for(&self, fd: RawFd) -> bool {
         index(fd) < self.0.len()
     }
 
-    /// Makes room for the index of `fd`.
+    /// Grows the table until it has an entry for `fd`.
     pub(crate) fn reserve(&mut self, fd: RawFd) -> Result<(), Error> {
         reach(&mut self.0, fd, NONE)
     }
 
-    /// Sets the index of an fd that there is room for.
+    /// Sets the index of `fd`, for which the table must have an entry.
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "there are fewer indices than fd numbers: below 2^31")]
     pub(crate) fn set(&mut self, fd: RawFd, index_of_fd: usize) {
@@ -54,14 +54,16 @@ impl FdTable {
     }
 }
 
-/// Returns where a table indexed by fd holds `fd`; of a negative number, past every end.
+/// Returns the position of `fd` in a table indexed by fd. For a negative number it is past the end of any table.
 #[inline]
-#[allow(clippy::cast_sign_loss, reason = "a negative number is past every end")]
+#[allow(clippy::cast_sign_loss, reason = "a negative number is past the end of any table")]
 pub(crate) fn index(fd: RawFd) -> usize {
     fd as usize
 }
 
-/// Grows a table indexed by fd until it holds `fd`, with room for an eighth more; new entries are `empty`.
+/// Grows a table indexed by fd until it has an entry for `fd`. New entries are `empty`.
+///
+/// It reserves memory for an eighth more, so that growth by one fd at a time takes amortized constant time.
 #[cold]
 pub(crate) fn reach<T: Copy>(table: &mut Vec<T>, fd: RawFd, empty: T) -> Result<(), Error> {
     let number = usize::try_from(fd).map_err(|_| Error::NegativeFd { fd })?;
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_that_reaches_an_fd_has_room_for_an_eighth_more() {
+    fn reach_reserves_an_eighth_more() {
         let mut table = Vec::new();
         for fd in [801, 850, 900] {
             reach(&mut table, fd, 7).unwrap();
@@ -92,12 +94,12 @@ mod tests {
         reach(&mut table, 902, 7).unwrap();
         assert_eq!(table.capacity(), 902 + 1 + 902 / 8);
         reach(&mut table, 5, 7).unwrap();
-        assert_eq!(table, [7; 903], "it does not shrink");
+        assert_eq!(table, [7; 903], "never shrinks");
         assert_eq!(reach(&mut table, -1, 7), Err(Error::NegativeFd { fd: -1 }));
     }
 
     #[test]
-    fn an_fd_has_an_index_from_set_to_remove() {
+    fn entry_lasts_from_set_to_remove() {
         let mut table = FdTable::new();
         table.reserve(5).unwrap();
         assert_eq!(table.get(5), None);

@@ -1,4 +1,4 @@
-//! The backend over kqueue(2): a wait is one system call, which also submits what was modified.
+//! The backend over kqueue(2). A wait makes one system call, which also submits the pending changes.
 
 mod registration;
 mod sys;
@@ -6,7 +6,7 @@ mod table;
 mod wakers;
 mod watch;
 
-// What a system has: one line per system for the file, and one for its use.
+// The file of each platform, and its use as `system`.
 #[cfg(target_vendor = "apple")]
 mod apple;
 #[cfg(target_os = "dragonfly")]
@@ -57,52 +57,54 @@ use watch::Watches;
 
 const NAME: &str = "kqueue";
 
-/// How many events one call takes from the kernel at most; a larger buffer is filled by several calls.
+/// The largest number of events per call. Several calls fill a larger buffer.
 const BATCH: usize = 512;
 
 const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
-/// A multiplexer over kqueue(2), on Apple and the BSDs: for as many fds as there are, at a cost that depends
-/// on those that are ready.
+/// A multiplexer over kqueue(2), for Apple's platforms and the BSDs.
+///
+/// It suits any number of fds, since the cost of a wait depends on the number of ready ones. It takes 32 bytes per fd
+/// number up to the highest registered one, and 8 bytes per registered fd.
 ///
 /// [`register`](Multiplexer::register) and [`deregister`](Multiplexer::deregister) submit their changes immediately, so
-/// that errors appear where they belong. [`modify`](Multiplexer::modify) makes no system call: the next wait submits
-/// the changes that are left in the end, in its own call. What the kernel rejects then is an `INVALID` event, and the
+/// that they return errors themselves. [`modify`](Multiplexer::modify) makes no system call. The next wait submits the
+/// resulting changes in its own call. If the kernel rejects a change then, the wait returns an `INVALID` event, and the
 /// registration is disarmed.
 ///
-/// Modes are [`Level`](Mode::Level), [`Edge`](Mode::Edge) (`EV_CLEAR`), [`OneShot`](Mode::OneShot) and
-/// [`EdgeOneShot`](Mode::EdgeOneShot) (`EV_DISPATCH`). A fd that is one-shot is disarmed in both directions by an
-/// event of either.
+/// The supported modes are [`Level`](Mode::Level), [`Edge`](Mode::Edge) (`EV_CLEAR`), [`OneShot`](Mode::OneShot) and
+/// [`EdgeOneShot`](Mode::EdgeOneShot) (`EV_DISPATCH`). In the one-shot modes, an event of one direction disarms both.
 ///
-/// It takes 32 bytes per fd number up to the highest, and 8 per registered fd.
+/// # Readiness
+/// kqueue has a filter per direction. A wait merges the two filters of an fd into one event.
+/// - `EV_EOF` of `EVFILT_READ` is `READ_CLOSED` if the interest contains it. It is also `HANGUP`, unless the fd is a
+///   socket, whose other direction may still be open.
+/// - `EV_EOF` of `EVFILT_WRITE` is `HANGUP`, since the peer no longer reads. A local shutdown(2) has the same effect.
+/// - `EV_EOF` with the error of a socket is `ERROR` as well.
 ///
-/// # What is reported
-/// kqueue has two filters where poll(2) has one fd; here they are one event. Of `EVFILT_READ`, `EV_EOF` is
-/// `READ_CLOSED` if the interest has it, and `HANGUP` unless the fd is a socket, whose other half may still be open.
-/// Of `EVFILT_WRITE` it is `HANGUP`: the peer does not read any more. A shutdown(2) of the caller's own is reported so,
-/// too. With the error of a socket it is `ERROR` as well.
-///
-/// For an interest in neither direction both filters are there, edge-triggered, to report a hangup: data that arrives
-/// then wakes the process up, but ends no wait.
-///
-/// # Platform notes
-/// - [`Interest::PRIORITY`] is `EVFILT_EXCEPT` with `NOTE_OOB`, of sockets: on Apple, OpenBSD and DragonFly.
-///   Elsewhere it is [`Error::Unsupported`].
-/// - Regular files and directories, which poll(2) takes for always ready, are [`Error::NotPollable`]: kqueue
-///   says of them whether the file position is at the end.
-/// - An fd that is closed is dropped by the kernel, and not reported. A child made by fork(2) is not given
-///   the queue: make another there, and do nothing with this one nor its wakers but drop them.
-/// - Timeouts are exact to the nanosecond, as far as the system's clock is.
+/// For an interest without a direction, both filters are registered edge-triggered, so that a hangup is reported. Each
+/// arrival of data then wakes the process, but does not end the wait.
 ///
 /// # Other filters
-/// What kqueue can wait for next to fds is watched with methods of its own: [`watch_timer`](Self::watch_timer),
-/// [`watch_signal`](Self::watch_signal), [`watch_exit`](Self::watch_exit), [`watch_file`](Self::watch_file),
-/// [`watch_user`](Self::watch_user). Each is an event with its token, as `READABLE`; [`notices`](Self::notices) say more.
+/// kqueue also waits for timers, signals, processes, files and triggers: see [`watch_timer`](Self::watch_timer),
+/// [`watch_signal`](Self::watch_signal), [`watch_exit`](Self::watch_exit), [`watch_file`](Self::watch_file) and
+/// [`watch_user`](Self::watch_user). Each event has a token and is `READABLE`. [`notices`](Self::notices) returns the
+/// details.
 ///
-/// Manuals: [FreeBSD](https://man.freebsd.org/cgi/man.cgi?query=kqueue&sektion=2),
-/// [NetBSD](https://man.netbsd.org/kqueue.2), [OpenBSD](https://man.openbsd.org/kqueue.2),
-/// [DragonFly](https://man.dragonflybsd.org/?command=kqueue&section=2).
+/// # Platform notes
+/// - [`Interest::PRIORITY`] is `EVFILT_EXCEPT` with `NOTE_OOB`, for sockets, on Apple, OpenBSD and DragonFly. On other
+///   platforms it fails with [`Error::Unsupported`].
+/// - Regular files and directories fail with [`Error::NotPollable`]. poll(2) reports them as always ready, but kqueue
+///   reports whether the file offset is at end of file.
+/// - The kernel removes an fd that is closed, and reports nothing.
+/// - A child made by fork(2) does not inherit the queue. Create another one in the child. Only drop the parent's
+///   multiplexer and its wakers there.
+/// - Timeouts are exact to the nanosecond, if the clock of the platform is.
+/// - Manuals: [FreeBSD](https://man.freebsd.org/cgi/man.cgi?query=kqueue&sektion=2),
+///   [NetBSD](https://man.netbsd.org/kqueue.2), [OpenBSD](https://man.openbsd.org/kqueue.2),
+///   [DragonFly](https://man.dragonflybsd.org/?command=kqueue&section=2).
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{Events, Interest, Kqueue, Mode, Multiplexer, Timeout, Token};
 /// use std::io::Write;
@@ -120,14 +122,14 @@ const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// ```
 #[derive(Debug)]
 pub struct Kqueue<'fd> {
-    /// Shared with wakers, which may outlive this.
+    /// Shared with wakers, which may outlive the multiplexer.
     queue: Arc<Queue>,
     table: Table,
     /// The changes that the next call submits.
     changes: Vec<Kevent>,
-    /// Room for what a call returns.
+    /// The buffer for the results of a call.
     found: Vec<Kevent>,
-    /// The number of the last registration.
+    /// The generation of the last registration.
     generation: usize,
     wakes_by_filter: bool,
     watches: Watches,
@@ -135,10 +137,10 @@ pub struct Kqueue<'fd> {
 }
 
 impl Kqueue<'_> {
-    /// A multiplexer with nothing registered, kqueue(2), close-on-exec.
+    /// Creates a multiplexer without registrations, close-on-exec: kqueue(2).
     ///
     /// # Errors
-    /// Returns [`Error::Os`] if the process is out of file descriptors.
+    /// Returns [`Error::Os`] if the process or the system is out of file descriptors (EMFILE, ENFILE).
     #[doc(alias = "kqueue1")]
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
@@ -154,12 +156,16 @@ impl Kqueue<'_> {
     }
 }
 
-/// Checks, without the kernel, that an interest and a mode are supported.
+/// Returns an error if the backend does not support an interest or a mode.
 fn check(interest: Interest, mode: Mode) -> Result<(), Error> {
     let mut known = Interest::READABLE | Interest::WRITABLE | Interest::READ_CLOSED;
     known.set(Interest::PRIORITY, URGENT.is_some());
     let is_priority = interest.difference(known) == Interest::PRIORITY;
-    let what = if is_priority { "priority" } else { "an interest in bands, or without a name," };
+    let what = if is_priority {
+        "Interest::PRIORITY on this platform: use Poll"
+    } else {
+        "an interest in bands, or without a name: use READABLE, WRITABLE and READ_CLOSED"
+    };
     match mode {
         _ if !known.contains(interest) => Err(Error::Unsupported { what, backend: NAME }),
         Mode::Exclusive => Err(Error::UnsupportedMode { mode, backend: NAME }),
@@ -197,7 +203,7 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
             return Err(Error::AlreadyRegistered { fd: number });
         }
         let kind = match sys::kind(fd) {
-            // Before its kind counts: -100 is the working directory, AT_FDCWD.
+            // Checked before the kind, since -100 is the working directory (AT_FDCWD).
             _ if number < 0 => return Err(Error::NegativeFd { fd: number }),
             Kind::File => return Err(Error::NotPollable { fd: number, backend: NAME }),
             kind => kind,
@@ -208,9 +214,9 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
         registration.settle(number, &mut self.changes);
         self.table.insert(number, registration)?;
         self.submit().map_or(Ok(()), |code| {
-            // Some of the filters may be there.
+            // The kernel may have added some of the filters.
             let _ = self.remove(number);
-            Err(refused(number, code))
+            Err(rejected(number, code))
         })
     }
 
@@ -246,7 +252,7 @@ impl<'fd> Multiplexer<'fd> for Kqueue<'fd> {
     }
 }
 
-/// The kevent(2) calls of one wait, of which the first may sleep.
+/// The calls of kevent(2) of one wait. Only the first may sleep.
 struct Wait<'a, 'fd> {
     kqueue: &'a mut Kqueue<'fd>,
     events: &'a mut Events,
@@ -257,7 +263,7 @@ impl WaitCall for Wait<'_, '_> {
 
     fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
         let (capacity, mut time) = (self.events.capacity(), chunk.timespec());
-        // Each filter that has something to report, and each that has not, may keep another from the room once.
+        // Bounds the loop: each filter, ready or not, may take the room of another filter once.
         for _ in 0..=capacity.saturating_add(self.kqueue.table.len.saturating_mul(3)) {
             match self.kqueue.exchange(capacity, time) {
                 Ok(true) => time = Some(NO_TIME),
@@ -271,7 +277,7 @@ impl WaitCall for Wait<'_, '_> {
 }
 
 impl Kqueue<'_> {
-    /// Returns the number of a new registration, which tells its events from those of any other.
+    /// Returns the generation of a new registration. It distinguishes the events of registrations.
     fn next_generation(&mut self) -> usize {
         self.generation = self.generation.wrapping_add(1);
         self.generation
@@ -283,7 +289,7 @@ impl Kqueue<'_> {
         self.changes.clear();
         registration.end(fd, &mut self.changes);
         match self.submit() {
-            // The kernel has dropped what was closed.
+            // The fd was closed, so the kernel has removed the filters.
             None | Some(ENOENT | EBADF) => Ok(()),
             Some(code) => Err(failed(code)),
         }
@@ -296,7 +302,7 @@ impl Kqueue<'_> {
         self.submit().map_or(Ok(()), |code| Err(failed(code)))
     }
 
-    /// Submits `changes` without asking what is ready. Returns the last error that matters.
+    /// Submits `changes` without waiting. Returns the last error that matters.
     fn submit(&mut self) -> Option<c_int> {
         if self.changes.is_empty() {
             return None;
@@ -311,21 +317,21 @@ impl Kqueue<'_> {
         receipts.filter_map(|index| self.take_receipt(self.found[index])).last()
     }
 
-    /// Submits `changes`, and fills `found` with at most `room` events. Returns how many there are.
+    /// Submits `changes`, and fills `found` with at most `room` events. Returns their number.
     fn kevent(&mut self, room: usize, time: Option<Timespec>) -> Result<usize, c_int> {
         let result = grow(&mut self.found, room)
             .and_then(|()| sys::kevent(self.queue.fd(), &self.changes, &mut self.found[..room], time));
-        // After EINTR, too, the kernel has made the changes.
+        // The kernel has made the changes even after EINTR.
         self.changes.clear();
         result
     }
 
-    /// Takes what came back for a change. Returns the error, if it is one that matters.
+    /// Takes a receipt of a change. Returns the error, if it is one that matters.
     fn take_receipt(&mut self, receipt: Kevent) -> Option<c_int> {
-        if receipt.answer().is_some() {
-            return self.take_answer(receipt);
+        if receipt.change_result().is_some() {
+            return self.take_result(receipt);
         }
-        // A system without EV_RECEIPT returns events. Those that the next wait would not return again are kept.
+        // A platform without EV_RECEIPT returns events. Keep those that the next wait would not return again.
         let is_level = |(_, registration, filter): (_, &Registration, _)| registration.is_level(filter);
         if !self.table.owner(&receipt).is_some_and(is_level) {
             self.take_event(receipt);
@@ -334,20 +340,20 @@ impl Kqueue<'_> {
     }
 
     /// Takes the result of a change. Returns the error, if it is one that matters.
-    fn take_answer(&mut self, answer: Kevent) -> Option<c_int> {
-        let code = answer.answer().filter(|&code| code != 0)?;
-        // The filter of a deletion is not there: the fd was closed.
-        let owner = self.table.owner(&answer).filter(|_| code != ENOENT);
+    fn take_result(&mut self, result: Kevent) -> Option<c_int> {
+        let code = result.change_result().filter(|&code| code != 0)?;
+        // ENOENT: the filter to delete is gone, since the fd was closed.
+        let owner = self.table.owner(&result).filter(|_| code != ENOENT);
         let Some((fd, registration, filter)) = owner else { return Some(code) };
         let is_peer_gone = is_peer_gone(fd, code);
         if !is_peer_gone && registration.can_spare(filter, sys::is_write_only(fd)) {
             return None;
         }
-        self.table.update(fd, |registration| registration.refuse(filter, is_peer_gone));
+        self.table.update(fd, |registration| registration.reject(filter, is_peer_gone));
         (!is_peer_gone).then_some(code)
     }
 
-    /// Takes an event. Returns `true` if this wait has not found the same before.
+    /// Takes an event. Returns `true` if it is new to this wait.
     fn take_event(&mut self, event: Kevent) -> bool {
         let Some((fd, registration, filter)) = self.table.owner(&event) else {
             return self.watches.take(&event);
@@ -357,20 +363,22 @@ impl Kqueue<'_> {
         is_first || readiness.is_some_and(|readiness| !before.contains(readiness))
     }
 
-    /// Returns how many events are to be reported.
+    /// Returns the number of events to report.
     fn pending(&self) -> usize {
         self.table.ready.len() + self.watches.notices.len()
     }
 
-    /// Submits what was modified, and takes what is ready, until `capacity` events are pending. It sleeps for `time`
-    /// unless something is pending. Returns `true` if there may be more.
+    /// Submits the pending changes, and takes events until `capacity` are pending. Returns `true` if there may be more.
+    ///
+    /// It sleeps for `time`, unless an event is pending already.
     fn exchange(&mut self, capacity: usize, time: Option<Timespec>) -> Result<bool, Error> {
         let room = |kqueue: &Self| capacity.saturating_sub(kqueue.pending()).min(BATCH);
         if room(self) == 0 {
             return Ok(false);
         }
         self.table.settle(&mut self.changes)?;
-        // Each refusal needs room, or the kernel does not make the rest of the changes. DragonFly's writes past the end.
+        // The kernel needs room for an error per change, or it skips the remaining changes. DragonFly's kernel writes
+        // past the end.
         if self.changes.len() > room(self) {
             self.submit();
         }
@@ -379,21 +387,21 @@ impl Kqueue<'_> {
             return Ok(false);
         }
         let count = self.kevent(room, time).map_err(failed)?;
-        let (mut is_refused, mut is_new) = (false, true);
+        let (mut is_rejected, mut is_new) = (false, true);
         for index in 0..count {
             let event = self.found[index];
-            if event.answer().is_some() {
-                self.take_answer(event);
-                is_refused = true;
+            if event.change_result().is_some() {
+                self.take_result(event);
+                is_rejected = true;
             } else {
                 is_new &= self.take_event(event);
             }
         }
-        // Once the kernel returns again what it has returned before, there is nothing else.
-        Ok(is_refused || count == room && is_new)
+        // Once the kernel repeats an event, it has no other.
+        Ok(is_rejected || count == room && is_new)
     }
 
-    /// Reports what is pending, as much as there is room for; the rest comes first at the next wait.
+    /// Reports the pending events that fit. The next wait reports the others first.
     fn report(&mut self, events: &mut Events) -> usize {
         for notice in self.watches.take_notices(events.remaining()) {
             let _ = events.push(notice.token(), Readiness::READABLE);
@@ -405,16 +413,17 @@ impl Kqueue<'_> {
     }
 }
 
-/// Returns `true` if a filter was refused because the other end of a pipe is closed: EPIPE, or on NetBSD EBADF of an fd
-/// that is open.
+/// Returns `true` if the kernel rejected a filter because the other end of a pipe is closed.
+///
+/// The error is EPIPE. On NetBSD it is EBADF, though the fd is open.
 fn is_peer_gone(fd: RawFd, code: c_int) -> bool {
     code == EPIPE || code == EBADF && sys::is_open(fd)
 }
 
-/// Returns the error for an fd that the kernel does not take.
-fn refused(fd: RawFd, code: c_int) -> Error {
+/// Returns the error for an fd that the kernel rejects.
+fn rejected(fd: RawFd, code: c_int) -> Error {
     match code {
-        // As the systems differ: no filter for that kind of file.
+        // The kernel has no filter for this kind of file. The number differs between platforms.
         EINVAL | ENODEV | ENXIO | EPERM => Error::NotPollable { fd, backend: NAME },
         code if code == ENOTSUP || code == EOPNOTSUPP => Error::NotPollable { fd, backend: NAME },
         code => failed(code),
@@ -437,8 +446,8 @@ fn grow(list: &mut Vec<Kevent>, len: usize) -> Result<(), c_int> {
     Ok(())
 }
 
-// SAFETY: an fd is in the queue from `register` to `deregister`, by its number, and given to nothing but
-// fstat(2) and kevent(2), in calls on this.
+// SAFETY: the queue has the number of an fd from `register` to `deregister`. Methods pass the fd to fstat(2), fcntl(2)
+// and kevent(2) only.
 unsafe impl<'fd> TrustedMultiplexer<'fd> for Kqueue<'fd> {}
 
 #[cfg(test)]

@@ -1,30 +1,31 @@
-//! The third layer: a trait for multiplexers, poll, epoll and kqueue behind it, and the means to prove another.
+//! A trait for multiplexers, its implementations over poll(2), epoll(7) and kqueue(2), and a reactor.
 //!
 //! # Where to begin
-//! [`Reactor`] for connections that come and go; [`Multiplexer`] for a set of sources that stays, over [`native()`],
-//! [`Poll`] or [`by_name`]. poll(2) alone, as a table of slots, is [`iomux::Slots`].
+//! - Use a [`Reactor`] for sources that come and go, such as connections.
+//! - Use a [`Multiplexer`] for a fixed set of sources: [`native()`], [`Poll`], or [`by_name`].
+//! - Use [`iomux::Slots`] for poll(2) alone, as a table of slots.
 //!
 //! # Guide
-//! One page per subject, each with programs that the tests run:
-//! - [readiness](guide::readiness): what is reported of an fd, and what to do then.
-//! - [errors](guide::errors): errors that are no end, error queues, and ends that are errors.
+//! The guide has one page per subject, with programs that the tests run:
+//! - [readiness](guide::readiness): what each readiness flag means, and how to handle it.
+//! - [errors](guide::errors): errors that are not fatal, error queues, and hangups with an error.
 //! - [modes](guide::modes): level, edge, one-shot, exclusive.
 //! - [connecting](guide::connecting): a non-blocking connect(2), its deadline, and the next address.
-//! - [listening](guide::listening): the queue, a few accepts per turn, and when file descriptors run out.
-//! - [buffers](guide::buffers): bytes that were read already, and a queue for those to write.
+//! - [listening](guide::listening): the backlog, a few accepts per event, and running out of file descriptors.
+//! - [buffers](guide::buffers): bytes that were read already, and a queue of bytes to write.
 //! - [back-pressure](guide::back_pressure): the interest while a peer is slow.
 //! - [timeouts](guide::timeouts): deadlines, timers, and how exact they are.
-//! - [signals](guide::signals): as a source, or with a mask; what children inherit.
+//! - [signals](guide::signals): signals as a source or with a mask, and what children inherit.
 //! - [wakers](guide::wakers): ending a wait from another thread or from a signal handler.
-//! - [threads](guide::threads): reactors and epolls in several threads, and inside another loop.
+//! - [threads](guide::threads): reactors and epolls in several threads, and inside another event loop.
 //! - [closed fds](guide::closed_fds): fds that are closed while they are registered.
-//! - [backends](guide::backends): writing one, and proving it.
-//! - [moving](guide::moving): from mio, polling, ocaml-iomux and C.
+//! - [backends](guide::backends): how to write a backend, and to check it with the conformance suite.
+//! - [moving](guide::moving): how to port from mio, polling, ocaml-iomux and C.
 //!
 //! # Features
 //! Both are off by default.
-//! - `conformance`: the suite that proves a backend, and its macro `conformance!`: for tests.
-//! - `tracing`: `Traced`, a multiplexer around any other that tells the crate tracing of each call.
+//! - `conformance`: the conformance suite and its macro `conformance!`, for the tests of a backend.
+//! - `tracing`: `Traced`, a multiplexer that logs each call of another one with the crate tracing.
 
 mod any;
 mod capabilities;
@@ -67,7 +68,7 @@ pub use epoll::BusyPoll;
 pub use epoll::{Epoll, EpollFlags};
 pub use error::Error;
 pub use event::{Event, Events, Token};
-/// The error of the layer below: of a [`MaskGuard`], and of [`wait_with`].
+/// The error of the crate iomux, which a [`MaskGuard`] and [`wait_with`] return.
 pub use iomux::Error as PollError;
 pub use iomux::{
     Chunk, Interest, Interrupt, MaskGuard, MaskTurns, Outcome, PollFd, Readiness, SigSet, Signal, Timeout,
@@ -96,7 +97,7 @@ pub use traced::Traced;
 pub use try_io::{TryRead, TryWrite, try_io};
 pub use waker::{Waker, WakerSource};
 
-/// The README's programs, compiled.
+/// The programs of the README, compiled as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

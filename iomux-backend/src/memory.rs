@@ -1,12 +1,12 @@
-//! Allocations of std that end the process if they fail: what can be done to fail with an error instead.
+//! A check before allocations of std that abort the process on failure.
 
 use crate::error::Error;
 
-/// Returns an error if there is no memory for a `T` in a `Box` or an `Arc`, whose `new` would end the process.
+/// Returns [`Error::OutOfMemory`] if there is no memory for a `T` in a `Box` or an `Arc`.
 ///
-/// A block of that size is allocated and freed, for the allocation that follows. Another thread may take it in between:
-/// std has no `new` that fails.
+/// It allocates and frees a block of that size for the following `new`, which would abort the process. Another thread
+/// may take the block in between. Stable Rust has no fallible `new`.
 pub(crate) fn check_room_for<T>() -> Result<(), Error> {
-    // An `Arc` has two counts beside its value.
+    // An `Arc` has two counters next to its value.
     Vec::<(usize, usize, T)>::new().try_reserve_exact(1).map_err(|_| Error::OutOfMemory)
 }

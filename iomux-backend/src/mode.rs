@@ -1,34 +1,36 @@
-//! How often a registration reports.
+//! The modes of a registration.
 
-/// How often a registration reports.
+/// The mode of a registration: when, and how often, it reports a ready fd.
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
 /// use std::os::fd::AsFd;
 ///
 /// let (_reader, writer) = std::io::pipe()?;
 /// let mut poll = Poll::new();
-/// for (mode, second) in [(Mode::Level, 1), (Mode::OneShot, 0)] {
-///     poll.register(writer.as_fd(), Token(0), Interest::WRITABLE, mode)?;
-///     let mut events = Events::with_capacity(1);
-///     assert_eq!(poll.wait(&mut events, Timeout::Nowait)?, 1);
-///     assert_eq!(poll.wait(&mut events, Timeout::Nowait)?, second, "{mode:?}");
-///     poll.deregister(writer.as_fd())?; // one that is disarmed is still registered
-/// }
+/// let mut events = Events::with_capacity(8);
+/// poll.register(writer.as_fd(), Token(0), Interest::WRITABLE, Mode::OneShot)?;
+/// assert_eq!(poll.wait(&mut events, Timeout::Nowait)?, 1);
+/// assert_eq!(poll.wait(&mut events, Timeout::Nowait)?, 0, "disarmed, but still registered");
+///
+/// poll.modify(writer.as_fd(), Token(0), Interest::WRITABLE, Mode::Level)?;
+/// assert_eq!(poll.wait(&mut events, Timeout::Nowait)?, 1);
+/// assert_eq!(poll.wait(&mut events, Timeout::Nowait)?, 1, "still ready");
 /// # std::io::Result::Ok(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mode {
-    /// At every wait for as long as the fd is ready. Every backend has it.
+    /// Level-triggered: every wait reports the fd while it is ready. Every backend supports this mode.
     #[default]
     Level,
-    /// Once for each change to ready: read or write until it would block.
+    /// Edge-triggered: each change to ready is reported once. Read or write until the call would block.
     Edge,
-    /// Once, then not until it is modified; the registration stays.
+    /// Level-triggered and one-shot: an event disarms the registration until a modify rearms it.
     OneShot,
-    /// Once for the next change to ready, then not until it is modified.
+    /// Edge-triggered and one-shot: the next change to ready disarms the registration until a modify rearms it.
     EdgeOneShot,
-    /// As `Level`, but of several multiplexers that wait for the same file, not all are woken.
+    /// Level-triggered, but the kernel does not wake all multiplexers that wait for the same file.
     Exclusive,
 }

@@ -1,4 +1,4 @@
-//! The contract: what every multiplexer does, method by method.
+//! The contract of every multiplexer, method by method.
 
 use crate::capabilities::Capabilities;
 use crate::mode::Mode;
@@ -9,103 +9,116 @@ use crate::waker::Waker;
 use iomux::{Interest, SigSet, Timeout};
 use std::os::fd::{BorrowedFd, RawFd};
 
-/// A set of fds, each with a token and what is asked of it, and a wait for the next of them to be ready.
-///
-/// ```
-/// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token, native};
-/// use std::os::fd::AsFd;
-///
-/// let (_reader, writer) = std::io::pipe()?;
-/// let all: [Box<dyn Multiplexer>; 2] = [Box::new(Poll::new()), Box::new(native()?)];
-/// for mut one in all {
-///     one.register(writer.as_fd(), Token(7), Interest::WRITABLE, Mode::Level)?;
-///     let mut events = Events::with_capacity(8);
-///     assert_eq!(one.wait(&mut events, Timeout::Infinite)?, 1);
-///     assert_eq!(events.get(0).map(|event| event.token()), Some(Token(7)));
-/// }
-/// # std::io::Result::Ok(())
-/// ```
+/// A set of registered fds, each with a token, an interest and a mode, and a wait for any of them to be ready.
 ///
 /// # Lifetimes
-/// `'fd` is how long every fd lives that is registered: a source outlives the multiplexer, which the
-/// compiler checks, also after [`deregister`](Self::deregister). So the bare trait is for sets of sources that
-/// stay. What comes and goes, such as the connections of a server, belongs in a
-/// [`Reactor`](crate::Reactor), which owns its sources.
+/// `'fd` is the lifetime of every registered fd. The compiler checks that each source outlives the multiplexer, even
+/// one that was [deregistered](Self::deregister). So use this trait for a fixed set of sources. For sources that come
+/// and go, such as the connections of a server, use a [`Reactor`](crate::Reactor), which owns its sources.
 ///
 /// # The contract
-/// An implementation of this trait promises what follows; the conformance suite (feature `conformance`) tests it.
+/// Every implementation guarantees the following. The conformance suite (feature `conformance`) tests it.
 ///
-/// 1. An error changes nothing: no registration is made, changed or lost. After a failed `deregister` alone, or once
-///    an fd was closed while it was registered, the registration may be gone or may stay, as the kernel has it.
-/// 2. An fd is registered by its number, once. A dup(2) of it is another fd, with a registration of its own.
-/// 3. A wait returns at most one event per registration, with all that is reported of the fd.
-/// 4. Nothing is reported of an fd in a wait that begins after `deregister` has returned, nor what belongs to an
-///    earlier owner of its number. A wait of another thread that is under way meanwhile may still report it.
-/// 5. What is not supported is [`Error::UnsupportedMode`] or [`Error::Unsupported`], and is never emulated badly.
-/// 6. Errors and hangups are reported for every interest, the empty one included ([`Capabilities::HANGUP`]).
-/// 7. If not all that is ready fits the buffer, no registration and no waker is starved, however many others come and
-///    go: what did not fit comes before what is reported again.
-/// 8. What the kernel reports that has no name is passed on, and never panics.
-/// 9. If a wait returns fewer events than there was room for, nothing else was ready when the wait began. A
-///    [`Reactor`](crate::Reactor) relies on it to tell an expired source from a ready one. Two exceptions can't keep it:
-///    `&Epoll` while other threads use the same epoll, and a source in [`Mode::Exclusive`], which the kernel may have
-///    reported to another multiplexer.
+/// 1. A call that returns an error makes, changes and loses no registration. There are two exceptions: a failed
+///    `deregister`, and an fd that was closed while it was registered. It then depends on the kernel whether the
+///    registration remains.
+/// 2. An fd is registered at most once. A dup(2) of the fd is another fd with its own registration.
+/// 3. A wait returns at most one event per registration, with all readiness of the fd.
+/// 4. A wait that begins after `deregister` has returned reports nothing for the fd. A reused fd number never gets an
+///    event of its earlier registration. Only a wait of another thread, begun before `deregister` returned, may still
+///    report the old registration.
+/// 5. An unsupported call fails with [`Error::UnsupportedMode`] or [`Error::Unsupported`]. No backend emulates a
+///    feature incorrectly.
+/// 6. Errors and hangups are reported for every interest, including the empty one, if the backend has
+///    [`Capabilities::HANGUP`].
+/// 7. If the buffer is too small for all ready sources, no registration and no waker is starved, however many others
+///    come and go. A source that did not fit is reported before any source is reported again.
+/// 8. Bits without a name that the kernel returns are passed on, and never cause a panic.
+/// 9. If a wait returns fewer events than the buffer can hold, no other source was ready when the wait began. A
+///    [`Reactor`](crate::Reactor) relies on this to distinguish an expired source from a ready one. There are two
+///    exceptions. One is `&Epoll` while other threads use the same epoll. The other is a source in
+///    [`Mode::Exclusive`], which the kernel may have reported to another multiplexer.
 ///
 /// The order of events within a wait is unspecified.
 ///
 /// # Implementing it
-/// No type with `'fd` in it may implement `Drop`: a multiplexer that was declared before its fds would not
-/// compile. (A field without `'fd` may, such as an `OwnedFd`.)
+/// A type that has `'fd` as a parameter must not implement `Drop`. Otherwise a multiplexer that is declared before its
+/// fds does not compile. A field without `'fd`, such as an `OwnedFd`, may implement `Drop`.
+///
+/// # Examples
+/// The same code runs over every backend:
+///
+/// ```
+/// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token, native};
+/// use std::io::{self, PipeReader, Read, Write};
+/// use std::os::fd::AsFd;
+///
+/// fn read_when_ready<'fd>(mux: &mut dyn Multiplexer<'fd>, mut source: &'fd PipeReader) -> io::Result<usize> {
+///     mux.register(source.as_fd(), Token(7), Interest::READABLE, Mode::Level)?;
+///     mux.wait(&mut Events::with_capacity(8), Timeout::Infinite)?;
+///     source.read(&mut [0; 64])
+/// }
+///
+/// let (reader, mut writer) = io::pipe()?;
+/// writer.write_all(b"hello")?;
+/// assert_eq!(read_when_ready(&mut native()?, &reader)?, 5);
+/// writer.write_all(b"world")?;
+/// assert_eq!(read_when_ready(&mut Poll::new(), &reader)?, 5);
+/// # io::Result::Ok(())
+/// ```
 pub trait Multiplexer<'fd> {
-    /// The mechanism's name, in lower case: `poll`, `epoll`, `kqueue`, `select`. It is in error messages.
+    /// Returns the name of the mechanism in lower case, such as `poll`, `epoll`, `kqueue` or `select`.
     ///
-    /// ```
-    /// use iomux_backend::{Multiplexer, Poll};
-    ///
-    /// assert_eq!(Poll::new().name(), "poll");
-    /// ```
+    /// Error messages contain the name.
     fn name(&self) -> &'static str;
 
-    /// Returns what it can do. It stays the same, except that a multiplexer may lose [`Capabilities::DEFERRABLE`].
+    /// Returns the capabilities of this multiplexer.
     ///
-    /// ```
-    /// use iomux_backend::{Capabilities, Interest, Mode, Multiplexer, Token, native};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (reader, _writer) = std::io::pipe()?;
-    /// let mut mux = native()?;
-    /// let has_edges = mux.capabilities().contains(Capabilities::EDGE);
-    /// let mode = if has_edges { Mode::Edge } else { Mode::Level };
-    /// assert_eq!(mux.register(reader.as_fd(), Token(0), Interest::READABLE, mode), Ok(()));
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// They are constant, except that a multiplexer may lose [`Capabilities::DEFERRABLE`].
     fn capabilities(&self) -> Capabilities;
 
-    /// Begins to ask `fd` for `interest`, to be reported with `token`.
+    /// Registers `fd` for `interest`. Its events carry `token`.
     ///
-    /// Several fds may have the same token. Asking for nothing is allowed, and still reports hangups and
-    /// errors.
-    ///
-    /// ```
-    /// use iomux_backend::{Error, Events, Interest, Mode, Multiplexer, Timeout, Token, native};
-    /// use std::os::fd::{AsFd, AsRawFd};
-    ///
-    /// let (_reader, writer) = std::io::pipe()?;
-    /// let copy = writer.try_clone()?;
-    /// let mut mux = native()?;
-    /// mux.register(writer.as_fd(), Token(1), Interest::WRITABLE, Mode::Level)?;
-    /// let again = mux.register(writer.as_fd(), Token(2), Interest::WRITABLE, Mode::Level);
-    /// assert_eq!(again, Err(Error::AlreadyRegistered { fd: writer.as_raw_fd() }));
-    /// mux.register(copy.as_fd(), Token(1), Interest::WRITABLE, Mode::Level)?; // another fd, the same token
-    /// assert_eq!(mux.wait(&mut Events::with_capacity(8), Timeout::Infinite)?, 2);
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Several fds may have the same token. An fd with an empty interest is still reported if it has a hangup or an
+    /// error.
     ///
     /// # Errors
-    /// [`Error::AlreadyRegistered`]; [`Error::NegativeFd`]; [`Error::NotPollable`]; [`Error::NestedTooDeep`] for the fd of
-    /// an epoll, over epoll; [`Error::UnsupportedMode`];
-    /// [`Error::Unsupported`] for an interest that the mechanism can't report; [`Error::OutOfMemory`];
-    /// [`Error::Os`].
+    /// - Returns [`Error::AlreadyRegistered`] if `fd` is registered; change it with [`modify`](Self::modify).
+    /// - Returns [`Error::NegativeFd`] if the number of `fd` is negative.
+    /// - Returns [`Error::NotPollable`] if the mechanism does not accept this kind of file.
+    /// - Returns [`Error::NestedTooDeep`] if `fd` is an epoll that can't be registered in this epoll.
+    /// - Returns [`Error::UnsupportedMode`] if the backend does not support `mode`.
+    /// - Returns [`Error::Unsupported`] if the backend can't report `interest`.
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for the registration.
+    /// - Returns [`Error::Os`] if the system call fails.
+    ///
+    /// # Examples
+    /// ```
+    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Timeout, Token, native};
+    /// use std::io::Write;
+    /// use std::net::{TcpListener, TcpStream};
+    /// use std::os::fd::AsFd;
+    ///
+    /// const LISTENER: Token = Token(0);
+    /// const CLIENT: Token = Token(1);
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    /// let mut mux = native()?; // declared after the sources that it borrows
+    /// mux.register(listener.as_fd(), LISTENER, Interest::READABLE, Mode::Level)?;
+    /// mux.register(client.as_fd(), CLIENT, Interest::WRITABLE, Mode::Level)?;
+    ///
+    /// let mut events = Events::with_capacity(64);
+    /// mux.wait(&mut events, Timeout::Infinite)?;
+    /// for event in &events {
+    ///     match event.token() {
+    ///         LISTENER => println!("{:?} has connected", listener.accept()?.1),
+    ///         CLIENT => (&client).write_all(b"hello")?,
+    ///         token => unreachable!("{token:?} is not registered"),
+    ///     }
+    /// }
+    /// # std::io::Result::Ok(())
+    /// ```
     fn register(
         &mut self,
         fd: BorrowedFd<'fd>,
@@ -114,31 +127,33 @@ pub trait Multiplexer<'fd> {
         mode: Mode,
     ) -> Result<(), Error>;
 
-    /// As [`register`](Self::register), from an fd's number: for whoever builds another owner of sources.
+    /// Registers an fd number, as [`register`](Self::register) does, for a custom owner of sources.
     ///
+    /// # Errors
+    /// Returns the errors of [`register`](Self::register).
+    ///
+    /// # Safety
+    /// `fd` must stay open until [`deregister`](Self::deregister) has returned or this multiplexer was dropped.
+    ///
+    /// If the fd is closed earlier, a backend has to limit the damage. It reports at most one `INVALID` event, and then
+    /// nothing until the fd is modified.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Timeout, Token, native};
     /// use std::os::fd::{AsFd, AsRawFd};
     ///
-    /// let (reader, writer) = std::io::pipe()?;
     /// let mut mux = native()?;
-    /// // SAFETY: `reader` is closed after it was deregistered.
+    /// let (reader, writer) = std::io::pipe()?;
+    /// // SAFETY: `reader` is deregistered before it is closed.
     /// unsafe { mux.register_raw(reader.as_raw_fd(), Token(1), Interest::READABLE, Mode::Level)? };
     /// drop(writer);
     /// assert_eq!(mux.wait(&mut Events::with_capacity(1), Timeout::Infinite)?, 1);
     /// mux.deregister(reader.as_fd())?;
-    /// drop(reader); // which `register` would not let us do while there is `mux`
+    /// drop(reader); // after `register`, the compiler would reject this while `mux` exists
     /// assert_eq!(mux.wait(&mut Events::with_capacity(1), Timeout::Nowait)?, 0);
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Safety
-    /// `fd` stays open until [`deregister`](Self::deregister) has returned, or this multiplexer is gone.
-    ///
-    /// Where that is broken, a backend is to do no harm: at most one `INVALID` event, then nothing until it is modified.
-    ///
-    /// # Errors
-    /// As [`register`](Self::register).
     unsafe fn register_raw(
         &mut self,
         fd: RawFd,
@@ -149,35 +164,38 @@ pub trait Multiplexer<'fd> {
         if fd < 0 {
             return Err(Error::NegativeFd { fd });
         }
-        // SAFETY: not negative, and open for as long as it is registered, says the caller.
+        // SAFETY: not negative, and the caller keeps it open for as long as it is registered.
         let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         self.register(fd, token, interest, mode)
     }
 
-    /// Asks a registered fd for something else, under a token and in a mode that may be others as well.
+    /// Changes the token, interest and mode of a registered fd.
     ///
-    /// A registration that one-shot has disarmed is armed again, and an edge mode reports anew what is ready:
-    /// by every modify, also one that changes nothing.
-    ///
-    /// ```
-    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
-    /// use std::os::fd::AsFd;
-    ///
-    /// let (_reader, writer) = std::io::pipe()?;
-    /// let mut poll = Poll::new();
-    /// poll.register(writer.as_fd(), Token(1), Interest::WRITABLE, Mode::OneShot)?;
-    /// let mut events = Events::with_capacity(1);
-    /// assert_eq!(poll.wait(&mut events, Timeout::Nowait)?, 1);
-    /// assert_eq!(poll.wait(&mut events, Timeout::Nowait)?, 0);
-    /// poll.modify(writer.as_fd(), Token(2), Interest::WRITABLE, Mode::OneShot)?;
-    /// assert_eq!(poll.wait(&mut events, Timeout::Nowait)?, 1, "armed again");
-    /// assert_eq!(events.get(0).map(|event| event.token()), Some(Token(2)));
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Every modify rearms the registration, even if it changes nothing. A disarmed one-shot registration may report
+    /// again. An edge-triggered one reports its current readiness again. After an error, the registration is unchanged.
     ///
     /// # Errors
-    /// [`Error::NotRegistered`]; [`Error::Unsupported`] for a change to or from [`Mode::Exclusive`], where the
-    /// mechanism has none; otherwise as [`register`](Self::register). The registration is as it was.
+    /// - Returns [`Error::NotRegistered`] if `fd` is not registered.
+    /// - Returns [`Error::Unsupported`] if the change is to or from [`Mode::Exclusive`] and the mechanism can't do it.
+    /// - Returns the other errors of [`register`](Self::register).
+    ///
+    /// # Examples
+    /// ```
+    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Timeout, Token, native};
+    /// use std::os::fd::AsFd;
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// let (client, _peer) = UnixStream::pair()?;
+    /// let mut mux = native()?;
+    /// mux.register(client.as_fd(), Token(1), Interest::READABLE, Mode::Level)?;
+    ///
+    /// // There is output for the client now: wait for room in its send buffer, too.
+    /// mux.modify(client.as_fd(), Token(1), Interest::READABLE | Interest::WRITABLE, Mode::Level)?;
+    /// let mut events = Events::with_capacity(8);
+    /// mux.wait(&mut events, Timeout::Infinite)?;
+    /// assert!(events.iter().all(|event| event.readiness().is_writable()));
+    /// # std::io::Result::Ok(())
+    /// ```
     fn modify(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -186,123 +204,169 @@ pub trait Multiplexer<'fd> {
         mode: Mode,
     ) -> Result<(), Error>;
 
-    /// Ends a registration. Nothing is reported of the fd from here on; it may be registered again.
+    /// Removes the registration of `fd`.
     ///
+    /// No later wait reports the fd. It may be registered again.
+    ///
+    /// # Errors
+    /// - Returns [`Error::NotRegistered`] if `fd` is not registered.
+    /// - Returns [`Error::Os`] if the system call fails. The registration is removed nevertheless.
+    ///
+    /// # Examples
     /// ```
-    /// use iomux_backend::{Error, Events, Interest, Mode, Multiplexer, Timeout, Token, native};
-    /// use std::os::fd::{AsFd, AsRawFd};
+    /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Timeout, Token, native};
+    /// use std::os::fd::AsFd;
     ///
     /// let (_reader, writer) = std::io::pipe()?;
     /// let mut mux = native()?;
     /// mux.register(writer.as_fd(), Token(0), Interest::WRITABLE, Mode::Level)?;
     /// mux.deregister(writer.as_fd())?;
-    /// assert_eq!(mux.wait(&mut Events::with_capacity(1), Timeout::Nowait)?, 0, "ready, and not reported");
-    /// let fd = writer.as_raw_fd();
-    /// assert_eq!(mux.deregister(writer.as_fd()), Err(Error::NotRegistered { fd }), "once is enough");
+    /// let count = mux.wait(&mut Events::with_capacity(1), Timeout::Nowait)?;
+    /// assert_eq!(count, 0, "writable, but no longer registered");
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// [`Error::NotRegistered`]; [`Error::Os`], and the registration is forgotten even so.
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error>;
 
-    /// Waits until something is ready, and returns how many events there are. `events` is emptied first.
+    /// Waits until a source is ready or `timeout` has expired, and returns the number of events.
     ///
-    /// It returns 0 only when the time has passed, and not before. A signal handler that runs meanwhile
-    /// (EINTR) neither ends, stretches nor cuts the wait.
+    /// The events replace those in `events`. The number is 0 only if the timeout has expired, and a wait never ends
+    /// early. If a signal handler interrupts the system call (EINTR), the wait resumes with the remaining time.
     ///
+    /// # Errors
+    /// - Returns [`Error::NoRoomForEvents`] if the capacity of `events` is 0.
+    /// - Returns [`Error::NothingToWaitFor`] if the timeout is infinite and the backend knows that nothing could end the
+    ///   wait.
+    /// - Returns [`Error::TooManySources`] if the kernel rejects more fds than the open-files limit.
+    /// - Returns [`Error::Os`] if the system call fails.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Timeout, Token, native};
     /// use std::os::fd::AsFd;
-    /// use std::time::{Duration, Instant};
+    /// use std::time::Duration;
     ///
     /// let (reader, writer) = std::io::pipe()?;
     /// let mut mux = native()?;
     /// mux.register(reader.as_fd(), Token(0), Interest::READABLE, Mode::Level)?;
-    /// let (mut events, begin, time) = (Events::with_capacity(8), Instant::now(), Duration::from_micros(1500));
-    /// assert_eq!(mux.wait(&mut events, Timeout::After(time))?, 0);
-    /// assert!(begin.elapsed() >= time, "no signal and no rounding ends it before");
+    /// let mut events = Events::with_capacity(64);
+    /// assert_eq!(mux.wait(&mut events, Duration::from_micros(1500).into())?, 0, "timed out");
+    ///
     /// drop(writer);
-    /// assert_eq!(mux.wait(&mut events, Timeout::Infinite)?, 1);
+    /// mux.wait(&mut events, Timeout::Infinite)?;
+    /// for event in &events {
+    ///     println!("{:?} is {:?}", event.token(), event.readiness());
+    /// }
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// [`Error::NoRoomForEvents`] for a buffer of no capacity; [`Error::NothingToWaitFor`] when the timeout is
-    /// infinite and nothing could ever end the wait, where a backend can tell; [`Error::Os`].
     fn wait(&mut self, events: &mut Events, timeout: Timeout) -> Result<usize, Error>;
 
-    /// As [`wait`](Self::wait), with the calling thread's signal mask replaced by `mask` meanwhile, in one step
-    /// with the wait (ppoll(2), epoll_pwait(2)): [`SigSet`] shows how no signal is lost so.
+    /// Waits as [`wait`](Self::wait) does, with `mask` as the calling thread's signal mask until the wait ends.
     ///
-    /// Unlike the kernel's calls it also lets a pending signal through when fds are ready at once, so that
-    /// a loop that is always busy still sees SIGTERM. Neither starves the other: where fds are always ready and
-    /// signals always pending, of two waits one reports and one is interrupted.
+    /// The kernel replaces the mask and begins to wait in one step (ppoll(2), epoll_pwait(2)). [`SigSet`] shows how no
+    /// signal is lost that way.
     ///
-    /// An infinite wait with nothing armed is no error here, since a signal may end it. [`SigSet::full`] lets only
-    /// those through that can't be blocked: SIGKILL, SIGSTOP, and what libc keeps for itself. (By such a signal glibc's
-    /// setuid(2) interrupts each thread.)
+    /// Unlike the kernel's calls, this method also delivers a pending signal if fds are ready already. So a busy loop
+    /// still sees SIGTERM. Neither starves the other. If fds are always ready and signals always pending, waits
+    /// alternate between events and an interruption.
+    ///
+    /// An infinite wait with nothing armed is no error here, since a signal may end it.
+    ///
+    /// [`SigSet::full`] blocks all signals except those that can't be blocked: SIGKILL, SIGSTOP, and those that libc
+    /// reserves. With such a signal, glibc's setuid(2) interrupts each thread.
+    ///
+    /// # Errors
+    /// - Returns [`Error::Interrupted`] if a signal handler has run. No event is reported then, and none is lost. Over
+    ///   epoll it is also returned if the process was stopped and continued (SIGSTOP, SIGCONT), or is traced, though no
+    ///   handler has run: see signal(7).
+    /// - Returns [`Error::Unsupported`] if the mechanism has no mask ([`Capabilities::MASK`]).
+    /// - Returns the errors of [`wait`](Self::wait), except `NothingToWaitFor`.
+    ///
+    /// # Examples
+    /// A loop that ends on SIGTERM:
     ///
     /// ```
-    /// use iomux_backend::{Capabilities, Error, Events, Interest, Mode, Multiplexer, SigSet, Signal};
-    /// use iomux_backend::{Timeout, Token, native};
+    /// use iomux_backend::{Error, Events, Interest, Mode, Multiplexer, SigSet, Signal, Timeout, Token, native};
     /// use std::os::fd::AsFd;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
     ///
-    /// let (_reader, writer) = std::io::pipe()?;
+    /// let is_terminated = Arc::new(AtomicBool::new(false));
+    /// signal_hook::flag::register(Signal::TERM.as_raw(), Arc::clone(&is_terminated))?;
+    /// let blocked = SigSet::from(Signal::TERM).block()?; // it is delivered during a wait only
+    /// let mask = blocked.wait_mask();
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
     /// let mut mux = native()?;
-    /// # if !mux.capabilities().contains(Capabilities::MASK) { return Ok(()) }
-    /// mux.register(writer.as_fd(), Token(0), Interest::WRITABLE, Mode::Level)?; // always ready
-    /// let blocked = SigSet::from(Signal::USR1).block()?;
-    /// # let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    /// # signal_hook::flag::register(Signal::USR1.as_raw(), flag)?; // so that it ends nothing
-    /// signal_hook::low_level::raise(Signal::USR1.as_raw())?;
-    /// let (mut events, mask) = (Events::with_capacity(1), blocked.wait_mask());
-    /// assert_eq!(mux.wait_masked(&mut events, Timeout::Infinite, &mask), Err(Error::Interrupted));
-    /// assert_eq!(mux.wait_masked(&mut events, Timeout::Infinite, &mask)?, 1, "no event is lost by it");
+    /// # if !mux.capabilities().contains(iomux_backend::Capabilities::MASK) { return Ok(()) }
+    /// mux.register(reader.as_fd(), Token(0), Interest::READABLE, Mode::Level)?;
+    /// let mut events = Events::with_capacity(64);
+    /// # signal_hook::low_level::raise(Signal::TERM.as_raw())?;
+    /// while !is_terminated.load(Ordering::Relaxed) {
+    ///     match mux.wait_masked(&mut events, Timeout::Infinite, &mask) {
+    ///         Ok(_) => events.iter().for_each(|event| println!("{event:?}")),
+    ///         Err(Error::Interrupted) => {} // the handler may have set the flag
+    ///         Err(error) => return Err(error.into()),
+    ///     }
+    /// }
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// [`Error::Interrupted`] when a handler has run: no event is reported then, and none is lost. Over epoll also when
-    /// the process was stopped and continues (SIGSTOP, SIGCONT), or is traced, though no handler has run: signal(7).
-    /// [`Error::Unsupported`] where the mechanism has no mask ([`Capabilities::MASK`]). Otherwise as
-    /// [`wait`](Self::wait).
     fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
         let _ = (events, timeout, mask);
-        Err(Error::Unsupported { what: "a signal mask", backend: self.name() })
+        let what = "a signal mask: call a `Waker` in the signal handler instead";
+        Err(Error::Unsupported { what, backend: self.name() })
     }
 
-    /// A [`Waker`], which ends a wait from any thread, or from a signal handler, and is reported with
-    /// `token`, as `READABLE`. Several are allowed, and a source with the same token does no harm. A waker
-    /// takes its turn like any source.
+    /// Creates a [`Waker`], which ends a wait from any thread or from a signal handler.
     ///
-    /// ```
-    /// use iomux_backend::{Events, Multiplexer, Timeout, Token, native};
-    ///
-    /// let mut mux = native()?;
-    /// let (_quit, work) = (mux.waker(Token(1))?, mux.waker(Token(2))?);
-    /// work.wake();
-    /// work.wake(); // before the wait, and twice: it ends one wait
-    /// let mut events = Events::with_capacity(8);
-    /// assert_eq!(mux.wait(&mut events, Timeout::Infinite)?, 1);
-    /// assert_eq!(events.get(0).map(|event| event.token()), Some(Token(2)));
-    /// assert_eq!(mux.wait(&mut events, Timeout::Nowait)?, 0);
-    /// # Ok::<(), iomux_backend::Error>(())
-    /// ```
+    /// A wake is reported as a `READABLE` event with `token`. Wakes before that event are coalesced into it. A
+    /// multiplexer may have several wakers, and a source may have the token of a waker. Fairness treats a waker like a
+    /// source.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where there is none ([`Capabilities::WAKER`]); [`Error::Os`], for want of an fd.
+    /// - Returns [`Error::Unsupported`] if the backend has no wakers ([`Capabilities::WAKER`]).
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for the waker.
+    /// - Returns [`Error::Os`] if the process is out of file descriptors (EMFILE).
+    ///
+    /// # Examples
+    /// ```
+    /// use iomux_backend::{Events, Multiplexer, Timeout, Token, native};
+    /// use std::sync::mpsc;
+    /// use std::thread;
+    ///
+    /// let mut mux = native()?;
+    /// let waker = mux.waker(Token(1))?;
+    /// let (sender, results) = mpsc::channel();
+    /// thread::spawn(move || {
+    ///     let _ = sender.send("a result");
+    ///     waker.wake();
+    /// });
+    /// let mut events = Events::with_capacity(8);
+    /// assert_eq!(mux.wait(&mut events, Timeout::Infinite)?, 1);
+    /// assert_eq!(events.get(0).map(|event| event.token()), Some(Token(1)));
+    /// assert_eq!(results.try_recv(), Ok("a result"));
+    /// # Ok::<(), iomux_backend::Error>(())
+    /// ```
     fn waker(&mut self, token: Token) -> Result<Waker, Error>;
 }
 
-/// A multiplexer that may be trusted with fds that are only lent to it.
+/// A multiplexer that can be trusted with borrowed fds.
 ///
+/// A [`Reactor`](crate::Reactor) requires it, since the reactor owns the sources.
+///
+/// # Safety
+/// The implementor guarantees that it uses a registered fd only during calls of its own methods. It hands the fd to no
+/// other code, and no other handle to the multiplexer exists. It does not use the fd after any of the following:
+/// - `deregister` has returned or unwound.
+/// - `register` or `register_raw` has returned an error.
+/// - The multiplexer was dropped.
+///
+/// # Examples
 /// ```
 /// use iomux_backend::{Interest, Mode, Poll, Reactor, Timeout, TrustedMultiplexer, native};
 /// use std::io::PipeWriter;
 ///
 /// fn ready<M: TrustedMultiplexer<'static>>(mux: M, source: PipeWriter) -> std::io::Result<usize> {
-///     let mut reactor = Reactor::with(mux, 8); // a bare `Multiplexer` does not compile here
+///     let mut reactor = Reactor::with(mux, 8); // does not compile with a plain `Multiplexer`
 ///     reactor.insert(source, (), Interest::WRITABLE, Mode::Level)?;
 ///     Ok(reactor.wait(Timeout::Infinite)?)
 /// }
@@ -312,12 +376,6 @@ pub trait Multiplexer<'fd> {
 /// assert_eq!(ready(native()?, writer)?, 1);
 /// # std::io::Result::Ok(())
 /// ```
-///
-/// # Safety
-/// The implementor promises that a registered fd is used only inside calls on the multiplexer itself, is
-/// handed out to nobody, that there is no other holder of it, and that it is never used after `deregister`
-/// has returned or unwound, nor after `register` or `register_raw` has returned an error, nor after the
-/// multiplexer is gone.
 pub unsafe trait TrustedMultiplexer<'fd>: Multiplexer<'fd> {}
 
 macro_rules! forward {
@@ -348,7 +406,7 @@ macro_rules! forward {
                 interest: Interest,
                 mode: Mode,
             ) -> Result<(), Error> {
-                // SAFETY: the caller promises just what this asks for.
+                // SAFETY: the caller keeps the contract of `register_raw`.
                 unsafe { (**self).register_raw(fd, token, interest, mode) }
             }
 
@@ -389,5 +447,5 @@ macro_rules! forward {
 forward!(impl<'fd, M: Multiplexer<'fd> + ?Sized> Multiplexer<'fd> for Box<M>);
 forward!(impl<'fd, M: Multiplexer<'fd> + ?Sized> Multiplexer<'fd> for &mut M);
 
-// SAFETY: a box passes every call on to what it owns, which has promised; `&mut M` has another holder.
+// SAFETY: a box forwards every call to its own multiplexer, which is trusted. (`&mut M` has another holder.)
 unsafe impl<'fd, M: TrustedMultiplexer<'fd> + ?Sized> TrustedMultiplexer<'fd> for Box<M> {}

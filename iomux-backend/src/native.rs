@@ -1,9 +1,8 @@
-//! The best backend of this system, and the names of all that it has.
+//! The best backend of the platform, and the names of all its backends.
 
 use crate::error::Error;
 
-// One row per mechanism that is the best one of a system. `ALL` has what tests take as well: a backend without a call
-// that older kernels lack.
+// One branch per best mechanism. `ALL` also has backends for tests, which do without a call that older kernels lack.
 cfg_if::cfg_if! {
     if #[cfg(any(target_os = "linux", target_os = "android"))] {
         use crate::epoll::Epoll as Best;
@@ -42,43 +41,46 @@ cfg_if::cfg_if! {
     }
 }
 
-/// The best backend of this system: `Epoll` on Linux and Android, `Kqueue` on Apple and the BSDs, otherwise
-/// [`Poll`](crate::Poll).
+/// The best backend of the platform.
 ///
+/// It is `Epoll` on Linux and Android, `Kqueue` on Apple's platforms and the BSDs, and [`Poll`](crate::Poll) elsewhere.
+///
+/// # Examples
 /// ```
 /// use iomux_backend::{Events, Multiplexer, NAMES, Native, native};
 ///
-/// struct Loop<'fd> {
+/// struct EventLoop<'fd> {
 ///     multiplexer: Native<'fd>,
 ///     events: Events,
 /// }
 ///
-/// let idle = Loop { multiplexer: native()?, events: Events::with_capacity(64) };
-/// assert_eq!((idle.multiplexer.name(), idle.events.len()), (NAMES[0], 0));
+/// let event_loop = EventLoop { multiplexer: native()?, events: Events::with_capacity(64) };
+/// assert_eq!(event_loop.multiplexer.name(), NAMES[0]);
 /// # Ok::<(), iomux_backend::Error>(())
 /// ```
 pub type Native<'fd> = Best<'fd>;
 
-/// The names that [`by_name`](crate::by_name) takes on this system. The first is [`Native`]'s.
+/// The names that [`by_name`](crate::by_name) accepts on this platform. The first is the name of [`Native`].
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{NAMES, by_name};
 ///
 /// for name in NAMES {
 ///     assert!(by_name(name).is_ok(), "{name}");
 /// }
-/// assert!(NAMES.contains(&"poll"), "it is on every system");
+/// assert!(NAMES.contains(&"poll"), "available on every platform");
 /// ```
 pub const NAMES: &[&str] = BACKENDS;
 
-/// For the tests of iomux: [`NAMES`], and the names of backends that do without a call.
+/// The names for the tests of iomux: [`NAMES`], and those of backends that do without a call.
 #[doc(hidden)]
 pub const ALL_NAMES: &[&str] = ALL;
 
-/// Returns a multiplexer of the best backend of this system, with nothing registered.
+/// Creates a multiplexer of the best backend of the platform.
 ///
 /// # Errors
-/// Returns [`Error::Os`] if the backend needs an fd and the process has none left.
+/// Returns [`Error::Os`] if the process is out of file descriptors (EMFILE), and the backend needs one.
 pub fn native<'fd>() -> Result<Native<'fd>, Error> {
     best()
 }

@@ -1,4 +1,4 @@
-//! The multiplexer over poll(2): dense, no hash map, no lock, and no system call but the wait itself.
+//! The multiplexer over poll(2): dense arrays without a hash map, and no system call except the wait itself.
 
 use crate::capabilities::Capabilities;
 use crate::error::Error;
@@ -13,23 +13,25 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 const NAME: &str = "poll";
 
-/// A multiplexer over poll(2), there on every system.
+/// A multiplexer over poll(2), for every platform.
 ///
-/// Registering, modifying and deregistering make no system call and take constant time; a wait makes
-/// one, and costs the kernel some nanoseconds for each registered fd, so it is for hundreds or a few
-/// thousand. A wait whose time expires makes two, if that is 10 ms or more and not of whole ms. A registered fd
-/// takes about 20 bytes, and each fd number below the highest takes 4.
+/// Register, modify and deregister make no system call, and take constant time. A wait makes one system call, which costs
+/// the kernel some nanoseconds per registered fd. So `Poll` suits hundreds or a few thousand fds. It takes about 20 bytes
+/// per registered fd, and 4 bytes per fd number below the highest.
 ///
-/// A wait without room for all ready fds reports those that were not reported for longest.
+/// A wait that times out makes two calls if its timeout is at least 10 ms and no whole number of ms.
 ///
-/// A hangup of an fd with an empty interest is reported if the kernel does so: not on Apple and NetBSD, where
-/// [`Capabilities::HANGUP`] is missing. On FreeBSD urgent data that arrives meanwhile ends that until the next
-/// [`modify`](Multiplexer::modify).
+/// If the buffer is too small for all ready fds, a wait reports those that have waited longest since their last event.
 ///
-/// Where a sandbox rejects ppoll(2), times finer than a ms are rounded up, and a masked wait is [`Error::Os`].
+/// The supported modes are [`Level`](Mode::Level) and [`OneShot`](Mode::OneShot), since poll(2) has no edges.
 ///
-/// Modes are [`Level`](Mode::Level) and [`OneShot`](Mode::OneShot): poll(2) has no edges.
+/// # Platform notes
+/// - A hangup of an fd with an empty interest is reported if the kernel does so. Apple's and NetBSD's do not, and
+///   [`Capabilities::HANGUP`] is missing there. On FreeBSD, urgent data hides such a hangup until the next
+///   [`modify`](Multiplexer::modify).
+/// - If a sandbox rejects ppoll(2), timeouts are rounded up to ms, and a masked wait returns [`Error::Os`].
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
 /// use std::io::Write;
@@ -46,15 +48,15 @@ const NAME: &str = "poll";
 /// ```
 #[derive(Debug)]
 pub struct Poll<'fd> {
-    /// The registered fds, without holes: the array that the kernel is given.
+    /// The registered fds, without gaps: the array for the kernel.
     fds: Vec<PollFd<'fd>>,
-    /// What else is known of each, at the same index.
+    /// The other data of each registration, at the same index.
     registrations: Vec<Registration>,
-    /// The index of each fd, found by its number.
+    /// The index of each registered fd.
     indices: FdTable,
-    /// Advances by a step with each report and each registration, and wraps around.
+    /// Advances by a step with each event and each registration, and wraps around.
     clock: u32,
-    /// In the order of their fds.
+    /// Sorted by fd.
     wakers: Vec<WakerSource>,
     turns: MaskTurns,
     has_ppoll: bool,
@@ -65,16 +67,16 @@ pub struct Poll<'fd> {
 #[repr(Rust, packed(4))]
 struct Registration {
     token: Token,
-    /// What the clock was at the last report, or else at the registration; the lowest bits are the kind.
+    /// The clock at the last event, or at the registration. The lowest bits are the kind.
     stamp: u32,
 }
 
-/// The bits of a stamp that are the registration's kind.
+/// The bits of a stamp that hold the kind of the registration.
 const KIND: u32 = 0b11;
 const LEVEL: u32 = 0;
 const ONE_SHOT: u32 = 1;
 const WAKER: u32 = 2;
-/// A step of the clock leaves the bits of the kind free.
+/// A step of the clock, which leaves the bits of the kind unchanged.
 const STEP: u32 = KIND + 1;
 
 impl Registration {
@@ -83,9 +85,9 @@ impl Registration {
         self.stamp & KIND
     }
 
-    /// Returns how far the clock has moved since the stamp.
+    /// Returns the distance of the clock from the stamp.
     ///
-    /// After 2^30 steps an idle fd is taken for a young one. Once ready, it grows old as any other does.
+    /// After 2^30 steps the age of an idle fd wraps around to 0. Once ready, the fd ages like any other.
     #[inline]
     fn age(self, clock: u32) -> u32 {
         clock.wrapping_sub(self.stamp & !KIND)
@@ -93,30 +95,15 @@ impl Registration {
 }
 
 impl Poll<'_> {
-    /// A multiplexer with nothing registered.
-    ///
-    /// ```
-    /// use iomux_backend::{Error, Events, Multiplexer, Poll, Timeout};
-    ///
-    /// let mut poll = Poll::new(); // it is no fd, so it can't fail
-    /// let answer = poll.wait(&mut Events::with_capacity(1), Timeout::Infinite);
-    /// assert_eq!(answer, Err(Error::NothingToWaitFor));
-    /// ```
+    /// Creates a multiplexer without registrations. It opens no fd and allocates nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::with(HAS_PPOLL)
     }
 
-    /// The same, as on a system without ppoll(2): times are rounded up to ms, and there is no masked
-    /// wait. For tests of a program that is to run on such a system, too.
+    /// Creates a multiplexer that does not call ppoll(2), for tests.
     ///
-    /// ```
-    /// use iomux_backend::{Error, Events, Multiplexer, Poll, SigSet, Timeout};
-    ///
-    /// let mut poll = Poll::without_ppoll();
-    /// let answer = poll.wait_masked(&mut Events::with_capacity(1), Timeout::Nowait, &SigSet::empty());
-    /// assert!(matches!(answer, Err(Error::Unsupported { .. })));
-    /// ```
+    /// As on a platform without ppoll(2), timeouts are rounded up to ms, and masked waits are not supported.
     #[doc(hidden)]
     #[must_use]
     pub fn without_ppoll() -> Self {
@@ -183,14 +170,14 @@ impl<'fd> Poll<'fd> {
         }
     }
 
-    /// Returns the index of a source that the caller has registered; a waker's fd is not the caller's.
+    /// Returns the index of a source of the caller. The fd of a waker is not registered for the caller.
     #[inline]
     fn index(&self, fd: RawFd) -> Result<usize, Error> {
         let index = self.indices.get(fd).ok_or(Error::NotRegistered { fd })?;
         if self.registrations[index].kind() == WAKER { Err(Error::NotRegistered { fd }) } else { Ok(index) }
     }
 
-    /// Returns the index of the waker with this fd, or the one where it would be.
+    /// Returns the index of the waker with this fd, or the index to insert it at.
     fn find_waker(&self, fd: RawFd) -> Result<usize, usize> {
         self.wakers.binary_search_by_key(&fd, |source| source.as_fd().as_raw_fd())
     }
@@ -203,7 +190,7 @@ impl<'fd> Poll<'fd> {
         })
     }
 
-    /// Reports the `ready` fds, or as many as there is room for.
+    /// Reports the `ready` fds, or as many as fit into the buffer.
     fn report(&mut self, events: &mut Events, ready: usize) -> usize {
         if ready > events.capacity() {
             self.report_oldest(events);
@@ -220,7 +207,7 @@ impl<'fd> Poll<'fd> {
         events.len()
     }
 
-    /// Fills the buffer with the ready fds that were not reported for longest.
+    /// Fills the buffer with the ready fds that have waited longest since their last event.
     #[inline(never)]
     fn report_oldest(&mut self, events: &mut Events) {
         let least = self.age_of_oldest(events.capacity());
@@ -234,9 +221,9 @@ impl<'fd> Poll<'fd> {
         }
     }
 
-    /// Returns the age that the `count` oldest of the ready fds have, or exceed.
+    /// Returns the minimum age of the `count` oldest ready fds.
     ///
-    /// The age is found by 11 bits at a time: 16 KiB of counts on the stack take the place of a sorted list on the heap.
+    /// It determines 11 bits of the age per pass. The counters take 16 KiB on the stack, and avoid a sorted list on the heap.
     fn age_of_oldest(&self, count: usize) -> u32 {
         const BITS: u32 = (1 << 11) - 1;
         let longest = self.ready_ages().max().unwrap_or(0);
@@ -244,7 +231,7 @@ impl<'fd> Poll<'fd> {
         for shift in [22, 11, 0].into_iter().skip_while(|shift| longest >> shift == 0) {
             let mut counts = [0; BITS as usize + 1];
             for other in self.ready_ages() {
-                // These bits, if all higher ones are those of `age`.
+                // In range if all higher bits equal those of `age`.
                 let bits = (other ^ age) >> shift;
                 if let Some(count) = counts.get_mut(bits as usize) {
                     *count += 1;
@@ -280,7 +267,7 @@ impl<'fd> Poll<'fd> {
         }
     }
 
-    /// Keeps the next wait from reporting the same again: a closed fd, a one-shot, a waker.
+    /// Prevents the next wait from reporting a closed fd, a one-shot or a waker again.
     #[inline(never)]
     fn disarm(&mut self, index: usize) {
         let slot = &mut self.fds[index];
@@ -376,7 +363,10 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
     fn wait_masked(&mut self, events: &mut Events, timeout: Timeout, mask: &SigSet) -> Result<usize, Error> {
         events.clear();
         if !self.has_ppoll {
-            return Err(Error::Unsupported { what: "a signal mask without ppoll(2)", backend: NAME });
+            return Err(Error::Unsupported {
+                what: "a signal mask without ppoll(2): call a `Waker` in the signal handler instead",
+                backend: NAME,
+            });
         }
         if events.capacity() == 0 {
             return Err(Error::NoRoomForEvents);
@@ -398,11 +388,11 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
         let waker = source.waker();
         self.wakers.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
         let fd = source.as_fd().as_raw_fd();
-        // A source that was closed though registered has left its number to the waker.
+        // Remove a stale registration of the number, whose fd was closed while registered.
         if let Some(stale) = self.indices.get(fd) {
             self.remove(fd, stale);
         }
-        // SAFETY: `wakers` keeps the source, and with it the fd, for as long as `fds` is polled.
+        // SAFETY: `wakers` keeps the source, and with it the fd, open while it is in `fds`.
         let slot = unsafe { PollFd::from_raw(fd, Interest::READABLE) };
         self.insert(fd, slot?, token, WAKER)?;
         let index = self.find_waker(fd).unwrap_or_else(|index| index);
@@ -411,7 +401,7 @@ impl<'fd> Multiplexer<'fd> for Poll<'fd> {
     }
 }
 
-// SAFETY: an fd is in `fds` from `register` to `deregister`, and is only given to poll(2), in a wait.
+// SAFETY: an fd is in `fds` from `register` to `deregister`, and only a wait uses it, for poll(2).
 unsafe impl<'fd> TrustedMultiplexer<'fd> for Poll<'fd> {}
 
 fn kind_of(mode: Mode) -> Result<u32, Error> {
@@ -422,7 +412,7 @@ fn kind_of(mode: Mode) -> Result<u32, Error> {
     }
 }
 
-/// Makes room for one more, an eighth at a time: at 100,000 fds doubling would waste more than it holds.
+/// Reserves memory for one more element, by an eighth of the length. Doubling could waste half of a large array.
 fn grow<T>(list: &mut Vec<T>) -> Result<(), Error> {
     if list.len() < list.capacity() {
         return Ok(());

@@ -1,19 +1,19 @@
-//! Timers without I/O: a heap of times, in which a timer that is moved to later keeps its place until it comes up.
+//! Timers without I/O: a heap, in which a timer that is moved to later keeps its node until the old time.
 
 use crate::error::Error;
 use std::fmt;
 use std::time::Instant;
 
-/// A set of timers, each with a value: for everything in a program that is timed and is not a source of a reactor.
+/// A set of timers, each with a value, for deadlines that do not belong to a source of a reactor.
 ///
-/// It makes no system call and starts nothing by itself. A loop waits until [`next_deadline`](Self::next_deadline), and
-/// then takes what has expired with [`pop_expired`](Self::pop_expired).
+/// `Timers` makes no system call and starts no thread. A loop waits until [`next_deadline`](Self::next_deadline), and
+/// then takes the expired timers with [`pop_expired`](Self::pop_expired). For the deadline of a source, use
+/// [`Reactor::set_deadline`](crate::Reactor::set_deadline).
 ///
-/// Moving a timer to later takes constant time, some nanoseconds: the new time is noted, and looked at once the
-/// old one has come up. Inserting, removing and moving to earlier take logarithmic time.
+/// Moving a timer to later takes constant time, some nanoseconds. The timer stores the new deadline, which is checked
+/// when the old one has passed. Inserting, removing and moving to earlier take logarithmic time.
 ///
-/// A source's own deadline is [`Reactor::set_deadline`](crate::Reactor::set_deadline).
-///
+/// # Examples
 /// ```
 /// use iomux::{Slots, Timeout};
 /// use iomux_backend::Timers;
@@ -25,7 +25,7 @@ use std::time::Instant;
 /// timers.insert(begin + Duration::from_millis(2), "report");
 /// let removed = timers.insert(begin + Duration::from_millis(3), "give up");
 /// timers.remove(removed);
-/// timers.reset(retry, begin + Duration::from_millis(4)); // there was an answer meanwhile
+/// timers.reset(retry, begin + Duration::from_millis(4));
 ///
 /// let mut slots = Slots::with_capacity(8);
 /// let mut expired = Vec::new();
@@ -41,16 +41,16 @@ use std::time::Instant;
 /// ```
 #[derive(Clone)]
 pub struct Timers<T> {
-    /// A heap: no time is before that of its parent.
+    /// A heap: no node has an earlier time than its parent.
     heap: Vec<Node>,
     places: Vec<Place<T>>,
-    /// The place that is taken next, of those that are empty.
+    /// The first place of the list of empty places.
     empty: Option<u32>,
-    /// Of the next timer: no key is used twice.
+    /// The generation of the next timer. It makes keys unique.
     generation: u64,
 }
 
-/// The name of a timer in its [`Timers`], from [`insert`](Timers::insert). It is never used again.
+/// The key of a timer, from [`Timers::insert`]. A key is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TimerKey {
     place: u32,
@@ -59,7 +59,7 @@ pub struct TimerKey {
 
 #[derive(Clone, Copy)]
 struct Node {
-    /// Not after the deadline of its timer: a timer that is moved to later leaves this as it is.
+    /// Not later than the deadline of the timer. Moving the timer to later does not change it.
     time: Instant,
     place: u32,
 }
@@ -74,13 +74,13 @@ enum Place<T> {
 struct Timer<T> {
     deadline: Instant,
     generation: u64,
-    /// The index of its node in the heap.
+    /// The index of the timer's node in the heap.
     node: usize,
     value: T,
 }
 
-/// How many children a node of the heap has: with four a move up or down visits half as many timers as with two, and to
-/// visit a timer costs more than to compare.
+/// The number of children of a heap node. With four instead of two, a move up or down visits half as many timers. A
+/// visit costs more than a comparison.
 const CHILDREN: usize = 4;
 
 impl<T> Place<T> {
@@ -100,16 +100,16 @@ impl<T> Place<T> {
 }
 
 impl<T> Timers<T> {
-    /// Creates an empty set. It allocates nothing.
+    /// Creates an empty set, without an allocation.
     #[must_use]
     pub const fn new() -> Self {
         Self { heap: Vec::new(), places: Vec::new(), empty: None, generation: 0 }
     }
 
-    /// Reserves memory for `additional` timers more, which are then inserted without an allocation.
+    /// Reserves memory for `additional` timers more, so that inserting them does not allocate.
     ///
     /// # Errors
-    /// Returns [`Error::OutOfMemory`] if there is no memory for them. Nothing has changed then.
+    /// Returns [`Error::OutOfMemory`] if there is no memory for the timers. The set is then unchanged.
     pub fn try_reserve(&mut self, additional: usize) -> Result<(), Error> {
         let needed = self.len().checked_add(additional).ok_or(Error::OutOfMemory)?;
         if u32::try_from(needed).is_err() {
@@ -120,11 +120,13 @@ impl<T> Timers<T> {
         self.places.try_reserve(places).map_err(|_| Error::OutOfMemory)
     }
 
-    /// Inserts a timer that expires at `deadline`, and returns its key. A time that has passed expires immediately.
+    /// Inserts a timer that expires at `deadline`, and returns its key.
+    ///
+    /// A deadline in the past expires immediately. If there is no memory for the timer, the process aborts, as with
+    /// [`Vec::push`]. [`try_reserve`](Self::try_reserve) returns an error instead.
     ///
     /// # Panics
-    /// Panics if there are 2^32 timers already. Without memory for one more it ends as [`Vec::push`] does;
-    /// [`try_reserve`](Self::try_reserve) returns an error instead.
+    /// Panics if there are 2^32 timers already.
     pub fn insert(&mut self, deadline: Instant, value: T) -> TimerKey {
         let generation = self.generation;
         self.generation += 1;
@@ -146,8 +148,9 @@ impl<T> Timers<T> {
         TimerKey { place, generation }
     }
 
-    /// Moves a timer to another time, and returns `true` if there is one under `key`.
+    /// Changes the deadline of a timer, and returns `true` if the timer exists.
     ///
+    /// # Examples
     /// ```
     /// use iomux_backend::Timers;
     /// use std::time::{Duration, Instant};
@@ -169,24 +172,24 @@ impl<T> Timers<T> {
         true
     }
 
-    /// Removes a timer, and returns its value. `None` if there is none under `key`.
+    /// Removes a timer, and returns its value, or `None` if the timer does not exist.
     #[doc(alias = "cancel")]
     pub fn remove(&mut self, key: TimerKey) -> Option<T> {
         let node = self.timer(key)?.node;
         self.take(node)
     }
 
-    /// Returns a time until which nothing expires, or `None` if there is no timer.
+    /// Returns a time until which no timer expires, or `None` if the set is empty.
     ///
-    /// It is early where a timer was moved to later, and never late: a loop that wakes up then finds nothing expired,
-    /// and is given the right time.
+    /// The time may be too early after a timer was moved to later, and is never too late. A loop that wakes up too
+    /// early finds no expired timer, and then gets the right time.
     #[must_use]
     #[inline]
     pub fn next_deadline(&self) -> Option<Instant> {
         self.heap.first().map(|node| node.time)
     }
 
-    /// Takes the timer whose deadline passed first, if one has passed by `now`.
+    /// Removes the timer with the earliest deadline, and returns its key and value, if it has expired by `now`.
     pub fn pop_expired(&mut self, now: Instant) -> Option<(TimerKey, T)> {
         loop {
             let Node { time, place } = *self.heap.first()?;
@@ -198,19 +201,19 @@ impl<T> Timers<T> {
             if deadline == time {
                 return self.take(0).map(|value| (TimerKey { place, generation }, value));
             }
-            // It was moved to later meanwhile.
+            // The timer was moved to later.
             self.heap[0].time = deadline;
             self.move_down(0);
         }
     }
 
-    /// Returns the value of a timer, and its deadline. `None` if there is none under `key`.
+    /// Returns the deadline and the value of a timer, or `None` if the timer does not exist.
     #[must_use]
     pub fn get(&self, key: TimerKey) -> Option<(Instant, &T)> {
         self.timer(key).map(|timer| (timer.deadline, &timer.value))
     }
 
-    /// Returns the value of a timer, to be changed. `None` if there is none under `key`.
+    /// Returns a mutable reference to the value of a timer, or `None` if the timer does not exist.
     #[must_use]
     pub fn get_mut(&mut self, key: TimerKey) -> Option<&mut T> {
         self.timer_mut(key).map(|timer| &mut timer.value)
@@ -222,7 +225,7 @@ impl<T> Timers<T> {
         self.heap.len()
     }
 
-    /// Returns `true` if there is no timer.
+    /// Returns `true` if the set has no timers.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.heap.is_empty()
@@ -238,11 +241,11 @@ impl<T> Timers<T> {
         timer.filter(|timer| timer.generation == key.generation)
     }
 
-    /// Takes the timer at `node` out of the heap and out of its place.
+    /// Removes the timer at `node` from the heap and from its place.
     fn take(&mut self, node: usize) -> Option<T> {
         let Node { place, .. } = self.heap.swap_remove(node);
         if node < self.heap.len() {
-            // What was last may belong above or below here.
+            // The node that was last may belong higher or lower.
             self.move_up(node);
             self.move_down(node);
         }
@@ -254,7 +257,7 @@ impl<T> Timers<T> {
         }
     }
 
-    /// Moves a node up to where its parent is not later.
+    /// Moves a node up until its parent is not later.
     fn move_up(&mut self, node: usize) {
         let mut node = node;
         while node > 0 && self.heap[node].time < self.heap[(node - 1) / CHILDREN].time {
@@ -265,7 +268,7 @@ impl<T> Timers<T> {
         self.note(node);
     }
 
-    /// Moves a node down to where its children are not earlier.
+    /// Moves a node down until its children are not earlier.
     fn move_down(&mut self, node: usize) {
         let mut node = node;
         loop {
@@ -282,7 +285,7 @@ impl<T> Timers<T> {
         self.note(node);
     }
 
-    /// Notes with a timer where its node is.
+    /// Stores the index of a node in its timer.
     fn note(&mut self, node: usize) {
         let place = self.heap[node].place;
         if let Some(timer) = self.places[place as usize].timer_mut() {
@@ -310,7 +313,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    /// The numbers of a linear congruence: the same in every run.
+    /// Returns a linear congruential generator, which yields the same numbers in every run.
     fn numbers(seed: u64) -> impl FnMut(u64) -> u64 {
         let mut state = seed;
         move |below| {
@@ -326,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_operations_agree_with_a_sorted_list() {
+    fn operations_agree_with_sorted_list() {
         let begin = Instant::now();
         let at = |ms: u64| begin + Duration::from_millis(ms);
         let (mut timers, mut number, mut now) = (Timers::new(), numbers(1), 0);
@@ -340,7 +343,7 @@ mod tests {
                     list.insert((deadline, value), ());
                 }
                 (3..=5, Some((value, (key, deadline)))) => {
-                    // To later as a rule, as an idle timeout is.
+                    // Mostly to later, like an idle timeout.
                     let later = if number(4) == 0 { now + number(500) } else { deadline + number(300) };
                     assert!(timers.reset(key, at(later)));
                     keys.insert(value, (key, later));
@@ -379,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_not_used_again() {
+    fn keys_are_not_reused() {
         let now = Instant::now();
         let mut timers = Timers::new();
         let old = timers.insert(now, 'a');
@@ -391,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_reserved_is_inserted_without_an_allocation() {
+    fn reserved_inserts_do_not_allocate() {
         let now = Instant::now();
         let mut timers = Timers::new();
         let first = timers.insert(now, 0);

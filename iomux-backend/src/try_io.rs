@@ -2,22 +2,24 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
-/// Returns `None` if `call` would block or was interrupted by a signal handler, and otherwise its result.
+/// Calls `call`, and returns its result, or `None` if it would block or a signal handler interrupted it.
 ///
-/// In [`Mode::Level`](crate::Mode::Level) `None` means: wait again. It suits whatever returns an [`io::Result`].
+/// It works with any function that returns an [`io::Result`]. In [`Mode::Level`](crate::Mode::Level), wait again after
+/// `None`.
 ///
+/// # Errors
+/// Returns every other error of `call`.
+///
+/// # Examples
 /// ```
 /// use iomux_backend::try_io;
 /// use std::net::TcpListener;
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
 /// listener.set_nonblocking(true)?;
-/// assert!(try_io(|| listener.accept())?.is_none(), "no client is there");
+/// assert!(try_io(|| listener.accept())?.is_none(), "no client has connected");
 /// # std::io::Result::Ok(())
 /// ```
-///
-/// # Errors
-/// Returns every other error of `call`.
 #[inline]
 pub fn try_io<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<Option<T>> {
     match call() {
@@ -27,11 +29,12 @@ pub fn try_io<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<Option<T>> 
     }
 }
 
-/// Reads from a shared non-blocking source, for every type whose `&S` is [`Read`].
+/// Non-blocking reads from a shared source, for every type `S` where `&S` implements [`Read`].
 ///
-/// [`Reactor::next`](crate::Reactor::next) lends `&S`, and `Read` for `&TcpStream` needs a `&mut &TcpStream`: with this
-/// trait a shared reference will do.
+/// [`Reactor::next`](crate::Reactor::next) lends a `&S`. `Read` for `&TcpStream` requires a `&mut &TcpStream`, but this
+/// trait requires only a `&TcpStream`.
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{TryRead, TryWrite};
 /// use std::os::unix::net::UnixStream;
@@ -39,7 +42,7 @@ pub fn try_io<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<Option<T>> 
 /// let (ours, theirs) = UnixStream::pair()?;
 /// ours.set_nonblocking(true)?;
 /// let mut buffer = [0; 16];
-/// assert_eq!(ours.try_read(&mut buffer)?, None, "nothing has arrived");
+/// assert_eq!(ours.try_read(&mut buffer)?, None, "no data has arrived");
 /// assert_eq!(theirs.try_write(b"hello")?, Some(5));
 /// assert_eq!(ours.try_read(&mut buffer)?, Some(5));
 /// drop(theirs);
@@ -47,10 +50,12 @@ pub fn try_io<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<Option<T>> 
 /// # std::io::Result::Ok(())
 /// ```
 pub trait TryRead {
-    /// Reads into `buffer`, read(2), and returns how many bytes; `Some(0)` is the end of file, `None` nothing yet.
+    /// Reads into `buffer`, and returns the number of bytes, or `None` if there is no data yet: read(2).
+    ///
+    /// `Some(0)` means end of file.
     ///
     /// # Errors
-    /// Returns every error but `WouldBlock` and `Interrupted`, which are `None`.
+    /// Returns every error except `WouldBlock` and `Interrupted`, which become `None`.
     fn try_read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>>;
 }
 
@@ -65,12 +70,14 @@ where
     }
 }
 
-/// Writes to a shared non-blocking source, for every type whose `&S` is [`Write`]; see [`TryRead`].
+/// Non-blocking writes to a shared source, for every type `S` where `&S` implements [`Write`].
+///
+/// See [`TryRead`] for the reason and an example.
 pub trait TryWrite {
-    /// Writes a part of `bytes`, write(2), and returns how many; `None` if there is no room now.
+    /// Writes a prefix of `bytes`, and returns its length, or `None` if there is no room: write(2).
     ///
     /// # Errors
-    /// Returns every error but `WouldBlock` and `Interrupted`, which are `None`.
+    /// Returns every error except `WouldBlock` and `Interrupted`, which become `None`.
     fn try_write(&self, bytes: &[u8]) -> io::Result<Option<usize>>;
 }
 

@@ -1,5 +1,5 @@
-//! Ending a wait from another thread: an fd that becomes readable, or a filter of `Kqueue` (`kqueue/wakers.rs`), and a
-//! flag that says that it is.
+//! Wakers end a wait from another thread. A wake makes an fd or a filter of `Kqueue` (`kqueue/wakers.rs`) ready, and
+//! raises a flag.
 
 #[cfg(all(not(loom), any(target_os = "linux", target_os = "android", target_os = "illumos",)))]
 mod eventfd;
@@ -33,16 +33,18 @@ use std::sync::atomic::{Ordering, fence};
 #[cfg(not(loom))]
 use std::sync::{Arc, atomic::AtomicBool};
 
-/// Ends a wait of the multiplexer that it is from, from any thread or from a signal handler.
+/// A handle that ends a wait of its multiplexer, from any thread or from a signal handler.
 ///
-/// Wakes that come before the wait has noticed the first are one: they cost an atomic exchange and no
-/// system call. One that comes before the wait ends it at once.
+/// Wakes are coalesced until a wait reports them. A coalesced wake costs an atomic exchange and no system call. A wake
+/// before a wait ends that wait immediately.
 ///
-/// Dropping every waker ends nothing; a waker whose multiplexer is gone does nothing, but keeps its fd open.
+/// Dropping all wakers ends no wait. After its multiplexer was dropped, a waker does nothing, but keeps its fd open.
 ///
-/// After fork(2) only one of the two processes may use it, since both have the one fd but not the one flag (and of a
-/// `Kqueue` the child has not even that): make new ones, of a new multiplexer, in the other.
+/// # Platform notes
+/// After fork(2), only one of the two processes may use a waker. They share the fd, but not the flag, and a child does
+/// not inherit the fd of a `Kqueue`. Create a new multiplexer with new wakers in the other process.
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{Events, Multiplexer, Poll, Timeout, Token};
 ///
@@ -59,33 +61,33 @@ use std::sync::{Arc, atomic::AtomicBool};
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<Shared>);
 
-/// What a source and its wakers share.
+/// The state that a source shares with its wakers.
 #[derive(Debug)]
 struct Shared {
-    /// Whether a wake is on its way that the source has not noticed.
+    /// `true` from a wake until the source has noted it.
     is_pending: AtomicBool,
     target: Target,
 }
 
-/// What a wake makes ready.
+/// The thing that a wake makes ready.
 #[derive(Debug)]
 enum Target {
     /// An fd of the source.
     Fd(Notifier),
-    /// A filter of the multiplexer's own fd.
+    /// A filter of the multiplexer's fd.
     Filter(Box<dyn Filter>),
 }
 
-/// What a backend gives its wakers to trigger, where its mechanism needs no fd for each.
+/// A filter of a backend that needs no fd per waker.
 pub(crate) trait Filter: AsFd + fmt::Debug + RefUnwindSafe + Send + Sync {
-    /// Makes the filter ready, and returns `true` if that succeeded. It is safe in a signal handler.
+    /// Makes the filter ready, and returns `true` on success. It is async-signal-safe.
     ///
-    /// `is_pending` is the flag that the wake has raised, and that is lowered when the wake was noticed.
+    /// `is_pending` is the flag that the wake raised. It is cleared when the wake is noted.
     fn trigger(&self, is_pending: &AtomicBool) -> bool;
 }
 
 impl Target {
-    /// Makes the target ready, and returns `true` if that succeeded.
+    /// Makes the target ready, and returns `true` on success.
     #[inline]
     fn notify(&self, is_pending: &AtomicBool) -> bool {
         match self {
@@ -112,24 +114,14 @@ impl Target {
 }
 
 impl Waker {
-    /// Ends the wait that is under way, or the next one.
+    /// Wakes the multiplexer: ends its current wait, or else its next one.
     ///
-    /// Safe in a signal handler: it takes no lock, allocates nothing, and leaves `errno` alone (its one
-    /// system call, a write of at most 8 bytes that finds room, does not fail).
-    ///
-    /// ```
-    /// use iomux_backend::{Events, Multiplexer, Poll, Timeout, Token};
-    ///
-    /// let mut poll = Poll::new();
-    /// let waker = poll.waker(Token(0))?;
-    /// waker.wake();
-    /// assert_eq!(poll.wait(&mut Events::with_capacity(1), Timeout::Infinite)?, 1);
-    /// # Ok::<(), iomux_backend::Error>(())
-    /// ```
+    /// It is async-signal-safe: it takes no lock, allocates nothing, and does not change `errno`. Its one system call
+    /// writes at most 8 bytes, for which there is always room, and so does not fail.
     #[inline]
     pub fn wake(&self) {
-        // A plain load would do for "is one pending?" but for the store buffer: it could read the
-        // `true` of before a drain that has just happened, and the wake would be lost.
+        // An exchange, since a plain load could read a stale `true` from before a concurrent drain. The wake would then
+        // be lost.
         if !self.0.is_pending.swap(true, Ordering::AcqRel) {
             self.0.notify();
         }
@@ -142,18 +134,25 @@ impl Waker {
 }
 
 impl Shared {
-    // Apart, so that a wake that is already pending saves no registers for the call.
+    // Not inlined, so that a coalesced wake saves no registers for the call.
     #[inline(never)]
     fn notify(&self) {
         if !self.target.notify(&self.is_pending) {
-            // No kernel is known to refuse it, but a sandbox may: the next wake tries again.
+            // No known kernel rejects the call, but a sandbox may. The next wake tries again.
             self.is_pending.store(false, Ordering::Release);
         }
     }
 }
 
-/// The receiving end of wakers, for a backend: an fd to be waited for, and drained when it is readable.
+/// The receiving end of wakers, for a custom backend.
 ///
+/// A backend waits until its fd is readable, and then drains it. The fd stays open until the source and all its wakers
+/// were dropped.
+///
+/// # Platform notes
+/// After fork(2), only one of the two processes may use a source. Create a new one in the other.
+///
+/// # Examples
 /// ```
 /// use iomux_backend::{Interest, WakerSource};
 /// use iomux::{PollFd, Timeout};
@@ -166,39 +165,28 @@ impl Shared {
 /// waker.wake();
 /// assert_eq!(iomux::poll(&mut fds, Timeout::Infinite)?, 1);
 /// source.drain();
-/// assert_eq!(iomux::poll(&mut fds, Timeout::Nowait)?, 0, "both were one");
+/// assert_eq!(iomux::poll(&mut fds, Timeout::Nowait)?, 0, "the wakes were coalesced");
 /// # std::io::Result::Ok(())
 /// ```
-///
-/// Its fd stays open for as long as it or one of its wakers is there. After fork(2) only one of the two
-/// processes may use it: make a new one in the other.
 #[derive(Debug)]
 pub struct WakerSource(Arc<Shared>);
 
 impl WakerSource {
-    /// An eventfd(2) on Linux, Android and illumos, otherwise a pair of sockets. (FreeBSD before 13 and NetBSD before 10
-    /// have no eventfd(2), and a program that names it would not start there.)
-    ///
-    /// ```
-    /// use iomux_backend::WakerSource;
-    ///
-    /// let source = WakerSource::new()?;
-    /// let (one, other) = (source.waker(), source.waker()); // they share its fd
-    /// drop(source); // a wake is nobody's from here on, and no error
-    /// one.wake();
-    /// other.wake();
-    /// # Ok::<(), iomux_backend::Error>(())
-    /// ```
+    /// Creates a source.
     ///
     /// # Errors
     /// - Returns [`Error::Os`] if the process or the system is out of file descriptors (EMFILE, ENFILE).
-    /// - Returns [`Error::OutOfMemory`] if there is no memory for what a source and its wakers share.
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for the state that a source shares with its wakers.
+    ///
+    /// # Platform notes
+    /// A source is an eventfd(2) on Linux, Android and illumos, and a pair of sockets elsewhere. FreeBSD before 13 and
+    /// NetBSD before 10 have no eventfd(2), and a program that links to it does not start there.
     pub fn new() -> Result<Self, Error> {
         Notifier::new().and_then(|notifier| Self::with(Target::Fd(notifier)))
     }
 
     /// Returns a source whose wakers trigger `filter`.
-    #[allow(dead_code, reason = "not every system has a backend with such filters")]
+    #[allow(dead_code, reason = "not every platform has a backend with such filters")]
     pub(crate) fn with_filter<F: Filter + 'static>(filter: F) -> Result<Self, Error> {
         check_room_for::<F>()?;
         Self::with(Target::Filter(Box::new(filter)))
@@ -209,41 +197,31 @@ impl WakerSource {
         Ok(Self(Arc::new(Shared { is_pending: AtomicBool::new(false), target })))
     }
 
-    /// A waker that makes this readable.
-    ///
-    /// ```
-    /// use iomux::{Interest, PollFd, Timeout};
-    /// use iomux_backend::WakerSource;
-    /// use std::os::fd::AsFd;
-    ///
-    /// let source = WakerSource::new()?;
-    /// let waker = source.waker();
-    /// std::thread::spawn(move || waker.wake());
-    /// let mut fds = [PollFd::new(source.as_fd(), Interest::READABLE)?];
-    /// assert_eq!(iomux::poll(&mut fds, Timeout::Infinite)?, 1);
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Creates a waker, whose wakes make the fd of this source readable. All wakers of a source share its fd.
     #[must_use]
     pub fn waker(&self) -> Waker {
         Waker(Arc::clone(&self.0))
     }
 
-    /// Returns `true` if every [`Waker`] was dropped and each of their wakes was noted, so that a backend may use the
-    /// source again for the next waker.
+    /// Returns `true` if every [`Waker`] was dropped and all their wakes were noted.
+    ///
+    /// A backend may then reuse the source for the next waker.
     #[must_use]
     pub fn is_orphaned(&self) -> bool {
         if Arc::strong_count(&self.0) != 1 {
             return false;
         }
-        // The last waker is gone for good: only this source could make another. The count is read without an order, so
-        // that its last wake could be missed without this: it pairs with the release of the count.
+        // Only this source could create another waker. The count is read with relaxed ordering, so the fence pairs with
+        // the release of the last waker. Without the fence, its last wake could be missed.
         fence(Ordering::Acquire);
         !self.is_pending()
     }
 
-    /// Takes note of the wakes so far. To be called when the fd was reported readable, and before what
-    /// the wakes were about is looked at.
+    /// Drains the fd, and notes the wakes so far.
     ///
+    /// Call it when the fd is readable, and before you check for the work that the wakes announce.
+    ///
+    /// # Examples
     /// ```
     /// use iomux::{Interest, PollFd, Timeout};
     /// use iomux_backend::WakerSource;
@@ -254,34 +232,33 @@ impl WakerSource {
     /// let waker = source.waker();
     /// std::thread::spawn(move || sender.send("work").map(|()| waker.wake()));
     /// iomux::poll(&mut [PollFd::new(source.as_fd(), Interest::READABLE)?], Timeout::Infinite)?;
-    /// source.drain(); // then the work: what is sent after the look at it wakes again
+    /// source.drain(); // before the check for work, so that later work wakes again
     /// assert_eq!(work.try_iter().collect::<Vec<_>>(), ["work"]);
     /// # std::io::Result::Ok(())
     /// ```
     pub fn drain(&self) {
-        // The fd first: were the flag taken back before, a wake in between would be read away here
-        // while the flag stays up, and no later wake would write again.
+        // The fd first. If the flag were cleared first, this could read the bytes of a wake in between. The flag would
+        // then stay raised, and no later wake would write.
         self.0.target.drain();
         self.take_note();
     }
 
-    /// Whether there are wakes that no note was taken of: without them the fd can't have been reported, since a
-    /// wake says so before it writes.
+    /// Returns `true` if there are wakes that were not noted. Otherwise the fd can't have been reported, since a wake
+    /// raises the flag before it writes.
     #[inline]
     pub(crate) fn is_pending(&self) -> bool {
         self.0.is_pending.load(Ordering::Acquire)
     }
 
-    /// Takes note of the wakes so far, where the fd was reported by its edge and so needs no reading. Returns `true` if
-    /// there were any.
+    /// Notes the wakes so far without draining the fd, which is edge-triggered. Returns `true` if there were any.
     pub(crate) fn take_note(&self) -> bool {
         self.0.is_pending.swap(false, Ordering::AcqRel)
     }
 
-    /// What a wait is to an fd.
+    /// Waits until the fd would be readable.
     #[cfg(all(test, loom))]
     pub(crate) fn wait(&self) {
-        let Target::Fd(notifier) = &self.0.target else { unreachable!("it was made with an fd") };
+        let Target::Fd(notifier) = &self.0.target else { unreachable!("created with an fd") };
         notifier.wait();
     }
 }
@@ -298,30 +275,30 @@ mod tests {
     use ::loom::sync::atomic::AtomicUsize;
     use ::loom::thread;
 
-    /// Waits and drains until all of `numbers` were told by threads that wake after each.
-    fn told(threads: &'static [&'static [usize]], drain: fn(&WakerSource)) {
+    /// Waits and drains until all `numbers` were added by threads, each of which wakes after each number.
+    fn all_are_added(threads: &'static [&'static [usize]], drain: fn(&WakerSource)) {
         ::loom::model(move || {
             let source = WakerSource::new().unwrap();
-            let told = Arc::new(AtomicUsize::new(0));
+            let added = Arc::new(AtomicUsize::new(0));
             for numbers in threads {
-                let (waker, told) = (source.waker(), Arc::clone(&told));
+                let (waker, added) = (source.waker(), Arc::clone(&added));
                 thread::spawn(move || {
                     for number in *numbers {
-                        told.fetch_add(*number, Ordering::Relaxed);
+                        added.fetch_add(*number, Ordering::Relaxed);
                         waker.wake();
                     }
                 });
             }
             let all: usize = threads.iter().copied().flatten().sum();
-            // A lost wake is a wait without end, which loom reports.
-            while told.load(Ordering::Relaxed) != all {
+            // After a lost wake, a wait never ends, which loom reports.
+            while added.load(Ordering::Relaxed) != all {
                 source.wait();
                 drain(&source);
             }
         });
     }
 
-    /// As an edge-triggered epoll does: a report ends the edge, and note is taken of what is pending.
+    /// Notes wakes as an edge-triggered epoll does: the event clears the edge, and then pending wakes are noted.
     fn take_edge(source: &WakerSource) {
         source.0.target.drain();
         if source.is_pending() {
@@ -330,22 +307,22 @@ mod tests {
     }
 
     #[test]
-    fn of_two_threads_each_is_seen() {
-        told(&[&[1], &[2]], WakerSource::drain);
+    fn wakes_of_two_threads_are_seen() {
+        all_are_added(&[&[1], &[2]], WakerSource::drain);
     }
 
     #[test]
-    fn of_three_wakes_in_a_row_the_last_is_seen() {
-        told(&[&[1, 2, 4]], WakerSource::drain);
+    fn last_of_three_wakes_is_seen() {
+        all_are_added(&[&[1, 2, 4]], WakerSource::drain);
     }
 
     #[test]
-    fn of_two_threads_each_is_seen_by_its_edge() {
-        told(&[&[1], &[2]], take_edge);
+    fn edges_of_two_threads_are_seen() {
+        all_are_added(&[&[1], &[2]], take_edge);
     }
 
     #[test]
-    fn of_three_wakes_in_a_row_the_last_is_seen_by_its_edge() {
-        told(&[&[1, 2, 4]], take_edge);
+    fn last_of_three_edges_is_seen() {
+        all_are_added(&[&[1, 2, 4]], take_edge);
     }
 }

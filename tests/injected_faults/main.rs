@@ -36,56 +36,56 @@ macro_rules! faults {
 
 // `broken.rs` has the effect of each fault, next to its name.
 faults! {
-    ReportsAfterDeregister: nothing_is_reported_after_deregister;
-    LosesWakes: a_wake_before_the_wait_ends_it;
+    ReportsAfterDeregister: deregistered_fd_is_not_reported;
+    LosesWakes: wake_before_wait_ends_it;
     EndsAMillisecondEarly: no_wait_ends_early;
     RoundsTimeoutDown: no_wait_ends_early;
-    StarvesSourcesThatDoNotFit: with_room_for_one_each_has_its_turn what_did_not_fit_comes_first;
-    ReportsTwice: at_most_one_event_a_registration_and_wait;
+    StarvesSourcesThatDoNotFit: buffer_of_one_starves_none unreported_source_comes_first;
+    ReportsTwice: one_event_per_registration_and_wait;
     NeverDisarms: one_shot_reports_once;
-    ForgetsWhatItDisarms: one_shot_that_has_reported_is_still_registered;
-    AppendsToTheBuffer: a_wait_overwrites_what_was_in_the_buffer;
-    KeepsTheOldToken: modify_changes_the_token;
-    IsEndedBySignals: signals_neither_end_nor_stretch_nor_cut_a_wait;
-    HidesHangups: a_hangup_is_reported_though_nothing_is_asked;
-    ReportsClosedFdForever: a_closed_fd_is_reported_at_most_once;
-    RegistersDespiteAnError: a_mode_that_is_not_there_is_an_error_and_registers_nothing;
-    TakesASourceForItsWaker: a_source_with_the_wakers_token_does_no_harm;
-    EndsInfiniteWaitImmediately: an_endless_wait_ends_when_something_is_ready;
-    DropsTheMask: a_masked_wait_ends_when_a_handler_runs;
-    RearmsInAMaskedWait: a_masked_wait_reports_a_one_shot_once;
-    KeepsOldEventsOnError: an_interrupted_masked_wait_empties_the_buffer;
-    AcceptsMaskedWaitWithoutRoom: a_masked_wait_without_room_is_an_error;
-    StarvesInAMaskedWait: in_masked_waits_with_little_room_each_has_its_turn;
-    IgnoresUntilInAMaskedWait: a_masked_wait_until_a_time_ends_then;
-    ForgetsMaskWithZeroTimeout: a_masked_wait_of_no_time_lets_a_signal_through;
-    SwallowsWakesInAMaskedWait: a_masked_wait_hears_a_wake_once;
-    EndsInfiniteMaskedWaitEarly: an_endless_masked_wait_ends_when_something_is_ready;
-    LetsSignalsStarveSources: in_masked_waits_signals_and_sources_starve_neither;
-    LetsSourcesStarveSignals: in_masked_waits_signals_and_sources_starve_neither;
-    RejectsWaitForSignal: an_endless_masked_wait_for_nothing_is_ended_by_a_signal;
-    EndsWaitForNothingImmediately: a_wait_that_could_never_end_is_an_error_or_is_ended_by_a_wake;
-    OverlooksWakerAsReasonToWait: a_wait_that_could_never_end_is_an_error_or_is_ended_by_a_wake;
-    ReportsWakerWritable: a_wake_before_the_wait_ends_it;
-    IsLate: a_wait_until_a_time_is_not_late;
-    IsLateInAMaskedWait: a_masked_wait_until_a_time_ends_then;
-    SwallowsWakesWhenItDeregisters: a_wake_outlasts_what_is_done_to_sources;
-    HidesHangupAfterModify: an_end_that_was_reported_is_reported_again_after_a_modify;
-    SpinsForAClosedFd: a_closed_fd_is_reported_at_most_once;
-    IsSilentInAChild: it_works_in_a_child_after_fork;
-    RepeatsWithZeroTimeout: what_was_deregistered_can_be_registered_again;
-    ForgetsOrderAfterRemoval: turns_survive_a_deregister_of_whichever;
-    ReportsDirectionsApart: at_most_one_event_a_registration_and_wait;
-    ReportsWrongEventInChild: it_works_in_a_child_after_fork;
-    RejectsItsOwnCapabilities: what_is_there_is_never_refused;
-    ForgetsUntil: a_wait_until_a_time_is_not_early;
-    WakesUpWithoutInterest: what_is_not_asked_does_not_end_a_wait;
-    ModifiesDespiteAnError: a_mode_that_is_not_there_leaves_a_registration_as_it_was;
-    ReportsNewcomersFirst: sources_that_come_and_go_starve_neither_a_source_nor_a_waker;
-    ForgetsAgesOnDeregister: sources_that_come_and_go_starve_neither_a_source_nor_a_waker;
-    StopsAtAHangup: with_room_left_nothing_else_was_ready;
-    StopsAtAHangupInAMaskedWait: with_room_left_nothing_else_was_ready;
-    ServesWakersLast: sources_that_are_always_ready_do_not_starve_a_waker sources_that_come_and_go_starve_neither_a_source_nor_a_waker;
+    ForgetsWhatItDisarms: disarmed_one_shot_is_registered;
+    AppendsToTheBuffer: wait_overwrites_buffer;
+    KeepsTheOldToken: modify_changes_token;
+    IsEndedBySignals: timeout_survives_eintr;
+    HidesHangups: empty_interest_reports_hangup;
+    ReportsClosedFdForever: closed_fd_is_reported_at_most_once;
+    RegistersDespiteAnError: register_in_unsupported_mode_is_an_error;
+    TakesASourceForItsWaker: source_can_share_waker_token;
+    EndsInfiniteWaitImmediately: infinite_wait_ends_when_ready;
+    DropsTheMask: masked_wait_is_interrupted;
+    RearmsInAMaskedWait: masked_wait_reports_one_shot_once;
+    KeepsOldEventsOnError: interrupted_wait_clears_buffer;
+    AcceptsMaskedWaitWithoutRoom: masked_wait_rejects_empty_buffer;
+    StarvesInAMaskedWait: masked_wait_starves_none;
+    IgnoresUntilInAMaskedWait: masked_wait_meets_deadline;
+    ForgetsMaskWithZeroTimeout: zero_masked_wait_delivers_signal;
+    SwallowsWakesInAMaskedWait: masked_wait_reports_wake_once;
+    EndsInfiniteMaskedWaitEarly: infinite_masked_wait_ends_when_ready;
+    LetsSignalsStarveSources: masked_waits_alternate_signals_and_events;
+    LetsSourcesStarveSignals: masked_waits_alternate_signals_and_events;
+    RejectsWaitForSignal: signal_ends_masked_wait_for_nothing;
+    EndsWaitForNothingImmediately: wait_for_nothing_is_an_error_or_ended_by_wake;
+    OverlooksWakerAsReasonToWait: wait_for_nothing_is_an_error_or_ended_by_wake;
+    ReportsWakerWritable: wake_before_wait_ends_it;
+    IsLate: deadline_is_not_late;
+    IsLateInAMaskedWait: masked_wait_meets_deadline;
+    SwallowsWakesWhenItDeregisters: wake_survives_registrations;
+    HidesHangupAfterModify: modify_reports_hangup_again;
+    SpinsForAClosedFd: closed_fd_is_reported_at_most_once;
+    IsSilentInAChild: works_after_fork;
+    RepeatsWithZeroTimeout: deregistered_fd_can_be_registered_again;
+    ForgetsOrderAfterRemoval: fairness_survives_any_deregister;
+    ReportsDirectionsApart: one_event_per_registration_and_wait;
+    ReportsWrongEventInChild: works_after_fork;
+    RejectsItsOwnCapabilities: supported_interest_is_accepted;
+    ForgetsUntil: deadline_is_not_early;
+    WakesUpWithoutInterest: uninteresting_data_does_not_end_wait;
+    ModifiesDespiteAnError: modify_to_unsupported_mode_changes_nothing;
+    ReportsNewcomersFirst: changing_sources_starve_no_waker;
+    ForgetsAgesOnDeregister: changing_sources_starve_no_waker;
+    StopsAtAHangup: room_left_means_nothing_else_ready;
+    StopsAtAHangupInAMaskedWait: room_left_means_nothing_else_ready;
+    ServesWakersLast: always_ready_sources_starve_no_waker changing_sources_starve_no_waker;
 }
 
 /// The fault of the multiplexers that each property creates. A type per fault would compile the whole suite once per
@@ -152,9 +152,9 @@ fn is_caught(fault: Fault, properties: &[&str]) {
 #[test]
 fn every_property_fails_on_a_hopeless_backend() {
     // No backend can break this one, since the library provides the wakers.
-    let never_fails = ["a_waker_outlives_its_multiplexer"];
+    let never_fails = ["waker_outlives_multiplexer"];
     // Before they ask anything, where the system refuses a connection immediately, or has no such number.
-    let may_be_skipped = ["a_refused_connection_is_reported", "a_large_number_is_as_good_as_any"];
+    let may_be_skipped = ["refused_connection_is_reported", "large_fd_number_works"];
     let is_proven = |property: &&str| PROVEN.contains(property) || never_fails.contains(property);
     for property in PROPERTIES.iter().filter(|property| !is_proven(property)) {
         let fails_with = |vice| {

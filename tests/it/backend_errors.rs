@@ -12,45 +12,54 @@ fn each_error_says_what_was_wrong_and_what_to_do() {
     let texts = [
         (
             Error::AlreadyRegistered { fd: 5 },
-            "fd 5 is registered already: use `modify` to change what is asked of it",
+            "fd 5 is already registered: use `modify` to change its interest",
         ),
-        (Error::NotRegistered { fd: 5 }, "fd 5 is not registered: use `register` first"),
+        (Error::NotRegistered { fd: 5 }, "fd 5 is not registered"),
         (
             Error::NoSuchKey,
-            "no source under that key: it was removed, or the key is a waker's or another reactor's",
+            "no source has this key: the source was removed, or the key is a waker's or another reactor's",
         ),
-        (Error::NegativeFd { fd: -1 }, "-1 is no fd that can be multiplexed"),
+        (Error::NegativeFd { fd: -1 }, "invalid fd -1: must not be negative"),
         (
             Error::NotPollable { fd: 5, backend },
-            "fd 5 is a file that poll does not take: it is always ready, so read it without waiting",
+            "poll can't wait for fd 5: a file of this kind is always ready; read it without waiting",
         ),
         (
             Error::UnsupportedMode { mode: Mode::Edge, backend },
-            "poll has no mode Edge: take Mode::Level, which all have, or another backend",
+            "poll does not support Mode::Edge: use Mode::Level or another backend",
         ),
-        (Error::Unsupported { what: "a signal mask", backend }, "a signal mask is not supported by poll"),
-        (Error::NoRoomForEvents, "the buffer has no room for an event: use Events::with_capacity(1) or more"),
+        (Error::Unsupported { what: "x", backend }, "poll does not support x: use another backend"),
+        (Error::Unsupported { what: "x: use y", backend }, "poll does not support x: use y"),
+        (
+            Error::NoRoomForEvents,
+            "the buffer for events has capacity 0: use Events::with_capacity(1) or more",
+        ),
         (
             Error::NothingToWaitFor,
-            "would wait for ever: nothing is armed, and the timeout is infinite; register a source or a waker first",
+            "nothing could end this wait: nothing is armed and the timeout is infinite; register a source or a waker first",
         ),
         (
             Error::Interrupted,
-            "interrupted: a signal handler has run, or the process was stopped and continues",
+            "interrupted by a signal handler, or stopped and continued: handle the signal, and wait again",
         ),
-        (Error::OutOfMemory, "no memory for another registration"),
+        (Error::OutOfMemory, "out of memory for another registration or timer"),
     ];
     for (error, text) in texts {
         assert_eq!(error.to_string(), text);
     }
-    let answers = [
-        ("eventfd", libc::EMFILE, "; close some, or raise the limit (RLIMIT_NOFILE)"),
-        ("epoll_ctl", libc::EBADF, "; keep a source open for as long as it is registered"),
+}
+
+#[test]
+fn os_errors_have_advice() {
+    let texts = [
+        ("eventfd", libc::EMFILE, "; close some fds, or raise the limit (RLIMIT_NOFILE, `ulimit -n`)"),
+        ("eventfd", libc::ENFILE, "; close some fds, or raise the system's limit (on Linux fs.file-max)"),
+        ("epoll_ctl", libc::EBADF, "; keep a source open while it is registered"),
         ("ppoll", libc::EPERM, "; allow ppoll(2), or wait without a signal mask"),
-        ("epoll_ctl", libc::ENOSPC, "; raise the user's limit of watches (fs.epoll.max_user_watches)"),
+        ("epoll_ctl", libc::ENOSPC, "; raise the user's limit (sysctl fs.epoll.max_user_watches)"),
         ("kevent", libc::ENOSPC, ""),
     ];
-    for (call, code, advice) in answers {
+    for (call, code, advice) in texts {
         let text = format!("{call}: {}{advice}", std::io::Error::from_raw_os_error(code));
         assert_eq!(Error::Os { call, code }.to_string(), text);
     }
@@ -105,7 +114,7 @@ fn every_name_is_a_backend_and_no_other_is() {
         assert!(!backend.capabilities().is_empty());
     }
     let error = by_name("kevent").unwrap_err();
-    assert_eq!(error.to_string(), format!("no backend 'kevent': here are {}", NAMES.join(", ")));
+    assert_eq!(error.to_string(), format!("unknown backend 'kevent'; available: {}", NAMES.join(", ")));
     assert_eq!(io::Error::from(error).kind(), io::ErrorKind::NotFound);
     assert_eq!(by_name(NAMES[0]).unwrap().name(), native().unwrap().name(), "the best one comes first");
 }

@@ -69,9 +69,9 @@ fn epolls_in_a_circle_or_nested_too_deep_are_an_error_that_says_so() {
     let deeper = (2..9).find_map(|outer| add(outer, outer + 1).err().map(|error| (outer + 1, error)));
     let (inner, error) = deeper.unwrap();
     assert_eq!(error, Error::NestedTooDeep { fd: fds[inner].as_raw_fd() });
-    let text = "is an epoll that can't be registered here: \
-                epolls would wait for each other in a circle, or be nested more than five deep";
-    assert_eq!(error.to_string(), format!("fd {} {text}", fds[inner].as_raw_fd()));
+    let text = "epolls would wait for each other in a circle, or be nested more than five deep; \
+                register its sources here instead";
+    assert_eq!(error.to_string(), format!("can't register the epoll fd {}: {text}", fds[inner].as_raw_fd()));
     let itself = add(9, 9).unwrap_err();
     assert_eq!(itself, Error::Os { call: "epoll_ctl", code: libc::EINVAL });
     assert!(itself.to_string().contains("an epoll can't wait for itself"), "{itself}");
@@ -229,7 +229,7 @@ fn busy_polling_is_set_and_read_or_unsupported() {
             assert_eq!(epoll.busy_poll(), Ok(set), "rounded up to µs");
         }
         Err(error) => {
-            assert_eq!(error, Error::Unsupported { what: "busy-polling", backend: "epoll" });
+            assert!(matches!(error, Error::Unsupported { backend: "epoll", .. }), "{error}");
             assert_eq!(epoll.busy_poll(), Err(error));
             skip("busy-polling", "this kernel has none (Linux 6.9 with network busy-polling)");
         }
@@ -322,7 +322,10 @@ fn a_flag_without_a_name_is_unsupported_and_registers_nothing() {
     let unnamed = (0..32).map(|bit| 1 << bit).filter(|bit| EpollFlags::all().bits() & bit == 0);
     for flags in unnamed.map(EpollFlags::from_bits_retain) {
         let answer = epoll.register_with(reader.as_fd(), Token(0), READABLE, Mode::Level, flags);
-        assert_eq!(answer, Err(Error::Unsupported { what: "a flag without a name", backend: "epoll" }));
+        assert!(
+            matches!(answer, Err(Error::Unsupported { what, .. }) if what.contains("flag")),
+            "{answer:?}"
+        );
         assert_eq!(epoll.deregister(reader.as_fd()), Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
     }
     let mut events = Events::with_capacity(4);

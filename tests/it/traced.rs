@@ -61,15 +61,15 @@ fn each_call_is_told_with_what_was_asked_and_the_answer() {
         assert_eq!(poll.get_ref().name(), poll.into_inner().name());
     });
     let expected = [
-        format!("register backend=\"poll\" fd={fd} token=7 interest=READABLE mode=Level answer=Ok(())"),
+        format!("register backend=\"poll\" fd={fd} token=7 interest=READABLE mode=Level result=Ok(())"),
         format!(
-            "register backend=\"poll\" fd={fd} token=8 interest=READABLE mode=Level answer=Err(AlreadyRegistered {{ fd: {fd} }})"
+            "register backend=\"poll\" fd={fd} token=8 interest=READABLE mode=Level result=Err(AlreadyRegistered {{ fd: {fd} }})"
         ),
-        "wait backend=\"poll\" timeout=Nowait answer=Ok(1) events=[".to_owned(),
+        "wait backend=\"poll\" timeout=Nowait result=Ok(1) events=[".to_owned(),
         "wait_masked backend=\"poll\" timeout=Nowait mask=".to_owned(),
-        format!("modify backend=\"poll\" fd={fd} token=9 interest=PRIORITY mode=OneShot answer=Ok(())"),
+        format!("modify backend=\"poll\" fd={fd} token=9 interest=PRIORITY mode=OneShot result=Ok(())"),
         "waker backend=\"poll\" token=1 is_made=true".to_owned(),
-        format!("deregister backend=\"poll\" fd={fd} answer=Ok(())"),
+        format!("deregister backend=\"poll\" fd={fd} result=Ok(())"),
     ];
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines.len(), expected.len(), "{said}");

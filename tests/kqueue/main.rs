@@ -32,14 +32,14 @@ fn excuse(property: &str) -> Option<&'static str> {
         return None;
     }
     match property {
-        "a_refused_connection_is_reported" | "a_reset_is_reported" => {
+        "refused_connection_is_reported" | "reset_is_reported" => {
             Some("libkqueue clears the socket's error with SO_ERROR when it returns it")
         }
-        "a_closed_fd_can_be_deregistered" => Some("libkqueue keeps closed fds"),
-        "dev_null_is_always_ready_or_refused" => {
+        "closed_fd_can_be_deregistered" => Some("libkqueue keeps closed fds"),
+        "dev_null_is_ready_or_rejected" => {
             Some("libkqueue fails with EFAULT for every fd that it rejects")
         }
-        "with_room_left_nothing_else_was_ready" => {
+        "room_left_means_nothing_else_ready" => {
             Some("libkqueue with little room returns a level again before it has returned all others")
         }
         _ => None,

@@ -404,7 +404,7 @@ fn wrong_arguments_are_told_apart_and_explained() {
     };
     let (code, text) = said("echo_server", &["--backend", "devpoll"]);
     assert_eq!(code, Some(2));
-    assert!(text.contains("no backend 'devpoll': here are "), "{text}");
+    assert!(text.contains("unknown backend 'devpoll'; available: "), "{text}");
     assert_eq!(said("echo_server", &["--idle"]).0, Some(2));
     let (code, text) = said("echo_server", &["192.0.2.1:0"]);
     assert!(code == Some(1) && text.contains("192.0.2.1:0"), "{text}");

@@ -1,9 +1,10 @@
-//! What the suite is told of who it is to prove.
+//! The description of the backend under test.
 
 use crate::{Error, Multiplexer};
 
-/// A family of multiplexers: one for each lifetime of the sources.
+/// A family of multiplexers, one per lifetime of the sources.
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::conformance::{Backend, run};
 /// use iomux_backend::{Error, Native, native};
@@ -21,18 +22,21 @@ use crate::{Error, Multiplexer};
 /// run::<Best>("no_wait_ends_early");
 /// ```
 pub trait Backend {
-    /// The multiplexer, for sources that live for `'fd`.
+    /// The multiplexer for sources with the lifetime `'fd`.
     type Mux<'fd>: Multiplexer<'fd>;
 
-    /// A new one, with nothing registered.
+    /// Creates a multiplexer without registrations.
     ///
     /// # Errors
-    /// Whatever keeps it from being made; a property fails then.
+    /// Returns any error of the backend. The property then fails.
     fn create<'fd>() -> Result<Self::Mux<'fd>, Error>;
 
-    /// Why the system behind the multiplexer, not the multiplexer, is known not to have `property`: it is
-    /// skipped then, and said.
+    /// Returns the reason why the platform violates `property`, or `None` if it does not.
     ///
+    /// A property with an excuse is skipped, and the reason is printed. Use it for faults of the platform, not of the
+    /// backend.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::conformance::{Backend, run};
     /// use iomux_backend::{Error, Poll};
@@ -42,14 +46,12 @@ pub trait Backend {
     /// impl Backend for OverPoll {
     ///     # type Mux<'fd> = Poll<'fd>;
     ///     # fn create<'fd>() -> Result<Poll<'fd>, Error> { Ok(Poll::new()) }
-    ///     // as in the example of the trait
     ///     fn excuse(property: &str) -> Option<&'static str> {
-    ///         (property == "a_reset_is_reported").then_some("this emulator loses it")
+    ///         (property == "reset_is_reported").then_some("this emulator loses it")
     ///     }
     /// }
     ///
-    /// assert!(OverPoll::excuse("a_reset_is_reported").is_some(), "skipped, which `run` says");
-    /// run::<OverPoll>("a_half_closed_connection_is_readable_and_still_writable"); // tried
+    /// run::<OverPoll>("reset_is_reported"); // prints that it is skipped
     /// ```
     #[must_use]
     fn excuse(property: &str) -> Option<&'static str> {

@@ -1,4 +1,4 @@
-//! A buffer that is too small loses nothing and starves nobody.
+//! Fairness: a buffer that is too small loses no event and starves no source.
 
 use super::rig::{LIMIT, Rig, full_pipe, read, write};
 use super::{Backend, lacks};
@@ -10,21 +10,21 @@ fn full_pipes(count: usize) -> Vec<(File, File)> {
     (0..count).map(|_| full_pipe()).collect()
 }
 
-/// The tokens of the next `waits` waits, in the order in which they came.
+/// Returns the tokens of the next `waits` waits, in the order of the events.
 #[track_caller]
 fn turns<B: Backend>(rig: &mut Rig<'_, B>, waits: usize) -> Vec<usize> {
     (0..waits).flat_map(|_| rig.ready()).map(|(token, _)| token).collect()
 }
 
-/// Whether each of `tokens` is there once, in whatever order.
+/// Checks that each of `tokens` was reported once, in any order.
 #[track_caller]
 fn assert_each_once(mut turns: Vec<usize>, tokens: &[usize]) {
     let order = turns.clone();
     turns.sort_unstable();
-    assert_eq!(turns, tokens, "each has its turn before any has another: {order:?}");
+    assert_eq!(turns, tokens, "each is reported before any is reported again: {order:?}");
 }
 
-pub(super) fn at_most_one_event_a_registration_and_wait<B: Backend>() {
+pub(super) fn one_event_per_registration_and_wait<B: Backend>() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
     write(&theirs);
     write(&theirs);
@@ -41,7 +41,7 @@ pub(super) fn at_most_one_event_a_registration_and_wait<B: Backend>() {
     }
 }
 
-pub(super) fn a_wait_overwrites_what_was_in_the_buffer<B: Backend>() {
+pub(super) fn wait_overwrites_buffer<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -53,7 +53,7 @@ pub(super) fn a_wait_overwrites_what_was_in_the_buffer<B: Backend>() {
     assert!(rig.events.is_empty());
 }
 
-pub(super) fn with_room_for_one_each_has_its_turn<B: Backend>() {
+pub(super) fn buffer_of_one_starves_none<B: Backend>() {
     let pipes = full_pipes(3);
     let mut rig = Rig::<B>::with_room_for(1);
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -64,7 +64,7 @@ pub(super) fn with_room_for_one_each_has_its_turn<B: Backend>() {
     }
 }
 
-pub(super) fn with_room_for_two_of_five_each_has_its_turn<B: Backend>() {
+pub(super) fn buffer_of_two_starves_none<B: Backend>() {
     let pipes = full_pipes(5);
     let mut rig = Rig::<B>::with_room_for(2);
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -72,12 +72,12 @@ pub(super) fn with_room_for_two_of_five_each_has_its_turn<B: Backend>() {
     }
     let seen = turns(&mut rig, 2);
     let last: Vec<usize> = (0..5).filter(|token| !seen.contains(token)).collect();
-    assert_eq!(last.len(), 1, "none has a second turn before all have had one: {seen:?}");
-    // The order within a wait is the backend's own.
+    assert_eq!(last.len(), 1, "none is reported again before all were reported: {seen:?}");
+    // The order within a wait is unspecified.
     assert!(turns(&mut rig, 1).contains(&last[0]), "{last:?} comes after {seen:?}");
 }
 
-pub(super) fn turns_are_kept_when_another_is_deregistered<B: Backend>() {
+pub(super) fn order_survives_deregister<B: Backend>() {
     let pipes = full_pipes(6);
     let mut rig = Rig::<B>::with_room_for(2);
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -89,7 +89,7 @@ pub(super) fn turns_are_kept_when_another_is_deregistered<B: Backend>() {
     assert_each_once(turns(&mut rig, 2), &left);
 }
 
-pub(super) fn a_source_that_is_always_ready_starves_no_other<B: Backend>() {
+pub(super) fn always_ready_source_starves_none<B: Backend>() {
     let pipes = full_pipes(2);
     let (late, late_writer) = super::rig::empty_pipe();
     let mut rig = Rig::<B>::with_room_for(1);
@@ -101,13 +101,13 @@ pub(super) fn a_source_that_is_always_ready_starves_no_other<B: Backend>() {
     assert!(turns(&mut rig, 3).contains(&2));
 }
 
-pub(super) fn constant_wakes_starve_nobody<B: Backend>() {
-    if lacks::<B>("constant_wakes_starve_nobody", Capabilities::WAKER) {
+pub(super) fn constant_wakes_starve_none<B: Backend>() {
+    if lacks::<B>("constant_wakes_starve_none", Capabilities::WAKER) {
         return;
     }
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::with_room_for(1);
-    let waker = rig.mux.waker(Token(9)).expect("a waker");
+    let waker = rig.mux.waker(Token(9)).expect("waker");
     rig.watch(&reader, 1, Interest::READABLE);
     let mut seen = Vec::new();
     for _ in 0..4 {
@@ -117,8 +117,8 @@ pub(super) fn constant_wakes_starve_nobody<B: Backend>() {
     assert!(seen.contains(&1) && seen.contains(&9), "{seen:?}");
 }
 
-pub(super) fn sources_that_are_always_ready_do_not_starve_a_waker<B: Backend>() {
-    if lacks::<B>("sources_that_are_always_ready_do_not_starve_a_waker", Capabilities::WAKER) {
+pub(super) fn always_ready_sources_starve_no_waker<B: Backend>() {
+    if lacks::<B>("always_ready_sources_starve_no_waker", Capabilities::WAKER) {
         return;
     }
     let pipes = full_pipes(4);
@@ -126,13 +126,13 @@ pub(super) fn sources_that_are_always_ready_do_not_starve_a_waker<B: Backend>() 
     for (token, (reader, _)) in pipes.iter().enumerate() {
         rig.watch(reader, token, Interest::READABLE);
     }
-    let waker = rig.mux.waker(Token(9)).expect("a waker");
+    let waker = rig.mux.waker(Token(9)).expect("waker");
     turns(&mut rig, 2);
     waker.wake();
     assert!(turns(&mut rig, 5).contains(&9));
 }
 
-pub(super) fn a_large_buffer_takes_all_at_once<B: Backend>() {
+pub(super) fn large_buffer_takes_all<B: Backend>() {
     let pipes = full_pipes(50);
     let mut rig = Rig::<B>::with_room_for(1 << 20);
     for (token, (reader, _)) in pipes.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What may be asked: each interest is reported or refused, and changes of mind are cheap.
+//! Interests: each is reported or rejected, and modifies lose no event.
 
 use super::rig::{MODES, Rig, empty_pipe, full_pipe, needs, read, write};
 use super::{Backend, lacks, os, skip};
@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-pub(super) fn an_interest_that_is_not_there_is_an_error_and_changes_nothing<B: Backend>() {
+pub(super) fn unsupported_interest_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     let backend = rig.mux.name();
@@ -17,29 +17,29 @@ pub(super) fn an_interest_that_is_not_there_is_an_error_and_changes_nothing<B: B
         if rig.has(capability) {
             continue;
         }
-        for asked in [interest, interest | Interest::READABLE, interest | Interest::WRITABLE] {
-            let is_refused = |answer: Result<(), Error>| matches!(answer, Err(Error::Unsupported { backend: by, .. }) if by == backend);
-            assert!(is_refused(rig.register(&reader, 1, asked, Mode::Level)), "{asked:?}");
+        for wanted in [interest, interest | Interest::READABLE, interest | Interest::WRITABLE] {
+            let is_rejected = |result: Result<(), Error>| matches!(result, Err(Error::Unsupported { backend: by, .. }) if by == backend);
+            assert!(is_rejected(rig.register(&reader, 1, wanted, Mode::Level)), "{wanted:?}");
             rig.silent();
             rig.watch(&reader, 2, Interest::READABLE);
-            assert!(is_refused(rig.try_modify(&reader, 3, asked, Mode::Level)), "{asked:?}");
-            assert!(rig.only(2).is_readable(), "as it was");
+            assert!(is_rejected(rig.try_modify(&reader, 3, wanted, Mode::Level)), "{wanted:?}");
+            assert!(rig.only(2).is_readable(), "the registration is unchanged");
             rig.deregister(&reader);
         }
     }
 }
 
-pub(super) fn what_is_there_is_never_refused<B: Backend>() {
+pub(super) fn supported_interest_is_accepted<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
-    let mut asked = vec![Interest::empty(), Interest::READABLE, Interest::WRITABLE];
-    asked.extend(rig.has(Capabilities::PRIORITY).then_some(Interest::PRIORITY));
-    asked.extend(rig.has(Capabilities::READ_CLOSED).then_some(Interest::READ_CLOSED));
-    asked.push(asked.iter().copied().collect());
+    let mut interests = vec![Interest::empty(), Interest::READABLE, Interest::WRITABLE];
+    interests.extend(rig.has(Capabilities::PRIORITY).then_some(Interest::PRIORITY));
+    interests.extend(rig.has(Capabilities::READ_CLOSED).then_some(Interest::READ_CLOSED));
+    interests.push(interests.iter().copied().collect());
     let capabilities = rig.mux.capabilities();
     for mode in MODES.into_iter().filter(|mode| capabilities.contains(needs(*mode))) {
-        for &interest in &asked {
-            // Who may be woken alone is asked for data only: epoll takes nothing else with it.
+        for &interest in &interests {
+            // epoll rejects other interests in an exclusive registration.
             let is_odd = interest.intersects(Interest::PRIORITY | Interest::READ_CLOSED);
             if mode == Mode::Exclusive && is_odd {
                 continue;
@@ -50,13 +50,13 @@ pub(super) fn what_is_there_is_never_refused<B: Backend>() {
     }
 }
 
-pub(super) fn bits_without_a_name_never_panic<B: Backend>() {
+pub(super) fn unnamed_bits_never_panic<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     let each = (0..16).map(|bit| 1_u16.rotate_left(bit)).chain([u16::MAX, 0x7fff, 0xfc00]);
     for bits in each {
         let interest = Interest::from_bits_retain(i16::from_ne_bytes(bits.to_ne_bytes()));
-        // Whether it is taken is the backend's affair, and what is reported then the kernel's.
+        // The backend may accept the bits or reject them, and the kernel may report anything for them.
         if rig.register(&reader, 1, interest, Mode::Level).is_ok() {
             let _ = rig.mux.wait(&mut rig.events, Timeout::Nowait);
             let _ = rig.try_modify(&reader, 1, interest, Mode::OneShot);
@@ -69,7 +69,7 @@ pub(super) fn bits_without_a_name_never_panic<B: Backend>() {
     assert!(rig.only(2).is_readable());
 }
 
-pub(super) fn normal_and_band_interests_are_reported_or_refused<B: Backend>() {
+pub(super) fn band_interests_are_reported_or_rejected<B: Backend>() {
     let (socket, peer) = UnixStream::pair().expect("a pair");
     write(&peer);
     let mut rig = Rig::<B>::new();
@@ -82,7 +82,7 @@ pub(super) fn normal_and_band_interests_are_reported_or_refused<B: Backend>() {
     for (interest, reported) in all {
         match (rig.register(&socket, 1, interest, Mode::Level), reported) {
             (Ok(()), Some(reported)) => assert!(rig.only(1).intersects(reported), "{interest:?}"),
-            // Whether a socket has bands is the system's affair.
+            // Whether a socket has bands depends on the platform.
             (Ok(()), None) => drop(rig.now()),
             (Err(Error::Unsupported { .. }), _) => rig.silent(),
             (Err(error), _) => panic!("{interest:?}: {error}"),
@@ -94,8 +94,8 @@ pub(super) fn normal_and_band_interests_are_reported_or_refused<B: Backend>() {
     }
 }
 
-pub(super) fn asked_for_nothing_by_a_modify_it_still_hears_a_hangup<B: Backend>() {
-    if lacks::<B>("asked_for_nothing_by_a_modify_it_still_hears_a_hangup", Capabilities::HANGUP) {
+pub(super) fn modify_to_empty_interest_reports_hangup<B: Backend>() {
+    if lacks::<B>("modify_to_empty_interest_reports_hangup", Capabilities::HANGUP) {
         return;
     }
     let (reader, writer) = full_pipe();
@@ -105,19 +105,19 @@ pub(super) fn asked_for_nothing_by_a_modify_it_still_hears_a_hangup<B: Backend>(
     rig.silent();
     drop(writer);
     assert!(rig.only(2).is_closed());
-    assert!(rig.only(2).is_closed(), "for as long as it lasts");
+    assert!(rig.only(2).is_closed(), "level-triggered");
 }
 
-pub(super) fn an_end_that_was_reported_is_reported_again_after_a_modify<B: Backend>() {
-    if lacks::<B>("an_end_that_was_reported_is_reported_again_after_a_modify", Capabilities::HANGUP) {
+pub(super) fn modify_reports_hangup_again<B: Backend>() {
+    if lacks::<B>("modify_reports_hangup_again", Capabilities::HANGUP) {
         return;
     }
     let (reader, writer) = empty_pipe();
     drop(writer);
     let mut rig = Rig::<B>::new();
-    let mut asked = vec![Interest::empty(), Interest::READABLE];
-    asked.extend(rig.has(Capabilities::READ_CLOSED).then_some(Interest::READ_CLOSED));
-    for interest in asked {
+    let mut interests = vec![Interest::empty(), Interest::READABLE];
+    interests.extend(rig.has(Capabilities::READ_CLOSED).then_some(Interest::READ_CLOSED));
+    for interest in interests {
         rig.watch(&reader, 1, interest);
         for _ in 0..3 {
             assert!(rig.only(1).is_closed(), "{interest:?}");
@@ -127,13 +127,14 @@ pub(super) fn an_end_that_was_reported_is_reported_again_after_a_modify<B: Backe
     }
 }
 
-pub(super) fn a_reset_is_reported_though_nothing_is_asked<B: Backend>() {
-    if lacks::<B>("a_reset_is_reported_though_nothing_is_asked", Capabilities::HANGUP) {
+pub(super) fn empty_interest_reports_reset<B: Backend>() {
+    if lacks::<B>("empty_interest_reports_reset", Capabilities::HANGUP) {
         return;
     }
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let client = TcpStream::connect(listener.local_addr().expect("its address")).expect("it listens");
-    let (server, _) = listener.accept().expect("a connection");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bind to a free port");
+    let client =
+        TcpStream::connect(listener.local_addr().expect("local_addr")).expect("connect to the listener");
+    let (server, _) = listener.accept().expect("accept");
     let mut rig = Rig::<B>::new();
     rig.watch(&client, 1, Interest::empty());
     rig.silent();
@@ -141,7 +142,7 @@ pub(super) fn a_reset_is_reported_though_nothing_is_asked<B: Backend>() {
     rig.eventually(1, |readiness| readiness.is_error() || readiness.is_closed());
 }
 
-pub(super) fn a_modify_to_nothing_and_back_loses_nothing<B: Backend>() {
+pub(super) fn modify_to_empty_and_back_loses_nothing<B: Backend>() {
     let (reader, writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -159,10 +160,10 @@ pub(super) fn a_modify_to_nothing_and_back_loses_nothing<B: Backend>() {
     write(&writer);
     rig.silent();
     rig.modify(&reader, 1, Interest::READABLE, Mode::Level);
-    assert!(rig.only(1).is_readable(), "what came while nothing was asked");
+    assert!(rig.only(1).is_readable(), "data that arrived during the empty interest");
 }
 
-pub(super) fn a_modify_just_before_a_deregister_leaves_nothing_behind<B: Backend>() {
+pub(super) fn deregister_drops_pending_modify<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::empty());
@@ -175,7 +176,7 @@ pub(super) fn a_modify_just_before_a_deregister_leaves_nothing_behind<B: Backend
     assert!(rig.only(4).is_readable());
 }
 
-pub(super) fn two_multiplexers_may_watch_the_same_fd<B: Backend>() {
+pub(super) fn two_multiplexers_can_share_an_fd<B: Backend>() {
     let (reader, writer) = empty_pipe();
     let (mut one, mut two) = (Rig::<B>::new(), Rig::<B>::new());
     one.watch(&reader, 1, Interest::READABLE);
@@ -188,7 +189,7 @@ pub(super) fn two_multiplexers_may_watch_the_same_fd<B: Backend>() {
     assert!(two.only(2).is_readable());
 }
 
-pub(super) fn a_counter_is_readable_until_it_is_drained<B: Backend>() {
+pub(super) fn counter_is_readable_until_drained<B: Backend>() {
     let counter = WakerSource::new().expect("a counter");
     let mut rig = Rig::<B>::new();
     rig.watch(&counter, 1, Interest::READABLE);
@@ -196,14 +197,14 @@ pub(super) fn a_counter_is_readable_until_it_is_drained<B: Backend>() {
     for _ in 0..3 {
         counter.waker().wake();
         assert!(rig.only(1).is_readable());
-        assert!(rig.only(1).is_readable(), "nobody but its owner drains it");
+        assert!(rig.only(1).is_readable(), "only its owner drains it");
         counter.drain();
         rig.silent();
     }
 }
 
-pub(super) fn a_large_number_is_as_good_as_any<B: Backend>() {
-    if lacks::<B>("a_large_number_is_as_good_as_any", Capabilities::ANY_FD) {
+pub(super) fn large_fd_number_works<B: Backend>() {
+    if lacks::<B>("large_fd_number_works", Capabilities::ANY_FD) {
         return;
     }
     let _alone = os::numbers();
@@ -212,7 +213,7 @@ pub(super) fn a_large_number_is_as_good_as_any<B: Backend>() {
     let lowest = RawFd::try_from(highest).expect("less than 2^16");
     let large = match os::dup_from(reader.as_fd(), lowest) {
         Ok(large) => large,
-        Err(error) => return skip("a_large_number_is_as_good_as_any", &format!("no fd {lowest}: {error}")),
+        Err(error) => return skip("large_fd_number_works", &format!("no fd {lowest}: {error}")),
     };
     let mut rig = Rig::<B>::new();
     rig.watch(&large, 1, Interest::READABLE);

@@ -1,4 +1,4 @@
-//! The masked wait: a wait like any other, that signals end.
+//! The masked wait: like a plain wait, except that signals end it.
 
 use super::os::Handler;
 use super::rig::{LIMIT, Rig, empty_pipe, ends_in_time, full_pipe, pending_signal, read, write};
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 const READABLE: Interest = Interest::READABLE;
 
-pub(super) fn a_masked_wait_ends_when_a_handler_runs<B: Backend>() {
-    if lacks::<B>("a_masked_wait_ends_when_a_handler_runs", Capabilities::MASK) {
+pub(super) fn masked_wait_is_interrupted<B: Backend>() {
+    if lacks::<B>("masked_wait_is_interrupted", Capabilities::MASK) {
         return;
     }
     let handler = Handler::new();
@@ -18,15 +18,15 @@ pub(super) fn a_masked_wait_ends_when_a_handler_runs<B: Backend>() {
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, READABLE);
     let (_blocked, mask) = pending_signal();
-    assert_eq!(handler.runs(), 0, "it is blocked");
-    let answer = rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &mask);
-    assert_eq!(answer, Err(Error::Interrupted));
+    assert_eq!(handler.runs(), 0, "the signal is blocked");
+    let result = rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &mask);
+    assert_eq!(result, Err(Error::Interrupted));
     assert_eq!(handler.runs(), 1);
     assert!(rig.events.is_empty());
 }
 
-pub(super) fn a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready<B: Backend>() {
-    if lacks::<B>("a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready", Capabilities::MASK) {
+pub(super) fn masked_wait_delivers_signal_despite_ready_fds<B: Backend>() {
+    if lacks::<B>("masked_wait_delivers_signal_despite_ready_fds", Capabilities::MASK) {
         return;
     }
     let handler = Handler::new();
@@ -34,27 +34,27 @@ pub(super) fn a_masked_wait_lets_a_pending_signal_through_though_fds_are_ready<B
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, READABLE);
     let (_blocked, mask) = pending_signal();
-    let answer = rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &mask);
-    assert_eq!(answer, Err(Error::Interrupted));
+    let result = rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &mask);
+    assert_eq!(result, Err(Error::Interrupted));
     assert_eq!(handler.runs(), 1);
     assert!(rig.only(1).is_readable(), "and no event was lost");
 }
 
-pub(super) fn a_masked_wait_reports_what_is_ready<B: Backend>() {
-    if lacks::<B>("a_masked_wait_reports_what_is_ready", Capabilities::MASK) {
+pub(super) fn masked_wait_reports_events<B: Backend>() {
+    if lacks::<B>("masked_wait_reports_events", Capabilities::MASK) {
         return;
     }
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, READABLE);
-    let before = SigSet::current().expect("a mask");
+    let before = SigSet::current().expect("the signal mask");
     assert_eq!(rig.mux.wait_masked(&mut rig.events, LIMIT.into(), &SigSet::full()), Ok(1));
     assert_eq!(rig.events.len(), 1);
-    assert_eq!(SigSet::current().expect("a mask"), before, "the mask is the thread's own again");
+    assert_eq!(SigSet::current().expect("the signal mask"), before, "the mask of the thread is restored");
 }
 
-pub(super) fn a_masked_wait_is_not_early<B: Backend>() {
-    if lacks::<B>("a_masked_wait_is_not_early", Capabilities::MASK) {
+pub(super) fn masked_wait_is_not_early<B: Backend>() {
+    if lacks::<B>("masked_wait_is_not_early", Capabilities::MASK) {
         return;
     }
     let (reader, _writer) = empty_pipe();
@@ -67,21 +67,21 @@ pub(super) fn a_masked_wait_is_not_early<B: Backend>() {
     }
 }
 
-pub(super) fn without_a_mask_a_masked_wait_is_an_error<B: Backend>() {
+pub(super) fn unsupported_mask_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     if rig.has(Capabilities::MASK) {
-        return skip("without_a_mask_a_masked_wait_is_an_error", "it has a mask");
+        return skip("unsupported_mask_is_an_error", "it has a mask");
     }
     rig.watch(&reader, 1, READABLE);
-    let answer = rig.mux.wait_masked(&mut rig.events, Timeout::Nowait, &SigSet::empty());
-    assert!(matches!(answer, Err(Error::Unsupported { .. })), "{answer:?}: never dropped in silence");
+    let result = rig.mux.wait_masked(&mut rig.events, Timeout::Nowait, &SigSet::empty());
+    assert!(matches!(result, Err(Error::Unsupported { .. })), "{result:?}: a mask must not be ignored");
     assert!(rig.only(1).is_readable());
 }
 
-pub(super) fn a_masked_wait_reports_a_one_shot_once<B: Backend>() {
+pub(super) fn masked_wait_reports_one_shot_once<B: Backend>() {
     let needed = Capabilities::MASK | Capabilities::ONE_SHOT;
-    if lacks::<B>("a_masked_wait_reports_a_one_shot_once", needed) {
+    if lacks::<B>("masked_wait_reports_one_shot_once", needed) {
         return;
     }
     let pipes = [full_pipe(), full_pipe()];
@@ -90,13 +90,13 @@ pub(super) fn a_masked_wait_reports_a_one_shot_once<B: Backend>() {
     assert!(rig.only(1).is_readable());
     rig.watch_in(&pipes[1].0, 2, READABLE, Mode::OneShot);
     let seen = rig.masked(LIMIT, &SigSet::full());
-    assert_eq!(seen, Ok(vec![(2, Readiness::READABLE)]), "the other has reported");
-    assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Ok(vec![]), "both have");
+    assert_eq!(seen, Ok(vec![(2, Readiness::READABLE)]), "the first is disarmed");
+    assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Ok(vec![]), "both are disarmed");
     rig.silent();
 }
 
-pub(super) fn an_interrupted_masked_wait_empties_the_buffer<B: Backend>() {
-    if lacks::<B>("an_interrupted_masked_wait_empties_the_buffer", Capabilities::MASK) {
+pub(super) fn interrupted_wait_clears_buffer<B: Backend>() {
+    if lacks::<B>("interrupted_wait_clears_buffer", Capabilities::MASK) {
         return;
     }
     let _handler = Handler::new();
@@ -107,11 +107,11 @@ pub(super) fn an_interrupted_masked_wait_empties_the_buffer<B: Backend>() {
     read(&reader);
     let (_blocked, mask) = pending_signal();
     assert_eq!(rig.masked(LIMIT, &mask), Err(Error::Interrupted));
-    assert!(rig.events.is_empty(), "what an earlier wait reported is no news: {:?}", rig.events);
+    assert!(rig.events.is_empty(), "stale events of an earlier wait: {:?}", rig.events);
 }
 
-pub(super) fn a_masked_wait_without_room_is_an_error<B: Backend>() {
-    if lacks::<B>("a_masked_wait_without_room_is_an_error", Capabilities::MASK) {
+pub(super) fn masked_wait_rejects_empty_buffer<B: Backend>() {
+    if lacks::<B>("masked_wait_rejects_empty_buffer", Capabilities::MASK) {
         return;
     }
     let (reader, _writer) = full_pipe();
@@ -120,11 +120,11 @@ pub(super) fn a_masked_wait_without_room_is_an_error<B: Backend>() {
     rig.watch(&reader, 1, READABLE);
     assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Err(Error::NoRoomForEvents));
     rig.events = Events::with_capacity(1);
-    assert_eq!(rig.masked(LIMIT, &SigSet::full()).map(|seen| seen.len()), Ok(1), "and none was lost");
+    assert_eq!(rig.masked(LIMIT, &SigSet::full()).map(|seen| seen.len()), Ok(1), "no event was lost");
 }
 
-pub(super) fn in_masked_waits_with_little_room_each_has_its_turn<B: Backend>() {
-    if lacks::<B>("in_masked_waits_with_little_room_each_has_its_turn", Capabilities::MASK) {
+pub(super) fn masked_wait_starves_none<B: Backend>() {
+    if lacks::<B>("masked_wait_starves_none", Capabilities::MASK) {
         return;
     }
     let pipes = [full_pipe(), full_pipe(), full_pipe(), full_pipe()];
@@ -135,27 +135,27 @@ pub(super) fn in_masked_waits_with_little_room_each_has_its_turn<B: Backend>() {
     for _ in 0..3 {
         let mut tokens = Vec::new();
         for _ in 0..4 {
-            let seen = rig.masked(LIMIT, &SigSet::full()).expect("a wait");
+            let seen = rig.masked(LIMIT, &SigSet::full()).expect("wait");
             tokens.extend(seen.iter().map(|event| event.0));
         }
         tokens.sort_unstable();
-        assert_eq!(tokens, [0, 1, 2, 3], "each before any has another");
+        assert_eq!(tokens, [0, 1, 2, 3], "each is reported before any is reported again");
     }
 }
 
-pub(super) fn a_masked_wait_until_a_time_ends_then<B: Backend>() {
-    if lacks::<B>("a_masked_wait_until_a_time_ends_then", Capabilities::MASK) {
+pub(super) fn masked_wait_meets_deadline<B: Backend>() {
+    if lacks::<B>("masked_wait_meets_deadline", Capabilities::MASK) {
         return;
     }
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, READABLE);
-    assert_eq!(rig.masked(Instant::now(), &SigSet::full()), Ok(vec![]), "it has passed");
+    assert_eq!(rig.masked(Instant::now(), &SigSet::full()), Ok(vec![]), "the deadline has passed");
     assert!(ends_in_time(|end| assert_eq!(rig.masked(end, &SigSet::full()), Ok(vec![]))));
 }
 
-pub(super) fn a_masked_wait_of_no_time_lets_a_signal_through<B: Backend>() {
-    if lacks::<B>("a_masked_wait_of_no_time_lets_a_signal_through", Capabilities::MASK) {
+pub(super) fn zero_masked_wait_delivers_signal<B: Backend>() {
+    if lacks::<B>("zero_masked_wait_delivers_signal", Capabilities::MASK) {
         return;
     }
     let handler = Handler::new();
@@ -163,14 +163,14 @@ pub(super) fn a_masked_wait_of_no_time_lets_a_signal_through<B: Backend>() {
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, READABLE);
     let (_blocked, mask) = pending_signal();
-    assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Ok(vec![]), "not through this mask");
+    assert_eq!(rig.masked(Timeout::Nowait, &SigSet::full()), Ok(vec![]), "this mask blocks the signal");
     assert_eq!(handler.runs(), 0);
     assert_eq!(rig.masked(Timeout::Nowait, &mask), Err(Error::Interrupted));
     assert_eq!(handler.runs(), 1);
 }
 
-pub(super) fn a_masked_wait_sees_what_was_modified<B: Backend>() {
-    if lacks::<B>("a_masked_wait_sees_what_was_modified", Capabilities::MASK) {
+pub(super) fn masked_wait_submits_modify<B: Backend>() {
+    if lacks::<B>("masked_wait_submits_modify", Capabilities::MASK) {
         return;
     }
     let (reader, _writer) = full_pipe();
@@ -184,12 +184,12 @@ pub(super) fn a_masked_wait_sees_what_was_modified<B: Backend>() {
     }
 }
 
-pub(super) fn a_masked_wait_hears_a_wake_once<B: Backend>() {
-    if lacks::<B>("a_masked_wait_hears_a_wake_once", Capabilities::MASK | Capabilities::WAKER) {
+pub(super) fn masked_wait_reports_wake_once<B: Backend>() {
+    if lacks::<B>("masked_wait_reports_wake_once", Capabilities::MASK | Capabilities::WAKER) {
         return;
     }
     let mut rig = Rig::<B>::new();
-    let waker = rig.mux.waker(Token(9)).expect("a waker");
+    let waker = rig.mux.waker(Token(9)).expect("waker");
     for _ in 0..3 {
         waker.wake();
         let seen = rig.masked(LIMIT, &SigSet::full());
@@ -198,8 +198,8 @@ pub(super) fn a_masked_wait_hears_a_wake_once<B: Backend>() {
     }
 }
 
-pub(super) fn an_endless_masked_wait_ends_when_something_is_ready<B: Backend>() {
-    if lacks::<B>("an_endless_masked_wait_ends_when_something_is_ready", Capabilities::MASK) {
+pub(super) fn infinite_masked_wait_ends_when_ready<B: Backend>() {
+    if lacks::<B>("infinite_masked_wait_ends_when_ready", Capabilities::MASK) {
         return;
     }
     for timeout in [Timeout::Infinite, Duration::MAX.into()] {
@@ -208,17 +208,17 @@ pub(super) fn an_endless_masked_wait_ends_when_something_is_ready<B: Backend>() 
         rig.watch(&reader, 1, READABLE);
         thread::scope(|scope| {
             scope.spawn(|| {
-                iomux::wait(&mut [], Duration::from_millis(20)).expect("a pause");
+                iomux::wait(&mut [], Duration::from_millis(20)).expect("a pause by iomux::wait");
                 write(&writer);
             });
-            let seen = rig.masked(timeout, &SigSet::full()).expect("a wait");
+            let seen = rig.masked(timeout, &SigSet::full()).expect("wait");
             assert_eq!(seen.len(), 1, "{timeout:?} ended before anything was ready");
         });
     }
 }
 
-pub(super) fn an_endless_masked_wait_for_nothing_is_ended_by_a_signal<B: Backend>() {
-    if lacks::<B>("an_endless_masked_wait_for_nothing_is_ended_by_a_signal", Capabilities::MASK) {
+pub(super) fn signal_ends_masked_wait_for_nothing<B: Backend>() {
+    if lacks::<B>("signal_ends_masked_wait_for_nothing", Capabilities::MASK) {
         return;
     }
     let handler = Handler::new();
@@ -228,8 +228,8 @@ pub(super) fn an_endless_masked_wait_for_nothing_is_ended_by_a_signal<B: Backend
     assert_eq!(handler.runs(), 1);
 }
 
-pub(super) fn in_masked_waits_signals_and_sources_starve_neither<B: Backend>() {
-    if lacks::<B>("in_masked_waits_signals_and_sources_starve_neither", Capabilities::MASK) {
+pub(super) fn masked_waits_alternate_signals_and_events<B: Backend>() {
+    if lacks::<B>("masked_waits_alternate_signals_and_events", Capabilities::MASK) {
         return;
     }
     let _handler = Handler::new();
@@ -246,5 +246,5 @@ pub(super) fn in_masked_waits_signals_and_sources_starve_neither<B: Backend>() {
         was_interrupted.push(rig.events.is_empty());
     }
     let takes_turns = was_interrupted.windows(2).all(|two| two[0] != two[1]);
-    assert!(takes_turns, "of two waits one reports, and one is interrupted: {was_interrupted:?}");
+    assert!(takes_turns, "waits alternate between an event and an interruption: {was_interrupted:?}");
 }

@@ -1,10 +1,10 @@
-//! How often a registration reports: level, edge, one-shot.
+//! Modes: level-triggered, edge-triggered, one-shot, exclusive.
 
 use super::rig::{Rig, empty_pipe, full_pipe, read, write};
 use super::{Backend, lacks};
 use crate::{Capabilities, Error, Interest, Mode};
 
-pub(super) fn level_reports_for_as_long_as_it_is_ready<B: Backend>() {
+pub(super) fn level_reports_while_ready<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -28,8 +28,8 @@ pub(super) fn one_shot_reports_once<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn one_shot_is_armed_again_by_modify<B: Backend>() {
-    if lacks::<B>("one_shot_is_armed_again_by_modify", Capabilities::ONE_SHOT) {
+pub(super) fn modify_rearms_one_shot<B: Backend>() {
+    if lacks::<B>("modify_rearms_one_shot", Capabilities::ONE_SHOT) {
         return;
     }
     let (reader, _writer) = full_pipe();
@@ -42,8 +42,8 @@ pub(super) fn one_shot_is_armed_again_by_modify<B: Backend>() {
     }
 }
 
-pub(super) fn one_shot_that_has_reported_is_still_registered<B: Backend>() {
-    if lacks::<B>("one_shot_that_has_reported_is_still_registered", Capabilities::ONE_SHOT) {
+pub(super) fn disarmed_one_shot_is_registered<B: Backend>() {
+    if lacks::<B>("disarmed_one_shot_is_registered", Capabilities::ONE_SHOT) {
         return;
     }
     let (reader, _writer) = full_pipe();
@@ -56,8 +56,8 @@ pub(super) fn one_shot_that_has_reported_is_still_registered<B: Backend>() {
     rig.deregister(&reader);
 }
 
-pub(super) fn one_shot_disarms_itself_alone<B: Backend>() {
-    if lacks::<B>("one_shot_disarms_itself_alone", Capabilities::ONE_SHOT) {
+pub(super) fn one_shot_disarms_only_itself<B: Backend>() {
+    if lacks::<B>("one_shot_disarms_only_itself", Capabilities::ONE_SHOT) {
         return;
     }
     let pipes = [full_pipe(), full_pipe(), full_pipe()];
@@ -71,9 +71,9 @@ pub(super) fn one_shot_disarms_itself_alone<B: Backend>() {
     assert_eq!(rig.tokens(), [0, 1, 2]);
 }
 
-pub(super) fn one_shot_for_nothing_hears_a_hangup_once<B: Backend>() {
+pub(super) fn one_shot_empty_interest_reports_hangup_once<B: Backend>() {
     let needed = Capabilities::ONE_SHOT | Capabilities::HANGUP;
-    if lacks::<B>("one_shot_for_nothing_hears_a_hangup_once", needed) {
+    if lacks::<B>("one_shot_empty_interest_reports_hangup_once", needed) {
         return;
     }
     let (reader, writer) = full_pipe();
@@ -84,8 +84,8 @@ pub(super) fn one_shot_for_nothing_hears_a_hangup_once<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn a_modify_that_is_refused_does_not_arm<B: Backend>() {
-    if lacks::<B>("a_modify_that_is_refused_does_not_arm", Capabilities::ONE_SHOT) {
+pub(super) fn failed_modify_does_not_rearm<B: Backend>() {
+    if lacks::<B>("failed_modify_does_not_rearm", Capabilities::ONE_SHOT) {
         return;
     }
     let (reader, _writer) = full_pipe();
@@ -100,8 +100,8 @@ pub(super) fn a_modify_that_is_refused_does_not_arm<B: Backend>() {
     }
 }
 
-pub(super) fn a_level_registration_can_become_one_shot_and_back<B: Backend>() {
-    if lacks::<B>("a_level_registration_can_become_one_shot_and_back", Capabilities::ONE_SHOT) {
+pub(super) fn level_can_become_one_shot_and_back<B: Backend>() {
+    if lacks::<B>("level_can_become_one_shot_and_back", Capabilities::ONE_SHOT) {
         return;
     }
     let (reader, _writer) = full_pipe();
@@ -115,8 +115,8 @@ pub(super) fn a_level_registration_can_become_one_shot_and_back<B: Backend>() {
     assert!(rig.only(1).is_readable());
 }
 
-pub(super) fn edge_reports_once_for_each_arrival<B: Backend>() {
-    if lacks::<B>("edge_reports_once_for_each_arrival", Capabilities::EDGE) {
+pub(super) fn edge_reports_each_arrival_once<B: Backend>() {
+    if lacks::<B>("edge_reports_each_arrival_once", Capabilities::EDGE) {
         return;
     }
     let (reader, writer) = empty_pipe();
@@ -156,22 +156,22 @@ pub(super) fn exclusive_reports_like_level<B: Backend>() {
     assert!(rig.only(1).is_readable());
 }
 
-pub(super) fn edge_is_armed_again_by_a_modify_that_changes_nothing<B: Backend>() {
-    if lacks::<B>("edge_is_armed_again_by_a_modify_that_changes_nothing", Capabilities::EDGE) {
+pub(super) fn unchanged_modify_rearms_edge<B: Backend>() {
+    if lacks::<B>("unchanged_modify_rearms_edge", Capabilities::EDGE) {
         return;
     }
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch_in(&reader, 1, Interest::READABLE, Mode::Edge);
     for _ in 0..3 {
-        assert!(rig.only(1).is_readable(), "it is still ready, and asked for anew");
+        assert!(rig.only(1).is_readable(), "still ready, and rearmed");
         rig.silent();
         rig.modify(&reader, 1, Interest::READABLE, Mode::Edge);
     }
 }
 
-pub(super) fn one_shot_that_has_reported_and_is_asked_for_nothing_hears_a_hangup<B: Backend>() {
-    let property = "one_shot_that_has_reported_and_is_asked_for_nothing_hears_a_hangup";
+pub(super) fn rearmed_empty_one_shot_reports_hangup<B: Backend>() {
+    let property = "rearmed_empty_one_shot_reports_hangup";
     if lacks::<B>(property, Capabilities::ONE_SHOT | Capabilities::HANGUP) {
         return;
     }

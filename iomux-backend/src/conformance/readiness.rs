@@ -1,4 +1,4 @@
-//! What is reported of pipes, files and terminals.
+//! The readiness of pipes, files and terminals.
 
 use super::rig::{Rig, empty_pipe, full_pipe, read, write};
 use super::{Backend, lacks, os};
@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd};
 
-pub(super) fn a_pipe_with_data_is_readable<B: Backend>() {
+pub(super) fn pipe_with_data_is_readable<B: Backend>() {
     let (reader, writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -18,7 +18,7 @@ pub(super) fn a_pipe_with_data_is_readable<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn a_pipe_without_data_is_silent<B: Backend>() {
+pub(super) fn empty_pipe_is_not_readable<B: Backend>() {
     let (reader, writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -26,21 +26,21 @@ pub(super) fn a_pipe_without_data_is_silent<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn a_pipe_with_room_is_writable<B: Backend>() {
+pub(super) fn pipe_with_room_is_writable<B: Backend>() {
     let (_reader, writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&writer, 1, Interest::WRITABLE);
     assert_eq!(rig.only(1), Readiness::WRITABLE);
 }
 
-pub(super) fn a_full_pipe_is_not_writable_until_it_is_read<B: Backend>() {
+pub(super) fn full_pipe_is_not_writable<B: Backend>() {
     let (mut reader, mut writer) = empty_pipe();
     os::set_nonblocking(writer.as_fd()).expect("a pipe can be non-blocking");
     let mut written = 0;
     while let Ok(count) = writer.write(&[0; 4096]) {
         written += count;
     }
-    let watched = writer.try_clone().expect("a dup");
+    let watched = writer.try_clone().expect("dup");
     let mut rig = Rig::<B>::new();
     rig.watch(&watched, 1, Interest::WRITABLE);
     rig.silent();
@@ -48,31 +48,31 @@ pub(super) fn a_full_pipe_is_not_writable_until_it_is_read<B: Backend>() {
     assert!(rig.only(1).is_writable());
 }
 
-pub(super) fn a_pipe_whose_writer_is_gone_is_readable<B: Backend>() {
+pub(super) fn pipe_without_writer_is_readable<B: Backend>() {
     let (reader, writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
     rig.silent();
     drop(writer);
     let readiness = rig.only(1);
-    assert!(readiness.is_readable(), "{readiness:?}: a read returns 0 at once");
+    assert!(readiness.is_readable(), "{readiness:?}: a read returns 0 immediately");
     if rig.has(Capabilities::HANGUP) {
         assert!(readiness.is_closed(), "{readiness:?}");
     }
 }
 
-pub(super) fn a_hangup_comes_after_the_data<B: Backend>() {
+pub(super) fn hangup_follows_data<B: Backend>() {
     let (reader, writer) = full_pipe();
     drop(writer);
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
     assert!(rig.only(1).is_readable());
     read(&reader);
-    assert!(rig.only(1).is_readable(), "the end is to be read, too");
+    assert!(rig.only(1).is_readable(), "end of file is readable, too");
 }
 
-pub(super) fn a_hangup_is_reported_though_nothing_is_asked<B: Backend>() {
-    if lacks::<B>("a_hangup_is_reported_though_nothing_is_asked", Capabilities::HANGUP) {
+pub(super) fn empty_interest_reports_hangup<B: Backend>() {
+    if lacks::<B>("empty_interest_reports_hangup", Capabilities::HANGUP) {
         return;
     }
     let (reader, writer) = full_pipe();
@@ -81,11 +81,11 @@ pub(super) fn a_hangup_is_reported_though_nothing_is_asked<B: Backend>() {
     rig.silent();
     drop(writer);
     assert_eq!(rig.only(1), Readiness::HANGUP);
-    assert_eq!(rig.only(1), Readiness::HANGUP, "for as long as it lasts");
+    assert_eq!(rig.only(1), Readiness::HANGUP, "level-triggered");
 }
 
-pub(super) fn an_error_is_reported_though_nothing_is_asked<B: Backend>() {
-    if lacks::<B>("an_error_is_reported_though_nothing_is_asked", Capabilities::HANGUP) {
+pub(super) fn empty_interest_reports_error<B: Backend>() {
+    if lacks::<B>("empty_interest_reports_error", Capabilities::HANGUP) {
         return;
     }
     let (reader, writer) = empty_pipe();
@@ -95,10 +95,10 @@ pub(super) fn an_error_is_reported_though_nothing_is_asked<B: Backend>() {
     drop(reader);
     let readiness = rig.only(1);
     assert!(readiness.is_error() || readiness.is_closed(), "{readiness:?}");
-    assert!(!readiness.intersects(Readiness::WRITABLE), "{readiness:?} was not asked");
+    assert!(!readiness.intersects(Readiness::WRITABLE), "{readiness:?}: WRITABLE is not in the interest");
 }
 
-pub(super) fn only_what_is_asked_is_reported<B: Backend>() {
+pub(super) fn only_interest_is_reported<B: Backend>() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
     write(&theirs);
     let mut rig = Rig::<B>::new();
@@ -112,7 +112,7 @@ pub(super) fn only_what_is_asked_is_reported<B: Backend>() {
     }
 }
 
-pub(super) fn both_directions_come_in_one_event<B: Backend>() {
+pub(super) fn both_directions_are_one_event<B: Backend>() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
     write(&theirs);
     let mut rig = Rig::<B>::new();
@@ -120,7 +120,7 @@ pub(super) fn both_directions_come_in_one_event<B: Backend>() {
     assert_eq!(rig.only(1), Readiness::READABLE | Readiness::WRITABLE);
 }
 
-pub(super) fn asked_for_nothing_it_is_silent_and_asked_again_it_is_there<B: Backend>() {
+pub(super) fn empty_interest_reports_no_data<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -131,44 +131,44 @@ pub(super) fn asked_for_nothing_it_is_silent_and_asked_again_it_is_there<B: Back
     assert!(rig.only(1).is_readable());
 }
 
-/// A file that is always ready is reported so, or refused where the mechanism does not take it.
+/// Checks that a file is reported as always ready, or is rejected if the backend does not accept it.
 #[track_caller]
-fn always_ready_or_refused<B: Backend>(file: &File, is_taken: bool) {
+fn always_ready_or_refused<B: Backend>(file: &File, is_accepted: bool) {
     let mut rig = Rig::<B>::new();
-    let answer = rig.register(file, 1, Interest::READABLE, Mode::Level);
-    if is_taken || rig.has(Capabilities::FILES) {
-        assert_eq!(answer, Ok(()));
+    let result = rig.register(file, 1, Interest::READABLE, Mode::Level);
+    if is_accepted || rig.has(Capabilities::FILES) {
+        assert_eq!(result, Ok(()));
         assert!(rig.only(1).is_readable());
         assert!(rig.only(1).is_readable(), "always");
     } else {
         let backend = rig.mux.name();
-        assert_eq!(answer, Err(Error::NotPollable { fd: file.as_raw_fd(), backend }));
+        assert_eq!(result, Err(Error::NotPollable { fd: file.as_raw_fd(), backend }));
         rig.silent();
     }
 }
 
-pub(super) fn regular_files_are_always_ready_or_refused<B: Backend>() {
-    let program = std::env::current_exe().expect("a test knows its program");
+pub(super) fn regular_file_is_ready_or_rejected<B: Backend>() {
+    let program = std::env::current_exe().expect("the path of the test program");
     always_ready_or_refused::<B>(&File::open(program).expect("a file to read"), false);
 }
 
-pub(super) fn directories_are_always_ready_or_refused<B: Backend>() {
+pub(super) fn directory_is_ready_or_rejected<B: Backend>() {
     always_ready_or_refused::<B>(&File::open("/").expect("a directory"), false);
 }
 
-pub(super) fn dev_null_is_always_ready_or_refused<B: Backend>() {
-    let null = File::open("/dev/null").expect("every system has it");
-    // A mechanism that takes no files may take devices, as kqueue does on some systems.
-    let is_taken = Rig::<B>::new().register(&null, 1, Interest::READABLE, Mode::Level).is_ok();
-    always_ready_or_refused::<B>(&null, is_taken);
+pub(super) fn dev_null_is_ready_or_rejected<B: Backend>() {
+    let null = File::open("/dev/null").expect("/dev/null exists");
+    // A backend that rejects files may accept devices, as kqueue does on some platforms.
+    let is_accepted = Rig::<B>::new().register(&null, 1, Interest::READABLE, Mode::Level).is_ok();
+    always_ready_or_refused::<B>(&null, is_accepted);
 }
 
-pub(super) fn a_terminal_reports_input_and_its_end<B: Backend>() {
+pub(super) fn terminal_reports_input_and_hangup<B: Backend>() {
     let (person, program) = os::terminal().expect("a pseudo-terminal");
     let mut rig = Rig::<B>::new();
     rig.watch(&program, 1, Interest::READABLE);
     rig.silent();
-    (&person).write_all(b"a line\n").expect("somebody types");
+    (&person).write_all(b"a line\n").expect("room for a line");
     assert!(rig.only(1).is_readable());
     drop(person);
     assert!(rig.eventually(1, Readiness::is_readable).is_readable());

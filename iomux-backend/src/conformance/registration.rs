@@ -1,4 +1,4 @@
-//! What is registered, what is refused, and that an error changes nothing.
+//! Registrations: accepted and rejected calls, and errors that change nothing.
 
 use super::rig::{MODES, Rig, empty_pipe, full_pipe, needs, write};
 use super::{Backend, os, skip};
@@ -6,22 +6,22 @@ use crate::{Error, Events, Interest, Mode, Multiplexer, Timeout};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
 
-pub(super) fn it_has_a_name_in_lower_case<B: Backend>() {
-    let name = B::create().expect("a new multiplexer").name();
+pub(super) fn name_is_lower_case<B: Backend>() {
+    let name = B::create().expect("Backend::create").name();
     assert!(!name.is_empty() && !name.chars().any(char::is_uppercase), "'{name}'");
 }
 
-pub(super) fn its_capabilities_do_not_change<B: Backend>() {
+pub(super) fn capabilities_are_constant<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     let before = rig.mux.capabilities();
     rig.watch(&reader, 1, Interest::READABLE);
     rig.ready();
     assert_eq!(rig.mux.capabilities(), before);
-    assert_eq!(B::create().expect("another").capabilities(), before);
+    assert_eq!(B::create().expect("Backend::create").capabilities(), before);
 }
 
-pub(super) fn registering_twice_is_an_error_and_changes_nothing<B: Backend>() {
+pub(super) fn second_register_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -31,48 +31,48 @@ pub(super) fn registering_twice_is_an_error_and_changes_nothing<B: Backend>() {
     assert!(rig.only(1).is_readable());
 }
 
-pub(super) fn modifying_what_is_not_registered_is_an_error<B: Backend>() {
+pub(super) fn modify_unregistered_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
-    let answer = rig.try_modify(&reader, 1, Interest::READABLE, Mode::Level);
-    assert_eq!(answer, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
+    let result = rig.try_modify(&reader, 1, Interest::READABLE, Mode::Level);
+    assert_eq!(result, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
     rig.silent();
 }
 
-pub(super) fn deregistering_what_is_not_registered_is_an_error<B: Backend>() {
+pub(super) fn deregister_unregistered_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let (other, _writer2) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&other, 1, Interest::READABLE);
-    let answer = rig.mux.deregister(reader.as_fd());
-    assert_eq!(answer, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
+    let result = rig.mux.deregister(reader.as_fd());
+    assert_eq!(result, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
     assert!(rig.only(1).is_readable());
 }
 
-pub(super) fn deregistering_twice_is_an_error<B: Backend>() {
+pub(super) fn second_deregister_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
     rig.deregister(&reader);
-    let answer = rig.mux.deregister(reader.as_fd());
-    assert_eq!(answer, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
+    let result = rig.mux.deregister(reader.as_fd());
+    assert_eq!(result, Err(Error::NotRegistered { fd: reader.as_raw_fd() }));
 }
 
-pub(super) fn a_negative_number_is_no_fd<B: Backend>() {
-    let mut mux = B::create().expect("a new multiplexer");
+pub(super) fn negative_fd_is_an_error<B: Backend>() {
+    let mut mux = B::create().expect("Backend::create");
     for fd in [-1, -100, i32::MIN] {
-        let answer = os::register_number(&mut mux, fd, 1, Interest::READABLE, Mode::Level);
-        assert_eq!(answer, Err(Error::NegativeFd { fd }));
+        let result = os::register_number(&mut mux, fd, 1, Interest::READABLE, Mode::Level);
+        assert_eq!(result, Err(Error::NegativeFd { fd }));
     }
-    // AT_FDCWD of some systems: a `BorrowedFd` in some libraries.
-    let answer = mux.register(os::by_number(-100), crate::Token(1), Interest::READABLE, Mode::Level);
-    assert_eq!(answer, Err(Error::NegativeFd { fd: -100 }));
-    // Whether it can be taken is the affair of who has started the program.
-    let answer = os::register_number(&mut mux, 0, 1, Interest::READABLE, Mode::Level);
-    assert_ne!(answer, Err(Error::NegativeFd { fd: 0 }));
+    // -100 is AT_FDCWD on some platforms, and some libraries have it as a `BorrowedFd`.
+    let result = mux.register(os::by_number(-100), crate::Token(1), Interest::READABLE, Mode::Level);
+    assert_eq!(result, Err(Error::NegativeFd { fd: -100 }));
+    // fd 0 may be closed or a file, so another error is correct.
+    let result = os::register_number(&mut mux, 0, 1, Interest::READABLE, Mode::Level);
+    assert_ne!(result, Err(Error::NegativeFd { fd: 0 }));
 }
 
-pub(super) fn what_was_deregistered_can_be_registered_again<B: Backend>() {
+pub(super) fn deregistered_fd_can_be_registered_again<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     for round in 0..3 {
@@ -83,14 +83,14 @@ pub(super) fn what_was_deregistered_can_be_registered_again<B: Backend>() {
     }
 }
 
-pub(super) fn a_mode_that_is_not_there_is_an_error_and_registers_nothing<B: Backend>() {
+pub(super) fn register_in_unsupported_mode_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     for mode in MODES.into_iter().filter(|mode| *mode != Mode::Level) {
         if !rig.has(needs(mode)) {
-            let answer = rig.register(&reader, 1, Interest::READABLE, mode);
+            let result = rig.register(&reader, 1, Interest::READABLE, mode);
             let backend = rig.mux.name();
-            assert_eq!(answer, Err(Error::UnsupportedMode { mode, backend }), "{mode:?}");
+            assert_eq!(result, Err(Error::UnsupportedMode { mode, backend }), "{mode:?}");
             rig.silent();
         }
     }
@@ -98,22 +98,22 @@ pub(super) fn a_mode_that_is_not_there_is_an_error_and_registers_nothing<B: Back
     assert!(rig.only(2).is_readable());
 }
 
-pub(super) fn a_mode_that_is_not_there_leaves_a_registration_as_it_was<B: Backend>() {
+pub(super) fn modify_to_unsupported_mode_changes_nothing<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
     for mode in MODES.into_iter().filter(|mode| *mode != Mode::Level) {
         if !rig.has(needs(mode)) {
-            let answer = rig.try_modify(&reader, 2, Interest::empty(), mode);
-            assert!(matches!(answer, Err(Error::UnsupportedMode { .. })), "{mode:?}: {answer:?}");
-            assert!(rig.only(1).is_readable(), "under its old token, with its old interest");
+            let result = rig.try_modify(&reader, 2, Interest::empty(), mode);
+            assert!(matches!(result, Err(Error::UnsupportedMode { .. })), "{mode:?}: {result:?}");
+            assert!(rig.only(1).is_readable(), "token and interest are unchanged");
         }
     }
 }
 
-pub(super) fn a_dup_is_another_fd<B: Backend>() {
+pub(super) fn dup_is_another_fd<B: Backend>() {
     let (reader, _writer) = full_pipe();
-    let copy = reader.try_clone().expect("a dup");
+    let copy = reader.try_clone().expect("dup");
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
     rig.watch(&copy, 2, Interest::READABLE);
@@ -122,7 +122,7 @@ pub(super) fn a_dup_is_another_fd<B: Backend>() {
     assert!(rig.only(2).is_readable());
 }
 
-pub(super) fn several_fds_may_have_one_token<B: Backend>() {
+pub(super) fn fds_can_share_a_token<B: Backend>() {
     let (first, second) = (full_pipe(), full_pipe());
     let mut rig = Rig::<B>::new();
     rig.watch(&first.0, 7, Interest::READABLE);
@@ -130,7 +130,7 @@ pub(super) fn several_fds_may_have_one_token<B: Backend>() {
     assert_eq!(rig.tokens(), [7, 7]);
 }
 
-pub(super) fn modify_changes_the_token<B: Backend>() {
+pub(super) fn modify_changes_token<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -138,7 +138,7 @@ pub(super) fn modify_changes_the_token<B: Backend>() {
     assert!(rig.only(2).is_readable());
 }
 
-pub(super) fn modify_changes_the_interest<B: Backend>() {
+pub(super) fn modify_changes_interest<B: Backend>() {
     let (ours, _theirs) = std::os::unix::net::UnixStream::pair().expect("a socket pair");
     let mut rig = Rig::<B>::new();
     rig.watch(&ours, 1, Interest::READABLE);
@@ -159,16 +159,16 @@ pub(super) fn any_number_is_a_token<B: Backend>() {
     assert_eq!(rig.tokens(), tokens);
 }
 
-pub(super) fn a_buffer_without_room_is_an_error<B: Backend>() {
+pub(super) fn empty_buffer_is_an_error<B: Backend>() {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
-    let answer = rig.mux.wait(&mut Events::with_capacity(0), Timeout::Nowait);
-    assert_eq!(answer, Err(Error::NoRoomForEvents));
+    let result = rig.mux.wait(&mut Events::with_capacity(0), Timeout::Nowait);
+    assert_eq!(result, Err(Error::NoRoomForEvents));
     assert!(rig.only(1).is_readable());
 }
 
-pub(super) fn dropping_it_leaves_the_fds_open<B: Backend>() {
+pub(super) fn drop_keeps_fds_open<B: Backend>() {
     let (reader, writer) = full_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -178,7 +178,7 @@ pub(super) fn dropping_it_leaves_the_fds_open<B: Backend>() {
     super::rig::read(&reader);
 }
 
-pub(super) fn nothing_is_reported_after_deregister<B: Backend>() {
+pub(super) fn deregistered_fd_is_not_reported<B: Backend>() {
     let pipes: Vec<(File, File)> = (0..5).map(|_| full_pipe()).collect();
     let mut rig = Rig::<B>::new();
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -191,7 +191,7 @@ pub(super) fn nothing_is_reported_after_deregister<B: Backend>() {
     assert_eq!(rig.tokens(), [1, 3]);
 }
 
-pub(super) fn a_deregister_leaves_the_others_as_they_were<B: Backend>() {
+pub(super) fn deregister_keeps_others<B: Backend>() {
     let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
     for gone in 0..4 {
         let mut rig = Rig::<B>::new();
@@ -215,7 +215,7 @@ pub(super) fn a_deregister_leaves_the_others_as_they_were<B: Backend>() {
     }
 }
 
-pub(super) fn what_was_ready_and_did_not_fit_is_not_reported_after_deregister<B: Backend>() {
+pub(super) fn deregister_drops_pending_event<B: Backend>() {
     let pipes: Vec<(File, File)> = (0..4).map(|_| full_pipe()).collect();
     let mut rig = Rig::<B>::with_room_for(1);
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -233,10 +233,10 @@ pub(super) fn what_was_ready_and_did_not_fit_is_not_reported_after_deregister<B:
     assert_eq!(seen, left);
 }
 
-pub(super) fn ten_thousand_sources_are_told_apart<B: Backend>() {
+pub(super) fn ten_thousand_sources_are_distinguished<B: Backend>() {
     let _alone = os::numbers();
     let rig = Rig::<B>::new();
-    // Other properties, in other threads, want numbers too, and small ones.
+    // Leave fds, and small numbers, for the properties in other threads.
     let wanted = if rig.has(crate::Capabilities::ANY_FD) { 10_000 } else { 300 };
     let wanted = iomux::max_open_files().map_or(wanted, |limit| wanted.min(limit.saturating_sub(700)));
     drop(rig);
@@ -248,8 +248,8 @@ pub(super) fn ten_thousand_sources_are_told_apart<B: Backend>() {
         rig.watch(file, token, Interest::READABLE);
     }
     if idle.len() < 10_000 {
-        let reason = format!("with {} sources, for want of fds or of numbers that it takes", idle.len());
-        skip("ten_thousand_sources_are_told_apart", &reason);
+        let reason = format!("only {} sources: the open-files limit, or FD_SETSIZE, is too low", idle.len());
+        skip("ten_thousand_sources_are_distinguished", &reason);
     }
     rig.silent();
     rig.watch(&ready, usize::MAX, Interest::READABLE);

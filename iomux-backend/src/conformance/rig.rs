@@ -1,4 +1,4 @@
-//! What the properties share: a multiplexer with a buffer, and waits that end.
+//! The helpers of the properties: a multiplexer with a buffer, waits with a limit, pipes.
 
 use super::Backend;
 use super::os;
@@ -9,16 +9,16 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// By when what must happen has happened; only a broken backend takes so long.
+/// The time limit of an expected event. Only a broken backend needs so long.
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a silence is listened to. Too short a time could overlook a fault, never make one up.
+/// The duration of a wait that must report nothing. If it is too short, a fault may be missed, but none invented.
 const SILENCE: Duration = Duration::from_millis(4);
 
-/// An event: its token, and what was reported.
+/// An event: its token and its readiness.
 pub(super) type Seen = (usize, Readiness);
 
-/// A new multiplexer and a buffer.
+/// A multiplexer and a buffer for its events.
 pub(super) struct Rig<'fd, B: Backend> {
     pub(super) mux: B::Mux<'fd>,
     pub(super) events: Events,
@@ -32,7 +32,7 @@ impl<'fd, B: Backend> Rig<'fd, B> {
 
     #[track_caller]
     pub(super) fn with_room_for(capacity: usize) -> Self {
-        let mux = B::create().expect("a new multiplexer");
+        let mux = B::create().expect("Backend::create");
         Self { mux, events: Events::with_capacity(capacity) }
     }
 
@@ -58,7 +58,7 @@ impl<'fd, B: Backend> Rig<'fd, B> {
 
     #[track_caller]
     pub(super) fn watch_in(&mut self, fd: &'fd impl AsFd, token: usize, interest: Interest, mode: Mode) {
-        self.register(fd, token, interest, mode).expect("a registration");
+        self.register(fd, token, interest, mode).expect("register");
     }
 
     pub(super) fn try_modify(
@@ -73,22 +73,22 @@ impl<'fd, B: Backend> Rig<'fd, B> {
 
     #[track_caller]
     pub(super) fn modify(&mut self, fd: &impl AsFd, token: usize, interest: Interest, mode: Mode) {
-        self.try_modify(fd, token, interest, mode).expect("a modified registration");
+        self.try_modify(fd, token, interest, mode).expect("modify");
     }
 
     #[track_caller]
     pub(super) fn deregister(&mut self, fd: &impl AsFd) {
-        self.mux.deregister(fd.as_fd()).expect("an end of the registration");
+        self.mux.deregister(fd.as_fd()).expect("deregister");
     }
 
-    /// Waits, and checks what is true of every wait.
+    /// Waits, and checks the return value.
     #[track_caller]
     pub(super) fn wait(&mut self, timeout: impl Into<Timeout>) -> Vec<Seen> {
-        let count = self.mux.wait(&mut self.events, timeout.into()).expect("a wait");
+        let count = self.mux.wait(&mut self.events, timeout.into()).expect("wait");
         self.seen(count)
     }
 
-    /// Waits with a mask, and checks the same.
+    /// Waits with a mask, and checks the return value.
     #[track_caller]
     pub(super) fn masked(&mut self, timeout: impl Into<Timeout>, mask: &SigSet) -> Result<Vec<Seen>, Error> {
         let count = self.mux.wait_masked(&mut self.events, timeout.into(), mask)?;
@@ -97,17 +97,17 @@ impl<'fd, B: Backend> Rig<'fd, B> {
 
     #[track_caller]
     pub(super) fn seen(&self, count: usize) -> Vec<Seen> {
-        assert_eq!(count, self.events.len(), "what a wait returns is the number of events");
+        assert_eq!(count, self.events.len(), "a wait returns the number of events");
         self.events.iter().map(|event| (event.token().0, event.readiness())).collect()
     }
 
-    /// What is ready now.
+    /// Returns the events of a wait without a timeout.
     #[track_caller]
     pub(super) fn now(&mut self) -> Vec<Seen> {
         self.wait(Timeout::Nowait)
     }
 
-    /// What is ready, once something is.
+    /// Returns the events of a wait, at least one.
     #[track_caller]
     pub(super) fn ready(&mut self) -> Vec<Seen> {
         let seen = self.wait(LIMIT);
@@ -115,7 +115,7 @@ impl<'fd, B: Backend> Rig<'fd, B> {
         seen
     }
 
-    /// The tokens of what is ready, once something is, in their order.
+    /// Returns the sorted tokens of a wait, at least one.
     #[track_caller]
     pub(super) fn tokens(&mut self) -> Vec<usize> {
         let mut tokens: Vec<_> = self.ready().into_iter().map(|(token, _)| token).collect();
@@ -123,16 +123,16 @@ impl<'fd, B: Backend> Rig<'fd, B> {
         tokens
     }
 
-    /// What is reported of `token`, which alone is ready.
+    /// Returns the readiness of `token`, the only one that is ready.
     #[track_caller]
     pub(super) fn only(&mut self, token: usize) -> Readiness {
         let seen = self.ready();
-        assert_eq!(seen.len(), 1, "one event, for token {token}: {seen:?}");
-        assert_eq!(seen[0].0, token, "the event is for token {token}: {seen:?}");
+        assert_eq!(seen.len(), 1, "expected one event, for token {token}: {seen:?}");
+        assert_eq!(seen[0].0, token, "expected an event for token {token}: {seen:?}");
         seen[0].1
     }
 
-    /// What is reported of `token`, as soon as it `is_it`: for what arrives in steps.
+    /// Waits until the readiness of `token` satisfies `is_it`, and returns it. Several waits may be needed.
     #[track_caller]
     pub(super) fn eventually(&mut self, token: usize, is_it: impl Fn(Readiness) -> bool) -> Readiness {
         let begin = Instant::now();
@@ -141,25 +141,28 @@ impl<'fd, B: Backend> Rig<'fd, B> {
             if let Some(&(_, readiness)) = seen.iter().find(|event| event.0 == token && is_it(event.1)) {
                 return readiness;
             }
-            assert!(begin.elapsed() < LIMIT, "not so after {LIMIT:?}: {seen:?}");
+            assert!(
+                begin.elapsed() < LIMIT,
+                "the expected readiness did not come within {LIMIT:?}: {seen:?}"
+            );
         }
     }
 
-    /// Nothing is reported.
+    /// Checks that nothing is reported.
     #[track_caller]
     pub(super) fn silent(&mut self) {
-        assert_eq!(self.now(), [], "nothing is to be reported");
-        assert_eq!(self.wait(SILENCE), [], "nothing is to be reported");
+        assert_eq!(self.now(), [], "expected no event");
+        assert_eq!(self.wait(SILENCE), [], "expected no event");
     }
 }
 
-/// A pipe with nothing in it: the end to read from, the end to write to.
+/// Creates an empty pipe, and returns its reader and its writer.
 #[track_caller]
 pub(super) fn empty_pipe() -> (File, File) {
     os::pipe().expect("a pipe")
 }
 
-/// A pipe with a byte in it.
+/// Creates a pipe with a byte in it, and returns its reader and its writer.
 #[track_caller]
 pub(super) fn full_pipe() -> (File, File) {
     let (reader, writer) = empty_pipe();
@@ -179,17 +182,18 @@ pub(super) fn read(mut from: impl std::io::Read) {
     from.read_exact(&mut [0]).expect("a byte");
 }
 
-/// Blocks the signal, sends it to this thread, and gives the mask that lets it through.
+/// Blocks the signal, sends it to this thread, and returns the mask that unblocks it.
 #[track_caller]
 pub(super) fn pending_signal() -> (MaskGuard, SigSet) {
-    let blocked = SigSet::from(os::SIGNAL).block().expect("a mask");
+    let blocked = SigSet::from(os::SIGNAL).block().expect("the signal mask");
     os::Thread::this().signal();
     let mask = blocked.wait_mask();
     (blocked, mask)
 }
 
-/// Whether a wait until a time ends soon after it, and never before. It is tried
-/// several times: a machine that is busy makes some late, not all.
+/// Returns `true` if a wait until a deadline ends soon after it, and panics if it ends before.
+///
+/// It tries several times, since a busy machine delays some waits, but not all.
 #[track_caller]
 pub(super) fn ends_in_time(mut wait: impl FnMut(Instant)) -> bool {
     (0..10).any(|_| {
@@ -201,7 +205,7 @@ pub(super) fn ends_in_time(mut wait: impl FnMut(Instant)) -> bool {
     })
 }
 
-/// What a mode needs.
+/// Returns the capability that a mode needs.
 pub(super) fn needs(mode: Mode) -> Capabilities {
     match mode {
         Mode::Level => Capabilities::empty(),
@@ -212,6 +216,6 @@ pub(super) fn needs(mode: Mode) -> Capabilities {
     }
 }
 
-/// Every mode that there is.
+/// All modes.
 pub(super) const MODES: [Mode; 5] =
     [Mode::Level, Mode::Edge, Mode::OneShot, Mode::EdgeOneShot, Mode::Exclusive];

@@ -1,4 +1,4 @@
-//! What is reported of sockets: half-closed, reset, refused, with urgent data.
+//! The readiness of sockets: half-closed and reset connections, refused ones, and urgent data.
 
 use super::rig::{Rig, read, write};
 use super::{Backend, lacks, os};
@@ -10,17 +10,17 @@ fn unix_pair() -> (UnixStream, UnixStream) {
     UnixStream::pair().expect("a socket pair")
 }
 
-/// A connection: the end that connected, the end that accepted.
+/// Creates a connection, and returns the client's socket and the server's.
 #[track_caller]
 fn tcp_pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let address = listener.local_addr().expect("its address");
-    let client = TcpStream::connect(address).expect("it listens");
-    let (server, _) = listener.accept().expect("a connection");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bind to a free port");
+    let address = listener.local_addr().expect("local_addr");
+    let client = TcpStream::connect(address).expect("connect to the listener");
+    let (server, _) = listener.accept().expect("accept");
     (client, server)
 }
 
-pub(super) fn a_socket_pair_is_writable_and_readable_once_the_other_writes<B: Backend>() {
+pub(super) fn socket_pair_reports_both_directions<B: Backend>() {
     let (ours, theirs) = unix_pair();
     let mut rig = Rig::<B>::new();
     rig.watch(&ours, 1, Interest::READABLE | Interest::WRITABLE);
@@ -31,7 +31,7 @@ pub(super) fn a_socket_pair_is_writable_and_readable_once_the_other_writes<B: Ba
     assert_eq!(rig.only(1), Readiness::WRITABLE);
 }
 
-pub(super) fn a_peer_that_is_gone_makes_a_socket_readable<B: Backend>() {
+pub(super) fn closed_peer_makes_socket_readable<B: Backend>() {
     let (ours, theirs) = unix_pair();
     let mut rig = Rig::<B>::new();
     rig.watch(&ours, 1, Interest::READABLE);
@@ -40,24 +40,24 @@ pub(super) fn a_peer_that_is_gone_makes_a_socket_readable<B: Backend>() {
     assert!(rig.only(1).is_readable());
 }
 
-pub(super) fn a_listener_is_readable_when_somebody_connects<B: Backend>() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let address = listener.local_addr().expect("its address");
+pub(super) fn listener_is_readable_on_connect<B: Backend>() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bind to a free port");
+    let address = listener.local_addr().expect("local_addr");
     let mut rig = Rig::<B>::new();
     rig.watch(&listener, 1, Interest::READABLE);
     rig.silent();
-    let _client = TcpStream::connect(address).expect("it listens");
+    let _client = TcpStream::connect(address).expect("connect to the listener");
     assert!(rig.only(1).is_readable());
-    listener.accept().expect("a connection");
+    listener.accept().expect("accept");
     rig.silent();
 }
 
-pub(super) fn a_connection_is_writable_once_it_is_made<B: Backend>() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    let std::net::SocketAddr::V4(address) = listener.local_addr().expect("its address") else {
+pub(super) fn established_connection_is_writable<B: Backend>() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bind to a free port");
+    let std::net::SocketAddr::V4(address) = listener.local_addr().expect("local_addr") else {
         unreachable!("bound to an IPv4 address")
     };
-    let client = os::connect(address).expect("a connection that is being made");
+    let client = os::connect(address).expect("connect(2) in progress");
     let mut rig = Rig::<B>::new();
     rig.watch(&client, 1, Interest::WRITABLE);
     let readiness = rig.eventually(1, |readiness| readiness.intersects(Readiness::WRITABLE));
@@ -65,31 +65,34 @@ pub(super) fn a_connection_is_writable_once_it_is_made<B: Backend>() {
     assert!(client.take_error().expect("SO_ERROR").is_none());
 }
 
-pub(super) fn a_refused_connection_is_reported<B: Backend>() {
+pub(super) fn refused_connection_is_reported<B: Backend>() {
     let Ok(client) = os::refused_connection() else {
-        return super::skip("a_refused_connection_is_reported", "this system refuses it at once");
+        return super::skip("refused_connection_is_reported", "this platform refuses it immediately");
     };
     let mut rig = Rig::<B>::new();
     rig.watch(&client, 1, Interest::WRITABLE);
     let readiness = rig.eventually(1, Readiness::is_writable);
-    // Which error it is, is not the backend's to say, and an emulator may give it another number.
-    assert!(client.take_error().expect("SO_ERROR").is_some(), "it was refused: {readiness:?}");
+    // The number is not checked, since an emulator may return another one.
+    assert!(
+        client.take_error().expect("SO_ERROR").is_some(),
+        "SO_ERROR of a refused connection: {readiness:?}"
+    );
 }
 
-pub(super) fn a_half_closed_connection_is_readable_and_still_writable<B: Backend>() {
+pub(super) fn half_closed_connection_is_writable<B: Backend>() {
     let (client, server) = tcp_pair();
     let mut rig = Rig::<B>::new();
     rig.watch(&server, 1, Interest::READABLE | Interest::WRITABLE);
     assert_eq!(rig.only(1), Readiness::WRITABLE);
-    client.shutdown(Shutdown::Write).expect("it is connected");
+    client.shutdown(Shutdown::Write).expect("a connected socket");
     let readiness = rig.eventually(1, Readiness::is_readable);
     assert!(readiness.is_writable() && !readiness.is_closed(), "{readiness:?}");
     write(&server);
     read(&client);
 }
 
-pub(super) fn read_closed_is_reported_to_who_asks_for_it<B: Backend>() {
-    if lacks::<B>("read_closed_is_reported_to_who_asks_for_it", Capabilities::READ_CLOSED) {
+pub(super) fn read_closed_is_reported<B: Backend>() {
+    if lacks::<B>("read_closed_is_reported", Capabilities::READ_CLOSED) {
         return;
     }
     let (client, server) = tcp_pair();
@@ -97,13 +100,13 @@ pub(super) fn read_closed_is_reported_to_who_asks_for_it<B: Backend>() {
     rig.watch(&server, 1, Interest::READ_CLOSED);
     write(&client);
     rig.silent();
-    client.shutdown(Shutdown::Write).expect("it is connected");
+    client.shutdown(Shutdown::Write).expect("a connected socket");
     let readiness = rig.eventually(1, Readiness::is_read_closed);
     assert!(readiness.intersects(Readiness::READ_CLOSED), "{readiness:?}");
-    assert!(!readiness.intersects(Readiness::READABLE), "{readiness:?}: that was not asked");
+    assert!(!readiness.intersects(Readiness::READABLE), "{readiness:?}: READABLE is not in the interest");
 }
 
-pub(super) fn a_reset_is_reported<B: Backend>() {
+pub(super) fn reset_is_reported<B: Backend>() {
     let (client, server) = tcp_pair();
     let mut rig = Rig::<B>::new();
     rig.watch(&server, 1, Interest::READABLE);
@@ -122,12 +125,12 @@ pub(super) fn urgent_data_is_priority<B: Backend>() {
     let mut rig = Rig::<B>::new();
     rig.watch(&server, 1, Interest::PRIORITY);
     rig.silent();
-    os::send_urgent(&client).expect("it is connected");
+    os::send_urgent(&client).expect("a connected socket");
     assert!(rig.eventually(1, Readiness::is_priority).is_priority());
 }
 
-pub(super) fn data_that_is_not_urgent_is_no_priority<B: Backend>() {
-    if lacks::<B>("data_that_is_not_urgent_is_no_priority", Capabilities::PRIORITY) {
+pub(super) fn normal_data_is_not_priority<B: Backend>() {
+    if lacks::<B>("normal_data_is_not_priority", Capabilities::PRIORITY) {
         return;
     }
     let (client, server) = tcp_pair();

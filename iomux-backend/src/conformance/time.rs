@@ -1,4 +1,4 @@
-//! Timeouts and signals: never early, never for ever, never stretched.
+//! Timeouts: no wait ends early, blocks indefinitely, or is prolonged by signals.
 
 use super::rig::{LIMIT, Rig, empty_pipe, ends_in_time, full_pipe, write};
 use super::{Backend, os};
@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub(super) fn no_time_is_no_wait<B: Backend>() {
+pub(super) fn zero_timeout_does_not_wait<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -28,7 +28,7 @@ pub(super) fn no_wait_ends_early<B: Backend>() {
     }
 }
 
-pub(super) fn a_wait_until_a_time_is_not_early<B: Backend>() {
+pub(super) fn deadline_is_not_early<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -39,7 +39,7 @@ pub(super) fn a_wait_until_a_time_is_not_early<B: Backend>() {
     }
 }
 
-pub(super) fn a_time_that_has_passed_is_no_wait<B: Backend>() {
+pub(super) fn past_deadline_does_not_wait<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -48,7 +48,7 @@ pub(super) fn a_time_that_has_passed_is_no_wait<B: Backend>() {
     assert!(past.elapsed() < LIMIT);
 }
 
-/// Waits with `timeout` for what another thread writes a little later.
+/// Waits with `timeout` until another thread writes.
 #[track_caller]
 fn ended_by_a_write<B: Backend>(timeout: Timeout) {
     let (reader, writer) = empty_pipe();
@@ -56,7 +56,7 @@ fn ended_by_a_write<B: Backend>(timeout: Timeout) {
     rig.watch(&reader, 1, Interest::READABLE);
     thread::scope(|scope| {
         scope.spawn(|| {
-            iomux::wait(&mut [], Duration::from_millis(5)).expect("a pause");
+            iomux::wait(&mut [], Duration::from_millis(5)).expect("a pause by iomux::wait");
             write(&writer);
         });
         let seen = rig.wait(timeout);
@@ -64,17 +64,17 @@ fn ended_by_a_write<B: Backend>(timeout: Timeout) {
     });
 }
 
-pub(super) fn the_longest_time_does_not_end_at_once<B: Backend>() {
+pub(super) fn longest_timeout_does_not_overflow<B: Backend>() {
     for time in [Duration::MAX, Duration::from_millis(1 << 31), Duration::from_millis(1 << 32)] {
         ended_by_a_write::<B>(Timeout::After(time));
     }
 }
 
-pub(super) fn an_endless_wait_ends_when_something_is_ready<B: Backend>() {
+pub(super) fn infinite_wait_ends_when_ready<B: Backend>() {
     ended_by_a_write::<B>(Timeout::Infinite);
 }
 
-pub(super) fn signals_neither_end_nor_stretch_nor_cut_a_wait<B: Backend>() {
+pub(super) fn timeout_survives_eintr<B: Backend>() {
     let handler = os::Handler::new();
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
@@ -84,13 +84,13 @@ pub(super) fn signals_neither_end_nor_stretch_nor_cut_a_wait<B: Backend>() {
     thread::scope(|scope| {
         scope.spawn(|| {
             let begin = Instant::now();
-            // A wait that begins anew after each signal lasts until the last.
+            // A wait that restarts with the full timeout after each signal lasts until the last signal.
             while !is_over.load(Ordering::Acquire) && begin.elapsed() < 2 * LIMIT {
                 waiter.signal();
-                iomux::wait(&mut [], Duration::from_micros(50)).expect("a pause");
+                iomux::wait(&mut [], Duration::from_micros(50)).expect("a pause by iomux::wait");
             }
         });
-        // However late that thread begins: the wait is to meet signals.
+        // Signals must arrive during the wait, so begin it after the first.
         while handler.runs() == 0 {
             thread::yield_now();
         }
@@ -98,32 +98,32 @@ pub(super) fn signals_neither_end_nor_stretch_nor_cut_a_wait<B: Backend>() {
         let count = rig.mux.wait(&mut rig.events, time.into());
         let waited = begin.elapsed();
         is_over.store(true, Ordering::Release);
-        assert_eq!(count, Ok(0), "signals do not end it");
-        assert!(waited >= time, "cut to {waited:?}");
-        assert!(waited < LIMIT, "stretched to {waited:?}");
+        assert_eq!(count, Ok(0), "a signal ended it");
+        assert!(waited >= time, "ended after {waited:?}");
+        assert!(waited < LIMIT, "prolonged to {waited:?}");
     });
 }
 
-/// What an endless wait for nothing answers, if it does. Where it doesn't, its thread goes on waiting.
-fn answer_of_an_endless(wait: fn() -> Result<usize, Error>) -> Option<Result<usize, Error>> {
-    let (answers, answer) = mpsc::channel();
-    // Its name is the property's, so that a panic in it says which one failed.
+/// Returns the result of a wait with an infinite timeout, or `None` if it blocks. Its thread then blocks forever.
+fn result_of_infinite(wait: fn() -> Result<usize, Error>) -> Option<Result<usize, Error>> {
+    let (sender, results) = mpsc::channel();
+    // The thread has the name of the property, so that the message of a panic contains it.
     let name = thread::current().name().unwrap_or_default().to_owned();
-    thread::Builder::new().name(name).spawn(move || answers.send(wait())).expect("a thread");
-    match answer.recv_timeout(Duration::from_millis(20)) {
-        Ok(answer) => Some(answer),
+    thread::Builder::new().name(name).spawn(move || sender.send(wait())).expect("a thread");
+    match results.recv_timeout(Duration::from_millis(20)) {
+        Ok(result) => Some(result),
         Err(mpsc::RecvTimeoutError::Timeout) => None,
-        Err(mpsc::RecvTimeoutError::Disconnected) => panic!("it panicked"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => panic!("the waiting thread panicked"),
     }
 }
 
-/// With nothing registered.
+/// Waits with an infinite timeout without registrations.
 fn wait_for_nothing<B: Backend>() -> Result<usize, Error> {
     let mut rig = Rig::<B>::new();
     rig.mux.wait(&mut rig.events, Timeout::Infinite)
 }
 
-/// With a source that has been disarmed.
+/// Waits with an infinite timeout while the only registration is disarmed.
 fn wait_for_what_is_disarmed<B: Backend>() -> Result<usize, Error> {
     let (reader, _writer) = full_pipe();
     let mut rig = Rig::<B>::new();
@@ -132,18 +132,18 @@ fn wait_for_what_is_disarmed<B: Backend>() -> Result<usize, Error> {
     rig.mux.wait(&mut rig.events, Timeout::Infinite)
 }
 
-pub(super) fn a_wait_that_could_never_end_is_an_error_or_is_ended_by_a_wake<B: Backend>() {
+pub(super) fn wait_for_nothing_is_an_error_or_ended_by_wake<B: Backend>() {
     let mut rig = Rig::<B>::new();
     let one_shot = rig.has(Capabilities::ONE_SHOT).then_some(wait_for_what_is_disarmed::<B> as fn() -> _);
     for wait in [Some(wait_for_nothing::<B> as fn() -> _), one_shot].into_iter().flatten() {
-        let answer = answer_of_an_endless(wait);
-        assert!(matches!(answer, None | Some(Err(Error::NothingToWaitFor))), "{answer:?}");
+        let result = result_of_infinite(wait);
+        assert!(matches!(result, None | Some(Err(Error::NothingToWaitFor))), "{result:?}");
     }
     if rig.has(Capabilities::WAKER) {
-        let waker = rig.mux.waker(Token(1)).expect("a waker");
+        let waker = rig.mux.waker(Token(1)).expect("waker");
         thread::scope(|scope| {
             scope.spawn(|| {
-                iomux::wait(&mut [], Duration::from_millis(5)).expect("a pause");
+                iomux::wait(&mut [], Duration::from_millis(5)).expect("a pause by iomux::wait");
                 waker.wake();
             });
             assert_eq!(rig.mux.wait(&mut rig.events, Timeout::Infinite), Ok(1));
@@ -151,7 +151,7 @@ pub(super) fn a_wait_that_could_never_end_is_an_error_or_is_ended_by_a_wake<B: B
     }
 }
 
-pub(super) fn a_wait_until_a_time_is_not_late<B: Backend>() {
+pub(super) fn deadline_is_not_late<B: Backend>() {
     let (reader, _writer) = empty_pipe();
     let mut rig = Rig::<B>::new();
     rig.watch(&reader, 1, Interest::READABLE);
@@ -159,7 +159,7 @@ pub(super) fn a_wait_until_a_time_is_not_late<B: Backend>() {
     assert!(ends_in_time(|end| assert_eq!(rig.wait(end - Instant::now()), [])));
 }
 
-pub(super) fn what_is_not_asked_does_not_end_a_wait<B: Backend>() {
+pub(super) fn uninteresting_data_does_not_end_wait<B: Backend>() {
     // The pause of a quarter may be late by two ticks of 10 ms.
     const TIME: Duration = Duration::from_millis(60);
     let ((reader, writer), (gone, _writer)) = (empty_pipe(), full_pipe());
@@ -170,10 +170,10 @@ pub(super) fn what_is_not_asked_does_not_end_a_wait<B: Backend>() {
     let begin = Instant::now();
     thread::scope(|scope| {
         scope.spawn(|| {
-            iomux::wait(&mut [], TIME / 4).expect("a pause");
+            iomux::wait(&mut [], TIME / 4).expect("a pause by iomux::wait");
             write(&writer);
         });
         assert_eq!(rig.wait(TIME), []);
-        assert!(begin.elapsed() >= TIME, "cut to {:?}", begin.elapsed());
+        assert!(begin.elapsed() >= TIME, "ended after {:?}", begin.elapsed());
     });
 }

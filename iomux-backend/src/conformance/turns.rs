@@ -1,4 +1,4 @@
-//! Turns: what did not fit into a small buffer comes next, whatever is registered and deregistered meanwhile.
+//! Fairness: a source that did not fit into the buffer is reported next, whatever is registered meanwhile.
 
 use super::rig::{Rig, empty_pipe, full_pipe, read, write};
 use super::{Backend, lacks, os};
@@ -10,10 +10,10 @@ use std::os::unix::net::UnixStream;
 
 const READABLE: Interest = Interest::READABLE;
 
-/// Where numbers are that nobody else is given meanwhile.
+/// The lowest of the fd numbers that no other property uses.
 const FREE: RawFd = 700;
 
-/// Waits, and checks that whoever is reported has not been for longest.
+/// Records when each source was reported, and checks that those that wait longest come first.
 struct Turns {
     last: BTreeMap<usize, u32>,
     now: u32,
@@ -32,11 +32,11 @@ impl Turns {
             self.last.insert(*token, self.now);
         }
         let waiting = self.last.iter().find(|turn| Some(*turn.1) < latest);
-        assert_eq!(waiting, None, "(token, turn) waits for longer than one of {tokens:?}");
+        assert_eq!(waiting, None, "(token, turn) waits longer than one of {tokens:?}");
     }
 }
 
-/// Always ready, each under its index.
+/// Registers sources that are always ready, each with its index as token.
 #[track_caller]
 fn crowd<B: Backend>(readers: &[(File, File)], room: usize) -> Rig<'_, B> {
     let mut rig = Rig::with_room_for(room);
@@ -46,15 +46,15 @@ fn crowd<B: Backend>(readers: &[(File, File)], room: usize) -> Rig<'_, B> {
     rig
 }
 
-/// In as many waits as there are of them, each is reported once.
+/// Checks that each of `tokens` is reported once in as many waits.
 #[track_caller]
 fn each_has_its_turn<B: Backend>(rig: &mut Rig<'_, B>, tokens: &[usize]) {
     let mut seen: Vec<_> = (0..tokens.len()).map(|_| rig.tokens()[0]).collect();
     seen.sort_unstable();
-    assert_eq!(seen, tokens, "each once in {} waits", tokens.len());
+    assert_eq!(seen, tokens, "each is reported once in {} waits", tokens.len());
 }
 
-pub(super) fn no_more_is_reported_than_there_is_room_for<B: Backend>() {
+pub(super) fn events_do_not_exceed_capacity<B: Backend>() {
     let pipes: Vec<_> = (0..5).map(|_| full_pipe()).collect();
     let mut rig = Rig::<B>::new();
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -62,12 +62,12 @@ pub(super) fn no_more_is_reported_than_there_is_room_for<B: Backend>() {
     }
     for capacity in [1, 2, 3, 4, 5, 6] {
         rig.events = Events::with_capacity(capacity);
-        assert_eq!(rig.ready().len(), capacity.min(5), "all that fit");
+        assert_eq!(rig.ready().len(), capacity.min(5), "as many as fit");
     }
 }
 
-/// Sources of several kinds, since a backend may learn of one in several parts, each of which takes room from another.
-pub(super) fn with_room_left_nothing_else_was_ready<B: Backend>() {
+/// Sources of several kinds. A kernel may report one source in several parts, and each takes room from another.
+pub(super) fn room_left_means_nothing_else_ready<B: Backend>() {
     let pipes: Vec<_> = (0..3).map(|_| full_pipe()).collect();
     let sockets: Vec<_> = (0..2).map(|_| UnixStream::pair().expect("a socket pair")).collect();
     let gone: Vec<_> = (0..3).map(|_| UnixStream::pair().expect("a socket pair").0).collect();
@@ -85,7 +85,7 @@ pub(super) fn with_room_left_nothing_else_was_ready<B: Backend>() {
             }
         }
         if rig.has(Capabilities::WAKER) {
-            rig.mux.waker(Token(8)).expect("a waker").wake();
+            rig.mux.waker(Token(8)).expect("waker").wake();
             due.push(8);
         }
         let tokens = rig.tokens();
@@ -98,7 +98,7 @@ pub(super) fn with_room_left_nothing_else_was_ready<B: Backend>() {
     }
 }
 
-pub(super) fn what_did_not_fit_comes_first<B: Backend>() {
+pub(super) fn unreported_source_comes_first<B: Backend>() {
     let pipes: Vec<_> = (0..7).map(|_| full_pipe()).collect();
     for room in 2..7 {
         let mut rig = crowd::<B>(&pipes, room);
@@ -111,7 +111,7 @@ pub(super) fn what_did_not_fit_comes_first<B: Backend>() {
     }
 }
 
-pub(super) fn what_did_not_fit_and_is_no_longer_ready_is_not_reported<B: Backend>() {
+pub(super) fn unreported_source_is_rechecked<B: Backend>() {
     let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
     let mut rig = crowd::<B>(&pipes, 1);
     let first = rig.tokens()[0];
@@ -125,7 +125,7 @@ pub(super) fn what_did_not_fit_and_is_no_longer_ready_is_not_reported<B: Backend
     }
 }
 
-pub(super) fn turns_survive_a_deregister_of_whichever<B: Backend>() {
+pub(super) fn fairness_survives_any_deregister<B: Backend>() {
     let pipes: Vec<_> = (0..6).map(|_| full_pipe()).collect();
     for gone in 0..6 {
         for taken in 0..6 {
@@ -141,36 +141,36 @@ pub(super) fn turns_survive_a_deregister_of_whichever<B: Backend>() {
     }
 }
 
-pub(super) fn a_newcomer_gets_its_turn_and_takes_nobodys<B: Backend>() {
+pub(super) fn new_source_starves_none<B: Backend>() {
     let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
     for taken in 0..3 {
         let mut rig = crowd::<B>(&pipes[..3], 1);
         let had: Vec<_> = (0..taken).map(|_| rig.tokens()[0]).collect();
         rig.watch(&pipes[3].0, 3, READABLE);
         let owed: Vec<_> = (0..3).filter(|token| !had.contains(token)).collect();
-        // When the newcomer has its turn is the backend's affair, if it has one within the round.
+        // The newcomer may be reported at any point of the round.
         let mut next: Vec<_> =
             (0..=owed.len()).map(|_| rig.tokens()[0]).filter(|token| *token != 3).collect();
         next.truncate(owed.len());
         next.sort_unstable();
-        assert_eq!(next, owed, "those whose turn it was, before {had:?}");
+        assert_eq!(next, owed, "these were to be reported before {had:?}");
         let round: Vec<_> = (0..4).map(|_| rig.tokens()[0]).collect();
         assert!(round.contains(&3), "{round:?}");
     }
 }
 
-/// Each source beyond the first `STAY` leaves once it is reported, and registers again, as a newcomer does.
-pub(super) fn sources_that_come_and_go_starve_neither_a_source_nor_a_waker<B: Backend>() {
+/// Each source beyond the first `STAY` is deregistered after its event, and registered again.
+pub(super) fn changing_sources_starve_no_waker<B: Backend>() {
     const ROOM: usize = 4;
     const STAY: usize = 8;
     for coming in ROOM..=2 * ROOM {
         let pipes: Vec<_> = (0..STAY + coming).map(|_| full_pipe()).collect();
         let mut rig = crowd::<B>(&pipes, ROOM);
         let waker_token = pipes.len();
-        let waker = rig.has(Capabilities::WAKER).then(|| rig.mux.waker(Token(waker_token)).expect("a waker"));
+        let waker = rig.has(Capabilities::WAKER).then(|| rig.mux.waker(Token(waker_token)).expect("waker"));
         let wake = || waker.iter().for_each(crate::Waker::wake);
         wake();
-        // The number of waits since each was reported.
+        // The number of waits since each source was reported.
         let mut waits = vec![0; pipes.len() + usize::from(waker.is_some())];
         for _ in 0..10 * waits.len() {
             waits.iter_mut().for_each(|waits| *waits += 1);
@@ -189,8 +189,8 @@ pub(super) fn sources_that_come_and_go_starve_neither_a_source_nor_a_waker<B: Ba
     }
 }
 
-pub(super) fn one_shot_that_did_not_fit_is_still_armed<B: Backend>() {
-    if lacks::<B>("one_shot_that_did_not_fit_is_still_armed", Capabilities::ONE_SHOT) {
+pub(super) fn unreported_one_shot_stays_armed<B: Backend>() {
+    if lacks::<B>("unreported_one_shot_stays_armed", Capabilities::ONE_SHOT) {
         return;
     }
     let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
@@ -204,8 +204,8 @@ pub(super) fn one_shot_that_did_not_fit_is_still_armed<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn edge_that_did_not_fit_is_not_lost<B: Backend>() {
-    if lacks::<B>("edge_that_did_not_fit_is_not_lost", Capabilities::EDGE) {
+pub(super) fn unreported_edge_is_kept<B: Backend>() {
+    if lacks::<B>("unreported_edge_is_kept", Capabilities::EDGE) {
         return;
     }
     let pipes: Vec<_> = (0..4).map(|_| full_pipe()).collect();
@@ -219,20 +219,22 @@ pub(super) fn edge_that_did_not_fit_is_not_lost<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn what_did_not_fit_is_not_reported_of_the_next_owner_of_the_number<B: Backend>() {
+pub(super) fn reused_fd_gets_no_stale_event<B: Backend>() {
     let _alone = os::numbers();
     let (other, old, new) = (full_pipe(), full_pipe(), empty_pipe());
-    let numbers = [(); 2].map(|()| os::dup_from(old.0.as_fd(), FREE).expect("a number"));
+    let numbers = [(); 2].map(|()| os::dup_from(old.0.as_fd(), FREE).expect("dup"));
     let mut rig = Rig::<B>::with_room_for(1);
     rig.watch(&other.0, 0, READABLE);
     for number in &numbers {
-        os::register_number(&mut rig.mux, number.as_raw_fd(), 1, READABLE, Mode::Level).expect("a place");
+        os::register_number(&mut rig.mux, number.as_raw_fd(), 1, READABLE, Mode::Level)
+            .expect("register_raw");
     }
     rig.ready();
     for number in &numbers {
-        rig.mux.deregister(number.as_fd()).expect("an end of the registration");
-        os::replace(number, new.0.as_fd()).expect("another file");
-        os::register_number(&mut rig.mux, number.as_raw_fd(), 2, READABLE, Mode::Level).expect("a place");
+        rig.mux.deregister(number.as_fd()).expect("deregister");
+        os::replace(number, new.0.as_fd()).expect("dup2");
+        os::register_number(&mut rig.mux, number.as_raw_fd(), 2, READABLE, Mode::Level)
+            .expect("register_raw");
     }
     for _ in 0..4 {
         assert!(rig.only(0).is_readable(), "the new files have no data");

@@ -1,4 +1,4 @@
-//! Wakers: before, during and after a wait, from many threads, and none lost.
+//! Wakers: wakes before, during and after a wait, and from many threads.
 
 use super::rig::{LIMIT, Rig, empty_pipe, full_pipe};
 use super::{Backend, lacks};
@@ -7,36 +7,36 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-/// A rig with a waker, or the reason why not.
+/// Returns a rig with a waker, or `None` if the backend has no wakers.
 fn rig_with_a_waker<'fd, B: Backend>(property: &str) -> Option<(Rig<'fd, B>, Waker)> {
     if lacks::<B>(property, Capabilities::WAKER) {
         return None;
     }
     let mut rig = Rig::<B>::new();
-    let waker = rig.mux.waker(Token(9)).expect("a waker");
+    let waker = rig.mux.waker(Token(9)).expect("waker");
     Some((rig, waker))
 }
 
-pub(super) fn a_wake_before_the_wait_ends_it<B: Backend>() {
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_before_the_wait_ends_it") else { return };
+pub(super) fn wake_before_wait_ends_it<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wake_before_wait_ends_it") else { return };
     rig.silent();
     waker.wake();
-    assert_eq!(rig.only(9), Readiness::READABLE, "as the contract says");
+    assert_eq!(rig.only(9), Readiness::READABLE, "a wake is reported as READABLE");
 }
 
-pub(super) fn a_wake_during_the_wait_ends_it<B: Backend>() {
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_during_the_wait_ends_it") else { return };
+pub(super) fn wake_during_wait_ends_it<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wake_during_wait_ends_it") else { return };
     thread::scope(|scope| {
         scope.spawn(|| {
-            iomux::wait(&mut [], std::time::Duration::from_millis(5)).expect("a pause");
+            iomux::wait(&mut [], std::time::Duration::from_millis(5)).expect("a pause by iomux::wait");
             waker.wake();
         });
         assert!(rig.only(9).is_readable());
     });
 }
 
-pub(super) fn a_thousand_wakes_are_one_event<B: Backend>() {
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_thousand_wakes_are_one_event") else { return };
+pub(super) fn thousand_wakes_are_one_event<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("thousand_wakes_are_one_event") else { return };
     for _ in 0..1000 {
         waker.wake();
     }
@@ -44,8 +44,8 @@ pub(super) fn a_thousand_wakes_are_one_event<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn a_wake_is_reported_once<B: Backend>() {
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_is_reported_once") else { return };
+pub(super) fn wake_is_reported_once<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wake_is_reported_once") else { return };
     for _ in 0..3 {
         waker.wake();
         assert!(rig.only(9).is_readable());
@@ -53,50 +53,50 @@ pub(super) fn a_wake_is_reported_once<B: Backend>() {
     }
     for _ in 0..3 {
         waker.wake();
-        assert_eq!(rig.wait(Timeout::Infinite).len(), 1, "a wait of another kind");
+        assert_eq!(rig.wait(Timeout::Infinite).len(), 1, "with an infinite timeout");
         assert_eq!(rig.wait(Timeout::Nowait), []);
     }
 }
 
-pub(super) fn wakes_of_eight_threads_are_not_lost<B: Backend>() {
+pub(super) fn wakes_of_eight_threads_are_kept<B: Backend>() {
     const ROUNDS: usize = 10_000;
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wakes_of_eight_threads_are_not_lost") else { return };
-    let asked = [const { AtomicUsize::new(0) }; 8];
-    let answered = [const { AtomicUsize::new(0) }; 8];
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wakes_of_eight_threads_are_kept") else { return };
+    let sent = [const { AtomicUsize::new(0) }; 8];
+    let seen = [const { AtomicUsize::new(0) }; 8];
     let (is_lost, is_late, begin) = (AtomicBool::new(false), AtomicBool::new(false), Instant::now());
     thread::scope(|scope| {
-        for (asked, answered) in asked.iter().zip(&answered) {
+        for (sent, seen) in sent.iter().zip(&seen) {
             let (waker, is_lost, is_late) = (&waker, &is_lost, &is_late);
             scope.spawn(move || {
                 let mut round = 0;
                 while round < ROUNDS {
-                    // A round takes a time slice of a scheduler that has one processor for nine threads.
+                    // On one CPU, each round takes a time slice of nine threads: skip the rest if it is late.
                     round = if is_late.load(Ordering::Relaxed) { ROUNDS } else { round + 1 };
-                    asked.store(round, Ordering::Release);
+                    sent.store(round, Ordering::Release);
                     waker.wake();
-                    // Nobody goes on before its own wake was answered.
-                    while answered.load(Ordering::Acquire) < round && !is_lost.load(Ordering::Relaxed) {
+                    // Each thread waits until its own wake was seen.
+                    while seen.load(Ordering::Acquire) < round && !is_lost.load(Ordering::Relaxed) {
                         thread::yield_now();
                     }
                 }
             });
         }
-        while answered.iter().any(|answer| answer.load(Ordering::Relaxed) < ROUNDS) {
+        while seen.iter().any(|seen| seen.load(Ordering::Relaxed) < ROUNDS) {
             let woken = rig.mux.wait(&mut rig.events, LIMIT.into());
             is_late.store(begin.elapsed() > LIMIT, Ordering::Relaxed);
             is_lost.store(woken != Ok(1), Ordering::Relaxed);
             assert_eq!(woken, Ok(1), "a wake was lost");
-            for (asked, answered) in asked.iter().zip(&answered) {
-                answered.store(asked.load(Ordering::Acquire), Ordering::Release);
+            for (sent, seen) in sent.iter().zip(&seen) {
+                seen.store(sent.load(Ordering::Acquire), Ordering::Release);
             }
         }
     });
 }
 
-pub(super) fn several_wakers_have_their_own_tokens<B: Backend>() {
-    let property = "several_wakers_have_their_own_tokens";
+pub(super) fn wakers_have_separate_tokens<B: Backend>() {
+    let property = "wakers_have_separate_tokens";
     let Some((mut rig, first)) = rig_with_a_waker::<B>(property) else { return };
-    let second = rig.mux.waker(Token(10)).expect("another waker");
+    let second = rig.mux.waker(Token(10)).expect("waker");
     second.wake();
     assert!(rig.only(10).is_readable());
     first.wake();
@@ -109,23 +109,23 @@ pub(super) fn several_wakers_have_their_own_tokens<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn a_source_with_the_wakers_token_does_no_harm<B: Backend>() {
+pub(super) fn source_can_share_waker_token<B: Backend>() {
     let (reader, _writer) = full_pipe();
-    let property = "a_source_with_the_wakers_token_does_no_harm";
+    let property = "source_can_share_waker_token";
     let Some((mut rig, waker)) = rig_with_a_waker::<B>(property) else { return };
     rig.watch(&reader, 9, Interest::READABLE);
     assert!(rig.only(9).is_readable());
     waker.wake();
     assert_eq!(rig.tokens(), [9, 9]);
-    assert!(rig.only(9).is_readable(), "the wake was reported, the source is still ready");
+    assert!(rig.only(9).is_readable(), "the source is still ready after the wake");
     super::rig::read(&reader);
     rig.silent();
     waker.wake();
     assert!(rig.only(9).is_readable());
 }
 
-pub(super) fn a_clone_wakes_as_well<B: Backend>() {
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_clone_wakes_as_well") else { return };
+pub(super) fn cloned_waker_wakes<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("cloned_waker_wakes") else { return };
     let copy = waker.clone();
     drop(waker);
     copy.wake();
@@ -134,25 +134,25 @@ pub(super) fn a_clone_wakes_as_well<B: Backend>() {
     rig.silent();
 }
 
-pub(super) fn a_waker_outlives_its_multiplexer<B: Backend>() {
-    let Some((rig, waker)) = rig_with_a_waker::<B>("a_waker_outlives_its_multiplexer") else { return };
+pub(super) fn waker_outlives_multiplexer<B: Backend>() {
+    let Some((rig, waker)) = rig_with_a_waker::<B>("waker_outlives_multiplexer") else { return };
     waker.wake();
     drop(rig);
     waker.wake();
     waker.clone().wake();
 }
 
-pub(super) fn without_wakers_asking_for_one_is_an_error<B: Backend>() {
+pub(super) fn unsupported_waker_is_an_error<B: Backend>() {
     let mut rig = Rig::<B>::new();
     if rig.has(Capabilities::WAKER) {
-        return super::skip("without_wakers_asking_for_one_is_an_error", "it has wakers");
+        return super::skip("unsupported_waker_is_an_error", "it has wakers");
     }
-    let answer = rig.mux.waker(Token(9));
-    assert!(matches!(answer, Err(Error::Unsupported { .. })), "{answer:?}");
+    let result = rig.mux.waker(Token(9));
+    assert!(matches!(result, Err(Error::Unsupported { .. })), "{result:?}");
 }
 
-pub(super) fn a_wake_after_a_wait_is_for_the_next<B: Backend>() {
-    let Some((mut rig, waker)) = rig_with_a_waker::<B>("a_wake_after_a_wait_is_for_the_next") else { return };
+pub(super) fn wake_after_wait_ends_next<B: Backend>() {
+    let Some((mut rig, waker)) = rig_with_a_waker::<B>("wake_after_wait_ends_next") else { return };
     for _ in 0..100 {
         waker.wake();
         assert!(rig.only(9).is_readable());
@@ -162,11 +162,11 @@ pub(super) fn a_wake_after_a_wait_is_for_the_next<B: Backend>() {
     }
 }
 
-pub(super) fn a_waker_without_its_multiplexer_writes_to_nobody<B: Backend>() {
-    let property = "a_waker_without_its_multiplexer_writes_to_nobody";
+pub(super) fn orphaned_waker_writes_to_no_other_file<B: Backend>() {
+    let property = "orphaned_waker_writes_to_no_other_file";
     let Some((rig, waker)) = rig_with_a_waker::<B>(property) else { return };
     drop(rig);
-    // Were its fd closed, a wake would write to whoever has the number next.
+    // If its fd were closed, a wake would write to the next file with that number.
     let pipes: Vec<_> = (0..8).map(|_| empty_pipe()).collect();
     let mut other = Rig::<B>::new();
     for (token, (reader, _)) in pipes.iter().enumerate() {
@@ -177,9 +177,9 @@ pub(super) fn a_waker_without_its_multiplexer_writes_to_nobody<B: Backend>() {
     other.silent();
 }
 
-pub(super) fn a_wake_outlasts_what_is_done_to_sources<B: Backend>() {
+pub(super) fn wake_survives_registrations<B: Backend>() {
     let (reader, _writer) = full_pipe();
-    let property = "a_wake_outlasts_what_is_done_to_sources";
+    let property = "wake_survives_registrations";
     let Some((mut rig, waker)) = rig_with_a_waker::<B>(property) else { return };
     waker.wake();
     rig.watch(&reader, 1, Interest::READABLE);

@@ -1,4 +1,4 @@
-//! Busy-polling the network card instead of waiting for its interrupt: ioctls of Linux 6.9.
+//! Busy polling of network cards before a wait sleeps: ioctls of Linux 6.9.
 
 use super::{Epoll, NAME, check};
 use crate::error::Error;
@@ -8,46 +8,38 @@ use iomux_sys::errno::{ENOSYS, ENOTTY, EOPNOTSUPP};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-/// How an epoll polls the network cards of its sockets before it sleeps, `struct epoll_params`.
+/// The parameters with which an epoll polls network cards before it sleeps: `struct epoll_params`.
 ///
+/// # Examples
 /// ```
 /// use iomux_backend::{BusyPoll, Epoll, Error};
 /// use std::time::Duration;
 ///
-/// let mut epoll = Epoll::new()?;
-/// let asked = BusyPoll { time: Duration::from_nanos(49_001), budget: 8, is_preferred: false };
-/// match epoll.set_busy_poll(asked) {
-///     Ok(()) => assert_eq!(epoll.busy_poll()?.time, Duration::from_micros(50)),
-///     Err(error) => assert!(matches!(error, Error::Unsupported { .. })),
+/// let epoll = Epoll::new()?;
+/// let time = Duration::from_micros(50);
+/// match epoll.set_busy_poll(BusyPoll { time, budget: 8, is_preferred: false }) {
+///     Ok(()) => assert_eq!(epoll.busy_poll()?.time, time),
+///     Err(error @ Error::Unsupported { .. }) => println!("waiting for interrupts: {error}"),
+///     Err(error) => return Err(error),
 /// }
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct BusyPoll {
-    /// How long to busy-poll, in whole µs, rounded up, at most `i32::MAX`; zero is not at all.
+    /// The time to poll before sleeping, rounded up to µs, at most `i32::MAX` µs. Zero disables busy polling.
     pub time: Duration,
-    /// How many packets to take in one go; more than 64 need `CAP_NET_ADMIN`.
+    /// The number of packets to take per poll. More than 64 require `CAP_NET_ADMIN`.
     pub budget: u16,
-    /// Whether interrupts are held back for as long as the program polls often enough.
+    /// `true` to suppress interrupts while the program polls often enough.
     pub is_preferred: bool,
 }
 
 impl Epoll<'_> {
-    /// Sets how the network is busy-polled, `EPIOCSPARAMS`.
-    ///
-    /// ```no_run
-    /// use iomux_backend::{BusyPoll, Epoll};
-    /// use std::time::Duration;
-    ///
-    /// let mut epoll = Epoll::new()?;
-    /// let time = Duration::from_micros(50);
-    /// epoll.set_busy_poll(BusyPoll { time, budget: 8, is_preferred: false })?;
-    /// # std::io::Result::Ok(())
-    /// ```
+    /// Sets the parameters of busy polling: `EPIOCSPARAMS`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] before Linux 6.9, or if it was built without network busy-polling;
-    /// [`Error::Os`], for want of the capability, or for a time that it does not take.
+    /// - Returns [`Error::Unsupported`] if the kernel is older than Linux 6.9, or was built without network busy polling.
+    /// - Returns [`Error::Os`] if the process lacks `CAP_NET_ADMIN` for the budget, or the time is too long.
     #[doc(alias = "EPIOCSPARAMS")]
     pub fn set_busy_poll(&self, busy_poll: BusyPoll) -> Result<(), Error> {
         let mut params = epoll_params {
@@ -59,20 +51,10 @@ impl Epoll<'_> {
         self.ioctl(EPIOCSPARAMS, &mut params)
     }
 
-    /// How the network is busy-polled, `EPIOCGPARAMS`.
-    ///
-    /// ```
-    /// use iomux_backend::{Epoll, Error};
-    ///
-    /// match Epoll::new()?.busy_poll() {
-    ///     Ok(busy_poll) => assert!(busy_poll.time.is_zero(), "not at all, unless it was set"),
-    ///     Err(error) => assert!(matches!(error, Error::Unsupported { .. })),
-    /// }
-    /// # Ok::<(), Error>(())
-    /// ```
+    /// Returns the parameters of busy polling: `EPIOCGPARAMS`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] as for [`set_busy_poll`](Self::set_busy_poll).
+    /// Returns [`Error::Unsupported`] if the kernel is older than Linux 6.9, or was built without network busy polling.
     #[doc(alias = "EPIOCGPARAMS")]
     pub fn busy_poll(&self) -> Result<BusyPoll, Error> {
         let mut params = epoll_params::default();
@@ -84,18 +66,23 @@ impl Epoll<'_> {
         })
     }
 
-    /// ioctl(2), `EPIOCSPARAMS` or `EPIOCGPARAMS`.
+    /// Calls ioctl(2) with `EPIOCSPARAMS` or `EPIOCGPARAMS`.
     fn ioctl(&self, request: c_uint, params: &mut epoll_params) -> Result<(), Error> {
-        // SAFETY: both requests take such a struct, and it is ours alone.
+        // SAFETY: both requests take such a struct, which is borrowed exclusively.
         let returned = unsafe { epoll_ioctl(self.epoll.as_raw_fd(), request, params) };
         check(returned).map(|_| ()).map_err(failed)
     }
 }
 
+const UNSUPPORTED: Error = Error::Unsupported {
+    what: "busy polling: use Linux 6.9 or later with network busy polling",
+    backend: NAME,
+};
+
 fn failed(code: c_int) -> Error {
     match code {
-        // Before Linux 6.9, or built without network busy-polling; an emulator says ENOSYS.
-        ENOTTY | EOPNOTSUPP | ENOSYS => Error::Unsupported { what: "busy-polling", backend: NAME },
+        // Before Linux 6.9, or built without network busy polling; an emulator returns ENOSYS.
+        ENOTTY | EOPNOTSUPP | ENOSYS => UNSUPPORTED,
         code => Error::Os { call: "ioctl", code },
     }
 }
@@ -106,9 +93,9 @@ mod tests {
     use iomux_sys::errno::EINVAL;
 
     #[test]
-    fn a_kernel_without_it_is_told_from_a_refusal() {
+    fn missing_ioctl_is_unsupported() {
         for code in [ENOTTY, EOPNOTSUPP, ENOSYS] {
-            assert_eq!(failed(code), Error::Unsupported { what: "busy-polling", backend: NAME });
+            assert_eq!(failed(code), UNSUPPORTED);
         }
         assert_eq!(failed(EINVAL), Error::Os { call: "ioctl", code: EINVAL });
     }

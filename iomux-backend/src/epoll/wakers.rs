@@ -1,6 +1,6 @@
-//! The wakers of an epoll: a list that only grows, and that every thread reads without a lock.
+//! The wakers of an epoll: a list that only grows, and that threads read without a lock.
 //!
-//! A lock would not do: a fork(2) while another thread holds it would leave the child a lock that no thread unlocks.
+//! A lock does not work here. If one thread calls fork(2) while another holds the lock, the child's copy stays locked.
 
 use crate::error::Error;
 use crate::event::{Events, Token};
@@ -10,14 +10,14 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-/// How many wakers are searched for among the events as they are, before these are sorted: so many wakers cost no more
-/// than their number.
+/// The number of pending wakers that are searched for in the unsorted events. For more of them, the events are sorted,
+/// so that the cost stays below wakers times events.
 const UNSORTED_SEARCHES: usize = 8;
 
-/// A list of nodes that are added at its front and freed with it.
+/// A list of nodes that are added at the front and freed with the list.
 #[derive(Debug)]
 pub(super) struct Wakers {
-    /// Null, or a node of `Box::into_raw`, which stays until this is dropped.
+    /// Null, or a node of `Box::into_raw`, which lives until the list is dropped.
     first: AtomicPtr<Node>,
 }
 
@@ -25,9 +25,9 @@ pub(super) struct Wakers {
 struct Node {
     token: AtomicUsize,
     source: WakerSource,
-    /// Whether a thread is giving the source to a new waker.
+    /// `true` while a thread gives the source to a new waker.
     is_claimed: AtomicBool,
-    /// As `Wakers::first`, and never changed once the node is in the list.
+    /// Like `Wakers::first`, and constant once the node is in the list.
     next: *mut Node,
 }
 
@@ -36,37 +36,38 @@ impl Wakers {
         Self { first: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// Returns an error if there is no memory for one more.
+    /// Returns [`Error::OutOfMemory`] if there is no memory for another node.
     pub(super) fn check_room() -> Result<(), Error> {
         check_room_for::<Node>()
     }
 
-    /// Adds a source. There must have been [room](Self::check_room) for it.
+    /// Adds a source. Call [`check_room`](Self::check_room) first.
     pub(super) fn push(&self, token: Token, source: WakerSource) {
         let (token, is_claimed) = (AtomicUsize::new(token.0), AtomicBool::new(false));
         let node = Box::into_raw(Box::new(Node { token, source, is_claimed, next: ptr::null_mut() }));
         let add = |first| {
-            // SAFETY: no other thread knows the node yet.
+            // SAFETY: no other thread has a pointer to the node yet.
             unsafe { (*node).next = first };
             Some(node)
         };
-        // Release: a thread that finds the node finds what is in it.
+        // Release: a thread that reads the pointer sees the contents of the node.
         let _ = self.first.fetch_update(Ordering::Release, Ordering::Relaxed, add);
     }
 
-    /// Gives a source whose wakers were all dropped to a new waker, after `modify` has registered its fd with the
-    /// new token. Returns `None` if there is no such source.
+    /// Creates a waker of a source whose wakers were all dropped, or returns `None` if there is no such source.
+    ///
+    /// `modify` changes the token of the source's registration.
     pub(super) fn reuse(
         &self,
         token: Token,
         modify: impl Fn(RawFd) -> Result<(), Error>,
     ) -> Option<Result<Waker, Error>> {
         let mut next = self.first.load(Ordering::Acquire);
-        // SAFETY: null, or a node of this list, which lives as long as the list that is borrowed here.
+        // SAFETY: null, or a node of this list, which is borrowed here and owns its nodes.
         while let Some(node) = unsafe { next.as_ref() } {
             if node.source.is_orphaned() && !node.is_claimed.swap(true, Ordering::Acquire) {
                 let reused = node.source.is_orphaned().then(|| {
-                    // By the edge it was never read, and a modify would report it again.
+                    // Edge-triggered, it was never read, so the modify would report the old wakes.
                     node.source.drain();
                     modify(node.source.as_fd().as_raw_fd()).map(|()| {
                         node.token.store(token.0, Ordering::Relaxed);
@@ -83,11 +84,11 @@ impl Wakers {
         None
     }
 
-    /// Notes the wakes among `events`, so that the next wake writes again.
+    /// Clears the flags of the wakers that `events` reports, so that the next wake writes again.
     #[inline]
     pub(super) fn note(&self, events: &mut Events) {
         let first = self.first.load(Ordering::Acquire);
-        // SAFETY: null, or a node of this list, which lives as long as the list that is borrowed here.
+        // SAFETY: null, or a node of this list, which is borrowed here and owns its nodes.
         if let Some(first) = unsafe { first.as_ref() } {
             first.note(events);
         }
@@ -99,8 +100,8 @@ impl Node {
     fn note(&self, events: &mut Events) {
         let (mut node, mut searches_left) = (self, UNSORTED_SEARCHES);
         loop {
-            // An idle waker costs no look at the events. A source with the same token costs the next wake a write
-            // that was not needed, and no more.
+            // An idle waker needs no search. If a source has the same token, the flag is cleared too early, and the
+            // next wake makes one needless write.
             if node.source.is_pending() {
                 if searches_left == 0 {
                     return node.note_in_sorted(events);
@@ -111,7 +112,7 @@ impl Node {
                     node.source.take_note();
                 }
             }
-            // SAFETY: null, or the node that was first when this one was added; the list frees both together.
+            // SAFETY: null, or the node that was first when this one was added, and the list frees all nodes together.
             match unsafe { node.next.as_ref() } {
                 Some(next) => node = next,
                 None => return,
@@ -140,7 +141,7 @@ impl Drop for Wakers {
     fn drop(&mut self) {
         let mut next = *self.first.get_mut();
         while !next.is_null() {
-            // SAFETY: a node of `push`, and nothing borrows the list any more.
+            // SAFETY: `push` created the node, and the list is no longer borrowed.
             let node = unsafe { Box::from_raw(next) };
             next = node.next;
         }
@@ -154,14 +155,14 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn what_threads_push_at_once_is_all_in_the_list() {
+    fn concurrent_pushes_are_all_kept() {
         const THREADS: usize = 2;
         const EACH: usize = 64;
         for _ in 0..500 {
             let (wakers, ready) = (Wakers::new(), AtomicUsize::new(0));
             let push = |number: usize| {
                 let sources: Vec<_> = (0..EACH).map(|_| WakerSource::new().unwrap()).collect();
-                // Together: from a barrier they would come one after the other.
+                // Spinning starts the threads together. A barrier would release them one after the other.
                 ready.fetch_add(1, Ordering::AcqRel);
                 while ready.load(Ordering::Acquire) < THREADS {
                     thread::yield_now();

@@ -1,4 +1,4 @@
-//! An event as epoll(7) writes it, so that none is copied: other backends write the same.
+//! An event as epoll(7) writes it, so that no event is copied. Other backends write the same form.
 
 use super::epoll_bits;
 use super::{Event, Events, Token};
@@ -18,7 +18,7 @@ impl Raw {
     }
 
     #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "a token, as it was given to the kernel")]
+    #[allow(clippy::cast_possible_truncation, reason = "a token that was a `usize` before")]
     pub(crate) fn token(self) -> Token {
         Token(self.0.data as usize)
     }
@@ -30,23 +30,23 @@ impl Raw {
 }
 
 impl Events {
-    /// Returns the whole buffer, for the kernel to write events into.
+    /// Returns the whole buffer, so that the kernel can write events to it.
     #[inline]
     pub(crate) fn buffer(&mut self) -> &mut [Event] {
         &mut self.events
     }
 
-    /// Sorts the events, for [`has_sorted`](Self::has_sorted).
+    /// Sorts the events by token, as [`has_sorted`](Self::has_sorted) requires.
     pub(crate) fn sort_by_token(&mut self) {
         self.events[..self.count].sort_unstable_by_key(|event| event.token());
     }
 
-    /// Returns `true` if one of the events, which are sorted, has this token.
+    /// Returns `true` if an event has this token. The events must be sorted.
     pub(crate) fn has_sorted(&self, token: Token) -> bool {
         self.events[..self.count].binary_search_by_key(&token, |event| event.token()).is_ok()
     }
 
-    /// Notes that the kernel has written `count` events, from the first.
+    /// Sets the number of events to `count`, after the kernel wrote so many.
     #[inline]
     pub(crate) fn set_len(&mut self, count: usize) {
         self.count = count.min(self.events.len());

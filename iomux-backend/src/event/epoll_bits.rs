@@ -1,9 +1,9 @@
-//! poll's bits as epoll's, and back: on most processors they are the same.
+//! Conversions between the bits of poll(2) and of epoll(7), which are equal on most architectures.
 
 use iomux::{Interest, Readiness};
 use iomux_sys::{epoll, poll};
 
-/// Each bit of poll(2) beside that of epoll(7).
+/// Each bit of poll(2) with the corresponding bit of epoll(7).
 const BITS: [(i16, u32); 11] = [
     (poll::POLLIN, epoll::EPOLLIN),
     (poll::POLLPRI, epoll::EPOLLPRI),
@@ -18,7 +18,7 @@ const BITS: [(i16, u32); 11] = [
     (Interest::READ_CLOSED.bits(), epoll::EPOLLRDHUP),
 ];
 
-/// Whether they are all the same here. (mips, sparc, m68k and xtensa differ.)
+/// `true` if all bits are equal on this architecture. They differ on mips, sparc, m68k and xtensa.
 const ARE_THE_SAME: bool = are_the_same();
 
 const fn are_the_same() -> bool {
@@ -38,7 +38,7 @@ const fn word(bits: i16) -> u32 {
     bits as u16 as u32
 }
 
-/// Returns epoll's bits of an interest, or `None` if it has a bit without a name.
+/// Returns the bits of epoll(7) for an interest, or `None` if the interest has a bit without a name.
 #[inline]
 pub(crate) fn from_interest(interest: Interest) -> Option<u32> {
     if !Interest::all().contains(interest) {
@@ -49,33 +49,33 @@ pub(crate) fn from_interest(interest: Interest) -> Option<u32> {
 
 fn from_interest_bit_by_bit(interest: Interest) -> u32 {
     let mut left = interest.bits();
-    let mut asked = 0;
+    let mut events = 0;
     for (poll, epoll) in BITS {
-        // Each bit once: where POLLWRNORM is POLLOUT, EPOLLWRNORM would be asked for too.
+        // Each bit once. Otherwise POLLOUT would set EPOLLWRNORM too, where it equals POLLWRNORM.
         if left & poll != 0 {
             left &= !poll;
-            asked |= epoll;
+            events |= epoll;
         }
     }
-    asked
+    events
 }
 
-/// Marks poll's own bits among epoll's, where they differ: epoll reports no such bit.
+/// Marks an event that holds bits of poll(2), where they differ. epoll_wait(2) never returns this bit.
 const POLLS_OWN: u32 = epoll::EPOLLET;
 
-/// Returns the bits that an event of any backend holds, those without a name included.
+/// Returns the bits to store in an event, including bits without a name.
 #[inline]
 pub(super) fn from_readiness(readiness: Readiness) -> u32 {
     if ARE_THE_SAME { word(readiness.bits()) } else { word(readiness.bits()) | POLLS_OWN }
 }
 
-/// Returns the readiness of an event that epoll or another backend has written.
+/// Returns the readiness of an event that the kernel or another backend wrote.
 #[inline]
 pub(super) fn to_readiness(events: u32) -> Readiness {
     if !ARE_THE_SAME && events & POLLS_OWN == 0 {
         return to_readiness_bit_by_bit(events);
     }
-    // A bit without a name is kept, if it is one that poll(2) could report.
+    // A bit without a name is kept if it fits into the 16 bits of poll(2).
     #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a set of bits")]
     Readiness::from_bits_retain(events as i16)
 }
@@ -90,17 +90,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_are_the_same_where_each_is() {
+    fn are_the_same_compares_every_bit() {
         assert_eq!(ARE_THE_SAME, BITS.iter().all(|(poll, epoll)| word(*poll) == *epoll));
     }
 
     #[test]
-    fn each_interest_is_reported_as_what_was_asked() {
+    fn interest_round_trips() {
         for interest in Interest::all().iter() {
-            let asked = from_interest(interest).unwrap();
-            assert_eq!(asked, from_interest_bit_by_bit(interest), "{interest:?}");
-            assert_eq!(to_readiness(asked).bits(), interest.bits(), "{interest:?}");
-            assert_eq!(to_readiness_bit_by_bit(asked).bits(), interest.bits(), "{interest:?}");
+            let events = from_interest(interest).unwrap();
+            assert_eq!(events, from_interest_bit_by_bit(interest), "{interest:?}");
+            assert_eq!(to_readiness(events).bits(), interest.bits(), "{interest:?}");
+            assert_eq!(to_readiness_bit_by_bit(events).bits(), interest.bits(), "{interest:?}");
         }
         for bits in [from_interest, |interest| Some(from_interest_bit_by_bit(interest))] {
             assert_eq!(bits(Interest::READABLE | Interest::WRITABLE), Some(epoll::EPOLLIN | epoll::EPOLLOUT));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_asked_for_is_reported_too() {
+    fn error_and_hangup_are_converted() {
         for readiness in [to_readiness, to_readiness_bit_by_bit] {
             assert_eq!(readiness(epoll::EPOLLERR), Readiness::ERROR);
             assert_eq!(readiness(epoll::EPOLLHUP | epoll::EPOLLIN), Readiness::HANGUP | Readiness::READABLE);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_reported_as_it_was() {
+    fn readiness_round_trips() {
         for bit in 0..16 {
             let readiness = Readiness::from_bits_retain((1_u16 << bit).cast_signed());
             assert_eq!(to_readiness(from_readiness(readiness)), readiness);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bit_without_a_name_is_not_asked_for() {
+    fn unnamed_interest_is_rejected() {
         let named = Interest::all().bits();
         for bit in (0..16).map(|shift| 1_u16 << shift).map(u16::cast_signed).filter(|bit| named & bit == 0) {
             assert_eq!(from_interest(Interest::from_bits_retain(bit)), None, "{bit:#x}");

@@ -1,4 +1,4 @@
-//! An event where no mechanism's own will do.
+//! An event on platforms without epoll(7): two plain fields.
 
 use super::Token;
 use iomux::Readiness;

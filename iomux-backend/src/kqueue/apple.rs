@@ -1,9 +1,9 @@
-//! What kqueue(2) has on Apple beyond what it has everywhere.
+//! The features of kqueue(2) on Apple in which platforms differ.
 
 use iomux_sys::kqueue::{EVFILT_EXCEPT, NOTE_NSECONDS, NOTE_OOB, data_t, filter_t};
 
-/// The filter of urgent data, and what is asked of it.
+/// The filter of urgent data and its `fflags`, or `None` if there is none.
 pub(super) const URGENT: Option<(filter_t, u32)> = Some((EVFILT_EXCEPT, NOTE_OOB));
 
-/// The unit of a timer: `fflags`, and how many of it are a second.
+/// The unit of a timer: its `fflags`, and the number of units per second.
 pub(super) const TIMER: (u32, data_t) = (NOTE_NSECONDS, 1_000_000_000);

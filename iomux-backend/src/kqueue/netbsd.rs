@@ -1,11 +1,11 @@
-//! What kqueue(2) has on NetBSD beyond what it has everywhere.
+//! The features of kqueue(2) on NetBSD in which platforms differ.
 
 use iomux_sys::kqueue::{data_t, filter_t};
 
-/// The filter of urgent data, and what is asked of it.
+/// The filter of urgent data and its `fflags`, or `None` if there is none.
 pub(super) const URGENT: Option<(filter_t, u32)> = None;
 
-/// The unit of a timer: `fflags`, and how many of it are a second.
+/// The unit of a timer: its `fflags`, and the number of units per second.
 ///
-/// ms, which every release takes: those before NetBSD 10 know no other unit, and would take ns for ms.
+/// It is ms, which every release accepts. Releases before NetBSD 10 know no other unit, and would treat ns as ms.
 pub(super) const TIMER: (u32, data_t) = (0, 1_000);

@@ -1,4 +1,4 @@
-//! A registered fd: which filters the kernel has, which it should have, and what their events mean.
+//! The registration of an fd: the filters that the kernel has and should have, and the meaning of their events.
 
 use super::sys::{Kevent, Kind};
 use super::system::URGENT;
@@ -32,7 +32,7 @@ impl Filter {
             .find(|filter| filter.number().is_some_and(|(number, _)| number == event.0.filter))
     }
 
-    /// Returns its number, and the `fflags` that it is added with; `None` where the system does not have it.
+    /// Returns the number of the filter and its `fflags`, or `None` if the platform does not have it.
     fn number(self) -> Option<(filter_t, u32)> {
         match self {
             Self::Read => Some((EVFILT_READ, 0)),
@@ -42,21 +42,21 @@ impl Filter {
     }
 }
 
-/// What an fd is registered with.
+/// The registration of an fd.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Registration {
     pub(super) token: Token,
-    /// The number of this registration, which comes back with its events. An earlier owner of the fd number had another.
+    /// The generation, which the kernel returns with each event. A stale registration of the fd number has another.
     generation: usize,
-    /// What the next report returns to the caller.
+    /// The readiness to report.
     pub(super) pending: Readiness,
-    /// The filters that `pending` is from, a bit each.
+    /// A bit per filter that contributed to `pending`.
     reporting: u8,
     interest: Interest,
     mode: Mode,
     kind: Kind,
     state: State,
-    /// The table has it in its list of changes.
+    /// `true` if the table has the fd in its list of changes.
     pub(super) is_listed: bool,
     filters: [InKernel; 3],
 }
@@ -64,22 +64,22 @@ pub(super) struct Registration {
 /// Which filters the kernel should have now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Those of interest and mode.
+    /// The filters of interest and mode.
     Armed,
-    /// The same, and those with edges are added again, so that the kernel checks them whatever it has reported.
+    /// The same, but edge-triggered filters are added again, so that the kernel checks them again.
     Renewed,
-    /// Those that it has, until what is pending is reported: then `Renewed`. So one wait does not ask again and again.
+    /// The current filters until the pending readiness is reported, then `Renewed`. It avoids a loop within a wait.
     Held,
-    /// None: one-shot and reported, or refused by the kernel.
+    /// No filters: the registration is one-shot and was reported, or the kernel rejected a filter.
     Disarmed,
 }
 
-/// How the kernel has a filter.
+/// The state of a filter in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum InKernel {
     Absent,
     Armed(Mode),
-    /// Once, and it has been reported.
+    /// Reported once, and then disabled by the kernel.
     Disabled,
 }
 
@@ -95,7 +95,7 @@ impl Registration {
         *self = Self { token, interest, mode, state, pending, reporting, ..*self };
     }
 
-    /// Returns `true` if the interest has what `filter` waits for, beyond end of file.
+    /// Returns `true` if the interest contains the readiness of `filter`, not only end of file.
     fn is_interested(&self, filter: Filter) -> bool {
         self.interest.intersects(match filter {
             Filter::Read => Interest::READABLE,
@@ -104,29 +104,29 @@ impl Registration {
         })
     }
 
-    /// Returns how the kernel should have a filter.
+    /// Returns the state that a filter should have in the kernel.
     ///
-    /// With interest in neither direction both filters wait for end of file. They are edge-triggered, so that data
-    /// does not wake the process up again and again.
+    /// For an interest without a direction, both filters wait for end of file. They are edge-triggered, so that data
+    /// does not wake the process repeatedly.
     fn wanted(&self, filter: Filter) -> InKernel {
         let is_neither = !self.interest.intersects(Interest::READABLE | Interest::WRITABLE);
         let is_read_closed = self.interest.contains(Interest::READ_CLOSED);
         let is_socket = self.kind == Kind::Socket;
         match filter {
             _ if self.state == State::Disarmed => InKernel::Absent,
-            // Nothing but a socket has urgent data, and systems refuse the filter elsewhere. Apple's fires for other
-            // data and for end of file, too: by the edge, since it would for as long as that lasts.
+            // Only sockets have urgent data, and kernels reject the filter for other files. Apple's filter also fires
+            // for other data and for end of file. It is edge-triggered, so that it does not fire repeatedly.
             Filter::Urgent if is_socket && self.is_interested(filter) => InKernel::Armed(Mode::Edge),
             Filter::Urgent => InKernel::Absent,
             _ if self.is_interested(filter) => InKernel::Armed(self.mode),
             Filter::Read if is_neither || is_read_closed => InKernel::Armed(Mode::Edge),
-            // Of a socket the other filter reports a hangup as well.
+            // For a socket, the other filter reports a hangup as well.
             Filter::Write if is_neither && !(is_read_closed && is_socket) => InKernel::Armed(Mode::Edge),
             _ => InKernel::Absent,
         }
     }
 
-    /// Returns `true` if the kernel's filters should change now.
+    /// Returns `true` if there are changes to submit.
     pub(super) fn is_changed(&self) -> bool {
         self.state != State::Held && Filter::ALL.into_iter().any(|filter| self.is_filter_changed(filter))
     }
@@ -137,8 +137,9 @@ impl Registration {
         is != self.wanted(filter) || self.state == State::Renewed && is_by_edge
     }
 
-    /// Appends to `changes` what turns the filters that the kernel has into those that it should have: a change each,
-    /// two where the mode is another, since adding again what is there does not change its flags.
+    /// Appends the changes that give the kernel the wanted filters.
+    ///
+    /// Each changed filter needs one change. Another mode needs two, since adding an existing filter keeps its flags.
     pub(super) fn settle(&mut self, fd: RawFd, changes: &mut Vec<Kevent>) {
         for filter in Filter::ALL {
             let wanted = self.wanted(filter);
@@ -158,7 +159,7 @@ impl Registration {
         }
     }
 
-    /// Appends to `changes` what takes all filters from the kernel.
+    /// Appends the changes that delete all filters from the kernel.
     pub(super) fn end(&mut self, fd: RawFd, changes: &mut Vec<Kevent>) {
         self.state = State::Disarmed;
         self.settle(fd, changes);
@@ -169,28 +170,28 @@ impl Registration {
         Kevent::change(index(fd), number, flags, fflags, 0, self.generation)
     }
 
-    /// Returns `true` if an event is of this registration, and of a filter that the kernel has armed.
+    /// Returns `true` if an event belongs to this registration and to an armed filter.
     pub(super) fn is_of(&self, event: &Kevent, filter: Filter) -> bool {
         event.generation() == self.generation && matches!(self.filters[filter as usize], InKernel::Armed(_))
     }
 
-    /// Returns `true` if the kernel has a filter level-triggered.
+    /// Returns `true` if a filter is level-triggered in the kernel.
     pub(super) fn is_level(&self, filter: Filter) -> bool {
         self.filters[filter as usize] == InKernel::Armed(Mode::Level)
     }
 
-    /// Returns `true` if `pending` has readiness from a filter.
+    /// Returns `true` if a filter contributed to the pending readiness.
     pub(super) fn is_reporting(&self, filter: Filter) -> bool {
         self.reporting & filter.bit() != 0
     }
 
-    /// Takes an event of its own. Returns the readiness that it adds.
+    /// Takes an event of this registration. Returns the readiness that it adds.
     pub(super) fn take(&mut self, event: &Kevent, filter: Filter) -> Readiness {
         let readiness = self.meaning(event, filter);
         let is = &mut self.filters[filter as usize];
         match *is {
             InKernel::Armed(Mode::OneShot | Mode::EdgeOneShot) => *is = InKernel::Disabled,
-            // The caller does not know that it is an edge: the next wait checks again.
+            // The mode of the registration is level, so the next wait must check again.
             InKernel::Armed(Mode::Edge)
                 if (self.mode, self.state) == (Mode::Level, State::Armed) && !readiness.is_empty() =>
             {
@@ -205,7 +206,7 @@ impl Registration {
         readiness
     }
 
-    /// Returns the readiness that an event stands for.
+    /// Returns the readiness that an event means.
     fn meaning(&self, event: &Kevent, filter: Filter) -> Readiness {
         let (is_read, is_end) = (filter == Filter::Read, event.is_end());
         if filter == Filter::Urgent {
@@ -214,12 +215,12 @@ impl Registration {
             return if URGENT.is_some_and(is_urgent) { Readiness::PRIORITY } else { Readiness::empty() };
         }
         let is_interested = self.is_interested(filter);
-        let wants_end = self.interest.contains(Interest::READ_CLOSED);
+        let has_read_closed = self.interest.contains(Interest::READ_CLOSED);
         let parts = [
             (Readiness::READABLE, is_read && is_interested),
             (Readiness::WRITABLE, !is_read && is_interested),
-            (Readiness::READ_CLOSED, is_end && is_read && wants_end),
-            // End of file of a socket's input is one half of a hangup; of anything else it is all.
+            (Readiness::READ_CLOSED, is_end && is_read && has_read_closed),
+            // End of file of a socket's input closes one direction. For other files it is a hangup.
             (Readiness::HANGUP, is_end && !(is_read && self.kind == Kind::Socket)),
             // The error of the socket.
             (Readiness::ERROR, is_end && event.0.fflags != 0),
@@ -227,8 +228,9 @@ impl Registration {
         parts.into_iter().filter(|(_, is_there)| *is_there).map(|(readiness, _)| readiness).collect()
     }
 
-    /// Returns `true` if the fd does without a filter: with interest in neither direction, the filter of the direction
-    /// that it is open for reports end of file.
+    /// Returns `true` if the registration works without a filter.
+    ///
+    /// For an interest without a direction, the filter of the direction that the fd is open for reports end of file.
     pub(super) fn can_spare(&self, filter: Filter, is_write_only: bool) -> bool {
         !self.is_interested(filter)
             && match filter {
@@ -238,8 +240,8 @@ impl Registration {
             }
     }
 
-    /// Takes the kernel's refusal of a change, with what is reported then.
-    pub(super) fn refuse(&mut self, filter: Filter, is_peer_gone: bool) {
+    /// Handles a change that the kernel rejected, and sets the readiness to report.
+    pub(super) fn reject(&mut self, filter: Filter, is_peer_gone: bool) {
         self.filters[filter as usize] = InKernel::Absent;
         if !is_peer_gone {
             self.state = State::Disarmed;
@@ -247,7 +249,7 @@ impl Registration {
             return;
         }
         if self.mode == Mode::Edge {
-            // An edge is reported once, so no later wait tries again.
+            // An edge is reported once, so later waits must not submit the filter again.
             self.filters[filter as usize] = InKernel::Armed(Mode::Edge);
         } else if self.state != State::Disarmed {
             self.state = State::Held;
@@ -263,7 +265,7 @@ impl Registration {
         }
     }
 
-    /// Takes the pending readiness to report it.
+    /// Removes the pending readiness, and returns it to be reported.
     pub(super) fn take_pending(&mut self) -> Readiness {
         if self.state == State::Held {
             self.state = State::Renewed;
@@ -273,10 +275,10 @@ impl Registration {
     }
 }
 
-/// The flags that a filter is added with.
+/// Returns the flags with which a filter is added.
 ///
-/// EV_DISPATCH rather than EV_ONESHOT, which the BSDs report without a check that it is still so. To rearm it, it is
-/// added again: that checks the fd's state on every system; on whether enabling does, they disagree.
+/// One-shot uses EV_DISPATCH. The BSDs report EV_ONESHOT without checking that the fd is still ready. To rearm a
+/// filter, it is deleted and added. Adding checks the fd's state on every platform, but enabling does so only on some.
 fn flags_of(mode: Mode) -> flags_t {
     match mode {
         Mode::Edge => EV_CLEAR,
@@ -286,7 +288,7 @@ fn flags_of(mode: Mode) -> flags_t {
     }
 }
 
-// One per fd number below the highest.
+// The table has one element per fd number up to the highest.
 const _: () = assert!(size_of::<Option<Registration>>() <= 32);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The `unsafe` of the backend over kqueue(2): two system calls, and what they take.
+//! The system calls of the backend over kqueue(2), and all of its `unsafe`.
 
 use core::ffi::c_int;
 use iomux::Timespec;
@@ -12,21 +12,21 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::ptr;
 
-/// A change to a queue, or an event out of it, with the fields of kevent(2).
+/// A change to a queue or an event from it: `struct kevent`.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub(super) struct Kevent(pub(super) c::kevent);
 
-// SAFETY: its one pointer, `udata`, holds a number here: `change` puts it in, and no code follows it.
+// SAFETY: its one pointer, `udata`, holds a number that `change` sets, and no code dereferences it.
 unsafe impl Send for Kevent {}
 // SAFETY: as above.
 unsafe impl Sync for Kevent {}
 
 impl Kevent {
-    /// Room for one.
+    /// A placeholder for an event.
     pub(super) const EMPTY: Self = Self(c::EV_SET(0, c::EVFILT_READ, 0, 0, 0, ptr::null_mut()));
 
-    /// A change. `generation` comes back with each event, as `udata`.
+    /// Creates a change. The kernel returns `generation` with each event, as `udata`.
     pub(super) fn change(
         ident: usize,
         filter: filter_t,
@@ -42,9 +42,9 @@ impl Kevent {
         self.0.udata.addr()
     }
 
-    /// Returns the result of a change, if this is one: an errno, or 0.
-    pub(super) fn answer(&self) -> Option<c_int> {
-        // A bit, which others may stand beside.
+    /// Returns the errno or 0 if this is the result of a change, or `None` if it is an event.
+    pub(super) fn change_result(&self) -> Option<c_int> {
+        // Other flags may be set as well.
         (self.0.flags & EV_ERROR != 0).then(|| c_int::try_from(self.0.data).unwrap_or(c_int::MAX))
     }
 
@@ -53,7 +53,7 @@ impl Kevent {
     }
 }
 
-/// A queue, which belongs to the process that made it.
+/// A queue. Only the process that created it closes it.
 #[derive(Debug)]
 pub(super) struct Queue {
     fd: ManuallyDrop<OwnedFd>,
@@ -61,7 +61,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// kqueue(2), close-on-exec.
+    /// Creates a queue, close-on-exec: kqueue(2).
     pub(super) fn new() -> Result<Self, c_int> {
         // SAFETY: takes nothing, returns a number.
         let fd = unsafe { c::kqueue() };
@@ -71,7 +71,7 @@ impl Queue {
         // SAFETY: the kernel has just opened it, so nothing else owns it.
         let fd = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(fd) });
         let queue = Self { fd, owner: std::process::id() };
-        // Until here a child of fork(2) is not given the queue either way.
+        // There is no gap before this call, since a child made by fork(2) does not inherit a queue.
         // SAFETY: takes numbers, and the fd is open.
         match unsafe { fcntl(queue.fd.as_raw_fd(), F_SETFD, FD_CLOEXEC) } {
             -1 => Err(last_errno()),
@@ -86,9 +86,9 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // After fork(2) its number is nobody's, or another file's.
+        // In a child made by fork(2), the number is closed or belongs to another file.
         if std::process::id() == self.owner {
-            // SAFETY: it is dropped once, here, and never looked at again.
+            // SAFETY: it is dropped once, here, and not used afterwards.
             unsafe { ManuallyDrop::drop(&mut self.fd) }
         }
     }
@@ -98,9 +98,9 @@ fn last_errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or_default()
 }
 
-/// kevent(2): makes `changes`, then waits for as many events as there is room for. Returns how many came.
+/// Submits `changes`, then waits for at most `events.len()` events, and returns their number: kevent(2).
 ///
-/// After EINTR the changes have been made.
+/// The kernel has made the changes even if the call fails with EINTR.
 pub(super) fn kevent(
     queue: BorrowedFd<'_>,
     changes: &[Kevent],
@@ -109,8 +109,8 @@ pub(super) fn kevent(
 ) -> Result<usize, c_int> {
     let timeout = timeout.map(to_c);
     let room = count(events);
-    // SAFETY: the pointers are to as many changes as `count` says, to room for `room` events, both `kevent` by
-    // `repr(transparent)`, and to a timespec or null. All of them are borrowed here for the whole call.
+    // SAFETY: the pointers are to `count(changes)` changes, to room for `room` events, and to a timespec or null. `Kevent`
+    // is a `kevent` by `repr(transparent)`. All of them are borrowed for the whole call.
     let found = unsafe {
         c::kevent(
             queue.as_raw_fd(),
@@ -124,7 +124,7 @@ pub(super) fn kevent(
     usize::try_from(found).map_err(|_| last_errno())
 }
 
-/// How many there are, or as many as the kernel can be told of.
+/// Returns the length of a slice as the kernel's type, or that type's maximum.
 fn count(kevents: &[Kevent]) -> nevents_t {
     nevents_t::try_from(kevents.len()).unwrap_or(nevents_t::MAX)
 }
@@ -134,34 +134,34 @@ fn to_c(time: Timespec) -> timespec {
     timespec { tv_sec: time.tv_sec as _, tv_nsec: time.tv_nsec as _ }
 }
 
-/// fcntl(2): whether a number stands for an open file.
+/// Returns `true` if a number is an open fd: fcntl(2).
 pub(super) fn is_open(fd: RawFd) -> bool {
     // SAFETY: takes numbers, and changes nothing.
     unsafe { fcntl(fd, F_GETFD) != -1 }
 }
 
-/// fcntl(2): whether what a number stands for is open for writing alone.
+/// Returns `true` if an fd is open for writing only: fcntl(2).
 pub(super) fn is_write_only(fd: RawFd) -> bool {
     // SAFETY: takes numbers, and changes nothing.
     let flags = unsafe { fcntl(fd, F_GETFL) };
-    // An error, -1, has every bit, and so is none of the modes.
+    // An error, -1, has every bit set, and so equals no access mode.
     flags & O_ACCMODE == O_WRONLY
 }
 
-/// What kind of a file an fd is, as far as it matters here.
+/// The kind of an fd's file, as far as kqueue treats it differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Its two directions end separately.
+    /// A socket, whose directions are closed separately.
     Socket,
     /// A regular file, a directory or a block device: always ready.
     File,
-    /// A pipe, a terminal, a device: it ends as a whole.
+    /// A pipe, a terminal or a character device, which is closed as a whole.
     Other,
 }
 
-/// fstat(2): the kind of file behind an fd; what can't be said is left to kevent(2).
+/// Returns the kind of an fd's file: fstat(2). After an error it is `Other`, and kevent(2) decides.
 pub(super) fn kind(fd: BorrowedFd<'_>) -> Kind {
-    // SAFETY: the fd is open while it is borrowed, and `ManuallyDrop` keeps it from being closed here.
+    // SAFETY: the fd is open while it is borrowed, and `ManuallyDrop` prevents closing it.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
     match file.metadata().map(|metadata| metadata.file_type()) {
         Ok(kind) if kind.is_socket() => Kind::Socket,
@@ -178,7 +178,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_queue_is_closed_by_exec() {
+    fn queue_is_close_on_exec() {
         let queue = Queue::new().unwrap();
         // SAFETY: takes numbers, and the fd is open.
         let flags = unsafe { fcntl(queue.fd().as_raw_fd(), F_GETFD) };
@@ -186,14 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_handed_on_unchanged() {
+    fn to_c_keeps_time() {
         let time = to_c(Timespec { tv_sec: 3, tv_nsec: 5 });
         assert_eq!((time.tv_sec, time.tv_nsec), (3, 5));
     }
 
     #[test]
-    fn what_it_is_open_for_is_told() {
-        // No pipe: both of its ends are open for both on some systems.
+    fn is_write_only_reads_access_mode() {
+        // Not a pipe, since on some platforms both of its ends are open for both directions.
         let reader = File::open("/dev/null").unwrap();
         let writer = OpenOptions::new().write(true).open("/dev/null").unwrap();
         assert!(is_write_only(writer.as_raw_fd()) && !is_write_only(reader.as_raw_fd()));
@@ -201,29 +201,29 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_is_closed_by_the_process_that_made_it() {
+    fn drop_closes_own_queue() {
         let (reader, writer) = io::pipe().unwrap();
         drop(Queue { fd: ManuallyDrop::new(writer.into()), owner: std::process::id() });
         let mut ends = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
-        // A child that another test makes may hold it for a moment.
-        assert_eq!(iomux::poll(&mut ends, Duration::from_secs(10)), Ok(1), "nobody is left to write");
+        // A child of another test may hold the writer for a moment, so wait.
+        assert_eq!(iomux::poll(&mut ends, Duration::from_secs(10)), Ok(1), "no writer is left");
     }
 
     #[test]
-    fn a_queue_of_another_process_is_not_closed() {
+    fn drop_keeps_queue_of_another_process() {
         let mut queue = Queue::new().unwrap();
         let number = queue.fd().as_raw_fd();
         queue.owner += 1;
         drop(queue);
         assert!(is_open(number));
-        // SAFETY: still open, and now nobody else's.
+        // SAFETY: still open, and nothing else owns it now.
         drop(unsafe { OwnedFd::from_raw_fd(number) });
     }
 
     #[test]
-    fn an_error_is_a_bit_beside_others() {
-        let answer = Kevent::change(1, c::EVFILT_READ, EV_ERROR | c::EV_ADD, 0, 9, 0);
-        assert_eq!(answer.answer(), Some(9));
-        assert_eq!(Kevent::change(1, c::EVFILT_READ, c::EV_ADD, 0, 9, 0).answer(), None);
+    fn error_flag_is_read_among_others() {
+        let result = Kevent::change(1, c::EVFILT_READ, EV_ERROR | c::EV_ADD, 0, 9, 0);
+        assert_eq!(result.change_result(), Some(9));
+        assert_eq!(Kevent::change(1, c::EVFILT_READ, c::EV_ADD, 0, 9, 0).change_result(), None);
     }
 }

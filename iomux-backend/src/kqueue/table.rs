@@ -1,4 +1,4 @@
-//! The table of registrations, indexed by fd, and which of them have changes to submit or readiness to report.
+//! The table of registrations, indexed by fd, with lists of those that have changes to submit or readiness to report.
 
 use super::registration::{Filter, Registration};
 use super::sys::Kevent;
@@ -13,9 +13,9 @@ use std::os::fd::RawFd;
 pub(super) struct Table {
     places: Vec<Option<Registration>>,
     pub(super) len: usize,
-    /// Those whose filters in the kernel may not be the wanted ones, each once.
+    /// The fds that may have changes to submit, each once.
     changed: Vec<RawFd>,
-    /// Those with pending readiness, each once, in the order in which it came.
+    /// The fds with pending readiness, each once, in the order of arrival.
     pub(super) ready: Vec<RawFd>,
 }
 
@@ -24,7 +24,7 @@ impl Table {
         self.places.get(index(fd)).is_some_and(Option::is_some)
     }
 
-    /// Registers `fd`, which is not registered. No later change of it allocates.
+    /// Adds the registration of `fd`, which must not be registered. It reserves the memory for all later changes.
     pub(super) fn insert(&mut self, fd: RawFd, registration: Registration) -> Result<(), Error> {
         reach(&mut self.places, fd, None)?;
         reserve(&mut self.changed, self.len + 1)?;
@@ -46,7 +46,7 @@ impl Table {
         Some(registration)
     }
 
-    /// Changes a registration, and lists what follows from the change: filters to submit, readiness to report.
+    /// Changes a registration, and updates the lists of changes and of readiness.
     pub(super) fn update<T>(&mut self, fd: RawFd, change: impl FnOnce(&mut Registration) -> T) -> Option<T> {
         let Self { places, changed, ready, .. } = self;
         let registration = places.get_mut(index(fd))?.as_mut()?;
@@ -61,9 +61,9 @@ impl Table {
         Some(result)
     }
 
-    /// Appends to `changes` what turns the kernel's filters into the wanted ones.
+    /// Appends the changes of all listed registrations to `changes`.
     pub(super) fn settle(&mut self, changes: &mut Vec<Kevent>) -> Result<(), Error> {
-        // Three filters, deleted and added again.
+        // Each of three filters may be deleted and added.
         reserve(changes, changes.len() + 6 * self.changed.len())?;
         for fd in self.changed.drain(..) {
             if let Some(registration) = self.places.get_mut(index(fd)).and_then(Option::as_mut) {
@@ -74,14 +74,14 @@ impl Table {
         Ok(())
     }
 
-    /// Returns the registration that an event belongs to, if it is still registered, and the event's filter.
+    /// Returns the fd, registration and filter that an event belongs to, if they are still registered.
     pub(super) fn owner(&self, event: &Kevent) -> Option<(RawFd, &Registration, Filter)> {
         let (fd, filter) = (RawFd::try_from(event.0.ident).ok()?, Filter::of(event)?);
         let registration = self.places.get(index(fd))?.as_ref()?;
         registration.is_of(event, filter).then_some((fd, registration, filter))
     }
 
-    /// Takes the pending readiness of at most `count` registrations.
+    /// Removes and returns the pending readiness of at most `count` registrations.
     pub(super) fn take_ready(&mut self, count: usize) -> impl Iterator<Item = (Token, Readiness)> {
         let Self { places, changed, ready, .. } = self;
         ready.drain(..count.min(ready.len())).filter_map(|fd| {
@@ -93,7 +93,7 @@ impl Table {
     }
 }
 
-/// Lists a registration that has changes to submit.
+/// Adds a registration to the list of changes, if it has any.
 fn list(changed: &mut Vec<RawFd>, fd: RawFd, registration: &mut Registration) {
     if !registration.is_listed && registration.is_changed() {
         registration.is_listed = true;
@@ -101,7 +101,7 @@ fn list(changed: &mut Vec<RawFd>, fd: RawFd, registration: &mut Registration) {
     }
 }
 
-/// Makes room for `len` entries, and for an eighth more than is needed now.
+/// Reserves memory for `len` entries and an eighth more.
 fn reserve<T>(list: &mut Vec<T>, len: usize) -> Result<(), Error> {
     if len <= list.capacity() {
         return Ok(());
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pending_is_no_more_than_what_is_registered() {
+    fn change_list_does_not_outgrow_registrations() {
         let mut table = Table::default();
         for round in 0..1000 {
             let read = Interest::READABLE;
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_all_that_may_come_and_for_an_eighth_more_than_is_needed() {
+    fn insert_reserves_lists_and_an_eighth_more() {
         let mut table = Table::default();
         for fd in 80..90 {
             let registration = Registration::new(Token(0), Interest::empty(), Mode::Level, Kind::Other, 7);
@@ -153,11 +153,11 @@ mod tests {
             modify(&mut table, fd, Interest::READABLE);
         }
         table.settle(&mut changes).unwrap();
-        assert_eq!(changes.capacity(), 60 + 60 / 8, "three filters of ten, taken and added again");
+        assert_eq!(changes.capacity(), 60 + 60 / 8, "three filters per fd, deleted and added");
         assert!(matches!(table.insert(-1, table.places[80].unwrap()), Err(Error::NegativeFd { fd: -1 })));
     }
 
-    /// A table with 7, which asks for `interest`, as the kernel has been told.
+    /// Returns a table with fd 7, whose changes were submitted.
     fn table_with_7(interest: Interest, mode: Mode) -> Table {
         let mut table = Table::default();
         let mut registration = Registration::new(Token(0), interest, mode, Kind::Other, 1);
@@ -166,7 +166,7 @@ mod tests {
         table
     }
 
-    /// Takes an event of 7 that it can be read, if it is armed.
+    /// Takes an event that fd 7 is readable, if it is armed.
     fn take_readable(table: &mut Table) {
         let event = Kevent::change(7, EVFILT_READ, 0, 0, 0, 1);
         if let Some((fd, _, filter)) = table.owner(&event) {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ready_is_listed_once_and_if_there_is_something_to_say() {
+    fn ready_fd_is_listed_once() {
         let mut table = table_with_7(Interest::READABLE, Mode::Level);
         for _ in 0..2 {
             take_readable(&mut table);
@@ -183,11 +183,11 @@ mod tests {
         }
         let mut table = table_with_7(Interest::empty(), Mode::Level);
         take_readable(&mut table);
-        assert!(table.ready.is_empty(), "nobody asked for data");
+        assert!(table.ready.is_empty(), "data is not in the interest");
     }
 
     #[test]
-    fn what_was_to_be_reported_is_forgotten_by_a_modify_and_a_remove() {
+    fn modify_and_remove_drop_pending_readiness() {
         let mut table = table_with_7(Interest::READABLE, Mode::Level);
         take_readable(&mut table);
         modify(&mut table, 7, Interest::READABLE);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_was_reported_the_kernel_is_told_if_something_changed_and_once() {
+    fn report_lists_one_shot_change_once() {
         for (mode, changed) in [(Mode::Level, &[][..]), (Mode::OneShot, &[7])] {
             let mut table = table_with_7(Interest::READABLE, mode);
             for _ in 0..2 {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_made_beyond_what_is_there_and_only_when_it_is_full() {
+    fn reserve_grows_full_list_only() {
         let mut list = Vec::with_capacity(8);
         list.extend([0_u8; 6]);
         reserve(&mut list, 8).unwrap();

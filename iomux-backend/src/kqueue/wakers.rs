@@ -1,4 +1,4 @@
-//! Wakers: a filter of the queue that any thread triggers, or an fd where the system has no such filter.
+//! Wakers: a filter of the queue that any thread can trigger, or an fd if the kernel has no such filter.
 
 use super::sys::{self, Kevent, Queue};
 use super::{Kqueue, NO_TIME, Watched};
@@ -12,14 +12,16 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Whether a waker may be a filter of the queue, if the kernel has it. libkqueue takes a lock, which a signal handler
-/// may not, and keeps it while it waits, before 2.7.
+/// `true` if a waker may be a filter of the queue.
+///
+/// With libkqueue it may not, since a trigger takes a lock, which a signal handler must not do. Before 2.7, a wait holds
+/// that lock as well.
 pub(super) const WAKES_BY_FILTER: bool = !cfg!(iomux_libkqueue);
 
-/// A filter `EVFILT_USER` of a queue, to be triggered from any thread.
+/// A filter `EVFILT_USER` of a queue, which any thread can trigger.
 #[derive(Debug)]
 struct Trigger {
-    /// Shared, so that the queue stays open: its number could be another file's.
+    /// Shared, so that the queue stays open. Otherwise its number could be reused by another file.
     queue: Arc<Queue>,
     ident: usize,
 }
@@ -27,10 +29,10 @@ struct Trigger {
 impl Filter for Trigger {
     fn trigger(&self, _is_pending: &AtomicBool) -> bool {
         let change = Kevent::change(self.ident, EVFILT_USER, EV_RECEIPT, NOTE_TRIGGER, 0, 0);
-        // With room for a receipt: without it DragonFly's kernel returns a random number.
+        // Without room for a receipt, DragonFly's kernel returns a random number.
         let mut receipt = [Kevent::EMPTY];
         let called = sys::kevent(self.queue.fd(), &[change], &mut receipt, Some(NO_TIME));
-        called.is_ok() && receipt[0].answer().unwrap_or(0) == 0
+        called.is_ok() && receipt[0].change_result().unwrap_or(0) == 0
     }
 }
 
@@ -51,14 +53,14 @@ impl Kqueue<'_> {
             let source = WakerSource::with_filter(Trigger { queue: Arc::clone(&self.queue), ident })?;
             let waker = source.waker();
             match self.watch(watched, (EVFILT_USER, ident), Some(source), token, (EV_CLEAR, 0, 0)) {
-                // No such filter: OpenBSD and NetBSD before they had it.
+                // EINVAL: OpenBSD before 7.8 and NetBSD before 10 have no such filter.
                 Err(Error::Os { code: EINVAL, .. }) => {}
                 result => return result.map(|()| waker),
             }
         }
         let source = WakerSource::new()?;
         let (waker, fd) = (source.waker(), source.as_fd().as_raw_fd());
-        // A stale registration: its fd was closed while registered, and its number is reused.
+        // Remove a stale registration of the number, whose fd was closed while registered.
         let _ = self.remove(fd);
         self.watch(watched, (EVFILT_READ, index(fd)), Some(source), token, (0, 0, 0))?;
         Ok(waker)
@@ -67,7 +69,7 @@ impl Kqueue<'_> {
 
 #[cfg(all(test, feature = "conformance"))]
 mod tests {
-    use super::super::tests::ends_at_once;
+    use super::super::tests::ends_immediately;
     use super::*;
     use crate::conformance::{Backend, PROPERTIES, run, skip};
     use crate::event::Events;
@@ -97,13 +99,13 @@ mod tests {
         }
     }
 
-    fn all_about_wakes<B: Backend>() {
+    fn run_wake_properties<B: Backend>() {
         for property in PROPERTIES.iter().filter(|property| property.contains("wake")) {
             run::<B>(property);
         }
     }
 
-    /// Whether a filter can be triggered while another thread waits.
+    /// Returns `true` if a filter can be triggered while another thread waits.
     fn can_be_triggered_during_a_wait() -> bool {
         let mut kqueue = ByFilter::create().unwrap();
         let waker = kqueue.waker(Token(7)).unwrap();
@@ -118,20 +120,20 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_may_be_a_filter() {
+    fn filter_wakers_conform() {
         if !can_be_triggered_during_a_wait() {
-            return skip("a_waker_may_be_a_filter", "this libkqueue keeps its lock while it waits");
+            return skip("filter_wakers_conform", "this libkqueue holds its lock while it waits");
         }
-        all_about_wakes::<ByFilter>();
+        run_wake_properties::<ByFilter>();
     }
 
     #[test]
-    fn a_waker_may_be_an_fd() {
-        all_about_wakes::<ByFd>();
+    fn fd_wakers_conform() {
+        run_wake_properties::<ByFd>();
     }
 
     #[test]
-    fn a_wake_is_reported_once_in_a_wait() {
+    fn wake_is_reported_once_per_wait() {
         let mut kqueue = Kqueue::new().unwrap();
         let source = WakerSource::new().unwrap();
         let fd = source.as_fd().as_raw_fd();
@@ -143,22 +145,23 @@ mod tests {
         for stranger in [event(EVFILT_USER, fd), event(EVFILT_READ, fd + 1)] {
             assert!(!kqueue.watches.take(&stranger), "{stranger:?}");
         }
-        assert!(ends_at_once(&mut kqueue), "also a wake that came in the place of a receipt");
+        assert!(ends_immediately(&mut kqueue), "also a wake that was returned instead of a receipt");
     }
 
     #[test]
-    fn a_filter_can_be_triggered_if_it_is_there() {
+    fn trigger_requires_filter() {
         let mut kqueue = Kqueue::new().unwrap();
         if kqueue.watch_user(1, Token(7)).is_err() {
-            return skip("a_filter_can_be_triggered_if_it_is_there", "this kernel has no EVFILT_USER");
+            return skip("trigger_requires_filter", "this kernel has no EVFILT_USER");
         }
         let ident = kqueue.generation;
-        let is_triggered = |ident| Trigger { queue: Arc::clone(&kqueue.queue), ident }.trigger();
+        let trigger = |ident| Trigger { queue: Arc::clone(&kqueue.queue), ident };
+        let is_triggered = |ident| trigger(ident).trigger(&AtomicBool::new(true));
         assert!(is_triggered(ident) && !is_triggered(ident + 1));
     }
 
     #[test]
-    fn the_fd_of_a_waker_is_not_the_callers() {
+    fn waker_fd_is_not_registered() {
         let mut kqueue = ByFd::create().unwrap();
         let _waker = kqueue.waker(Token(7)).unwrap();
         let source = kqueue.watches.all[0].source.take().unwrap();

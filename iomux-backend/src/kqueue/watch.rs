@@ -1,4 +1,4 @@
-//! What kqueue waits for next to fds: timers, signals, processes, files, and what the program itself triggers.
+//! The other filters of kqueue(2): timers, signals, processes, files and triggers.
 
 use super::sys::Kevent;
 use super::system::TIMER;
@@ -17,61 +17,63 @@ use iomux_sys::kqueue::{
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
-/// The longest timer. Kernels that take ms count ticks, in an `int` of which 1,024 may be a second, and would end a
-/// longer one early. The others add ns to the time since boot: the sum must fit into 64 bits.
+/// The longest timer.
+///
+/// Kernels that take ms count ticks in an `int`, up to 1,024 per second, and would end a longer timer early. Other kernels
+/// add ns to the time since boot, and the sum must fit into 64 bits.
 const LONGEST_TIMER: Duration = match TIMER {
     (_, 1_000) => Duration::from_secs(i32::MAX as u64 / 1_024),
     _ => Duration::from_secs(1 << 30),
 };
 
-/// What is watched, by a name that is given once: two timers have two numbers.
+/// The identity of something that a [`Kqueue`] watches. Two timers have two ids, for example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Watched {
-    /// A timer, by the number that the caller gave it.
+    /// A timer, by the id that the caller chose.
     Timer(usize),
-    /// A signal that is sent to this process.
+    /// A signal to this process.
     Signal(Signal),
-    /// A process, by its number, until it exits.
+    /// The exit of a process, by its pid.
     Exit(u32),
-    /// A file, by the number of an fd of it.
+    /// A file, by the number of its fd.
     File(RawFd),
-    /// What the program itself triggers, by the number that the caller gave it.
+    /// A trigger, by the id that the caller chose.
     User(usize),
-    /// A [`Waker`](crate::Waker), by a number of its own.
+    /// A [`Waker`](crate::Waker), by an internal number.
     Waker(usize),
 }
 
 bitflags::bitflags! {
-    /// What may happen to a file: [`Kqueue::watch_file`].
+    /// The changes of a file that [`Kqueue::watch_file`] watches.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct FileChanges: u32 {
-        /// `NOTE_DELETE`: it was unlinked.
+        /// `NOTE_DELETE`: the file was unlinked.
         const DELETE = c::NOTE_DELETE;
-        /// `NOTE_WRITE`: it was written.
+        /// `NOTE_WRITE`: the file was written.
         const WRITE = c::NOTE_WRITE;
-        /// `NOTE_EXTEND`: it grew.
+        /// `NOTE_EXTEND`: the file grew.
         const EXTEND = c::NOTE_EXTEND;
-        /// `NOTE_ATTRIB`: its attributes changed.
+        /// `NOTE_ATTRIB`: the attributes changed.
         const ATTRIBUTES = c::NOTE_ATTRIB;
-        /// `NOTE_LINK`: the number of its links changed.
+        /// `NOTE_LINK`: the link count changed.
         const LINK = c::NOTE_LINK;
-        /// `NOTE_RENAME`: it was renamed.
+        /// `NOTE_RENAME`: the file was renamed.
         const RENAME = c::NOTE_RENAME;
 
-        // Whatever else a kernel reports is a bit like any other.
+        // Keep the other bits that a kernel reports.
         const _ = !0;
     }
 }
 
-/// The names of the flags, joined by ` | `.
+/// Writes the names of the flags, joined by ` | `.
 impl fmt::Display for FileChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         bitflags::parser::to_writer(self, f)
     }
 }
 
-/// What happened to what is watched: [`Kqueue::notices`].
+/// The details of an event of a timer, signal, process, file or trigger: see [`Kqueue::notices`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Notice {
     token: Token,
@@ -81,19 +83,19 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// The token that it is watched with.
+    /// Returns the token of the event.
     #[must_use]
     pub fn token(&self) -> Token {
         self.token
     }
 
-    /// What is watched.
+    /// Returns the identity of what is watched.
     #[must_use]
     pub fn watched(&self) -> Watched {
         self.watched
     }
 
-    /// How often it happened since the last notice: a timer ran out, a signal was sent. Of others it is 1.
+    /// Returns how often a timer expired or a signal was sent since the last notice. For all others it is 1.
     #[must_use]
     pub fn count(&self) -> u64 {
         match self.watched {
@@ -102,7 +104,7 @@ impl Notice {
         }
     }
 
-    /// What happened to a file; of others it is nothing.
+    /// Returns the changes of a file. For all others it is empty.
     #[must_use]
     pub fn changes(&self) -> FileChanges {
         match self.watched {
@@ -112,41 +114,41 @@ impl Notice {
     }
 }
 
-/// A filter of something that is watched.
+/// A filter that is watched.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// What is reported of it, before the first event.
+    /// The template of its notices.
     notice: Notice,
-    /// The filter and the number by which the kernel knows it.
+    /// The kernel's identity of the filter: `filter` and `ident`.
     key: (filter_t, usize),
     is_once: bool,
-    /// What receives the wakes of a waker.
+    /// The receiving end of a waker.
     pub(super) source: Option<WakerSource>,
 }
 
-/// All that is watched, and what the last wait found.
+/// All watched filters, and the notices of the last wait.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
-    /// In the order of their keys.
+    /// Sorted by key.
     pub(super) all: Vec<Watch>,
     pub(super) notices: Vec<Notice>,
-    /// How many of the notices have been reported. They stay for the caller to see until the next wait.
+    /// The number of notices that were reported. The caller can read them until the next wait.
     reported: usize,
 }
 
 impl Watches {
-    /// Begins a wait, which forgets the notices that were reported.
+    /// Begins a wait: removes the reported notices.
     pub(super) fn begin(&mut self) {
         self.notices.drain(..std::mem::take(&mut self.reported));
     }
 
-    /// Returns at most `count` notices to be reported now.
+    /// Returns at most `count` notices to report.
     pub(super) fn take_notices(&mut self, count: usize) -> &[Notice] {
         self.reported = count.min(self.notices.len());
         &self.notices[..self.reported]
     }
 
-    /// Returns a waker of a source whose wakers were all dropped, to be reported with `token`.
+    /// Creates a waker with `token` of a source whose wakers were all dropped, if there is one.
     pub(super) fn reuse_waker(&mut self, token: Token) -> Option<Waker> {
         let is_orphaned = |watch: &&mut Watch| watch.source.as_ref().is_some_and(WakerSource::is_orphaned);
         let watch = self.all.iter_mut().find(is_orphaned)?;
@@ -158,13 +160,13 @@ impl Watches {
         self.all.iter().position(|watch| watch.notice.watched == watched)
     }
 
-    /// Returns the index of the watch with this key, or the one where it would be.
+    /// Returns the index of the watch with this key, or the index to insert it at.
     fn find(&self, key: (filter_t, usize)) -> Result<usize, usize> {
         self.all.binary_search_by_key(&key, |watch| watch.key)
     }
 
-    /// Takes an event of something that is watched. Returns `true` if it is the first of that in this wait.
-    #[allow(clippy::unnecessary_cast, reason = "`data` is not as wide on every system")]
+    /// Takes an event of a watched filter. Returns `true` if it is the first of the filter in this wait.
+    #[allow(clippy::unnecessary_cast, reason = "the width of `data` differs between platforms")]
     pub(super) fn take(&mut self, event: &Kevent) -> bool {
         let key = (event.0.filter, event.0.ident);
         let Ok(index) = self.find(key) else { return false };
@@ -180,14 +182,13 @@ impl Watches {
             known.fflags |= notice.fflags;
             return false;
         }
-        // `watch` has made room for it.
+        // `watch` has reserved memory for it.
         self.notices.push(notice);
         true
     }
 }
 
-/// A time in units of which `per_second` are a second: rounded up, and at least one. `None` for one that a kernel
-/// would cut.
+/// Converts a time to units of `1 / per_second` s, rounded up, at least 1. Returns `None` if a kernel would shorten it.
 fn to_units(time: Duration, per_second: data_t) -> Option<data_t> {
     if time > LONGEST_TIMER {
         return None;
@@ -198,12 +199,28 @@ fn to_units(time: Duration, per_second: data_t) -> Option<data_t> {
 }
 
 impl<'fd> Kqueue<'fd> {
-    /// Reports, with `token`, when `time` has passed, and then each time that it has passed again, or once:
-    /// `EVFILT_TIMER`. `id` is a name of the caller's own.
+    /// Watches a timer that expires after `time`, once or repeatedly: `EVFILT_TIMER`.
     ///
-    /// A timer is never early, except on NetBSD before 10. On a busy machine, and on Apple as it saves power, it may be
-    /// late. [`Notice::count`] says how often it ran out since it was last reported.
+    /// Its events carry `token`. The caller chooses `id`, which identifies the timer. [`Notice::count`] returns how often
+    /// the timer expired since the last event.
     ///
+    /// A timer never expires early, except on NetBSD before 10. It may expire late on a busy machine, and on Apple to
+    /// save power.
+    ///
+    /// # Errors
+    /// - Returns [`Error::AlreadyWatched`] if a timer with this `id` is watched.
+    /// - Returns [`Error::Unsupported`] if `time` is too long for the kernel.
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for the timer.
+    /// - Returns [`Error::Os`] if the system call fails.
+    ///
+    /// # Platform notes
+    /// - On Apple and FreeBSD, the resolution is 1 ns, and the maximum is 34 years.
+    /// - On NetBSD, OpenBSD and DragonFly, the time is rounded up to ms. These kernels count ticks of usually 10 ms,
+    ///   and would end a timer of more than 24 days early.
+    /// - NetBSD before 10 rounds ms down to whole ticks, and counts the current tick. So a timer may expire up to two ticks
+    ///   early. For a minimum time, use the timeout of a wait.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Events, Kqueue, Multiplexer, Timeout, Token, Watched};
     /// use std::time::Duration;
@@ -215,16 +232,6 @@ impl<'fd> Kqueue<'fd> {
     /// assert_eq!(kqueue.notices()[0].watched(), Watched::Timer(1));
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// [`Error::AlreadyWatched`]; [`Error::Unsupported`] for a time too long for a timer; [`Error::OutOfMemory`];
-    /// [`Error::Os`].
-    ///
-    /// # Platform notes
-    /// In ns on Apple and FreeBSD, up to 34 years. In ms on NetBSD, OpenBSD and DragonFly, whose kernels count in ticks
-    /// (10 ms, as a rule) and would end early what is longer than 24 days; rounded up. NetBSD before 10 rounds ms down to
-    /// whole ticks, of which the first has begun, so a timer may end up to two ticks early. Time that must have passed is
-    /// the timeout of a wait.
     #[doc(alias = "EVFILT_TIMER")]
     pub fn watch_timer(
         &mut self,
@@ -234,33 +241,45 @@ impl<'fd> Kqueue<'fd> {
         is_repeated: bool,
     ) -> Result<(), Error> {
         let Some(units) = to_units(time, TIMER.1) else {
-            return Err(Error::Unsupported { what: "a timer of that length", backend: NAME });
+            return Err(Error::Unsupported {
+                what: "a timer of this length: use a shorter one, and restart it",
+                backend: NAME,
+            });
         };
         let flags = if is_repeated { 0 } else { EV_ONESHOT };
         self.watch(Watched::Timer(id), (EVFILT_TIMER, id), None, token, (flags, TIMER.0, units))
     }
 
-    /// Reports, with `token`, each time that `signal` is sent to this process: `EVFILT_SIGNAL`. A handler, if there
-    /// is one, runs as well.
+    /// Watches a signal to this process: `EVFILT_SIGNAL`.
     ///
-    /// It is reported though it is ignored or blocked, but watching it changes nothing else: a signal that ends
-    /// the process goes on doing so unless it has a handler or is ignored. [`Notice::count`] says how often it was
-    /// sent.
-    ///
-    /// # Platform notes
-    /// On Apple a signal is counted that is sent to the process, kill(2), and none that is sent to a thread.
+    /// Its events carry `token`. A signal is reported even if it is ignored or blocked. Watching does not change the
+    /// disposition of the signal. A handler still runs, and without one the signal may still terminate the process.
+    /// [`Notice::count`] returns how often the signal was sent since the last event.
     ///
     /// # Errors
-    /// [`Error::AlreadyWatched`]; [`Error::OutOfMemory`]; [`Error::Os`].
+    /// - Returns [`Error::AlreadyWatched`] if the signal is watched.
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for it.
+    /// - Returns [`Error::Os`] if the system call fails.
+    ///
+    /// # Platform notes
+    /// On Apple, signals to the process are counted, kill(2), but not signals to a thread.
     #[doc(alias = "EVFILT_SIGNAL")]
     pub fn watch_signal(&mut self, signal: Signal, token: Token) -> Result<(), Error> {
         let key = (EVFILT_SIGNAL, index(signal.as_raw()));
         self.watch(Watched::Signal(signal), key, None, token, (0, 0, 0))
     }
 
-    /// Reports, with `token`, that the process `pid` has exited, once: `EVFILT_PROC` with `NOTE_EXIT`. Its status is
-    /// waitpid(2)'s to say.
+    /// Watches the exit of the process `pid`: `EVFILT_PROC` with `NOTE_EXIT`.
     ///
+    /// The exit is reported once, with `token`. Call waitpid(2) for the exit status.
+    ///
+    /// # Errors
+    /// - Returns [`Error::AlreadyWatched`] if the process is watched.
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for it.
+    /// - Returns [`Error::Os`] with ESRCH if there is no such process. It may have exited already, so call waitpid(2)
+    ///   then.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Events, Kqueue, Multiplexer, Timeout, Token, Watched};
     /// use std::process::{Command, Stdio};
@@ -275,21 +294,21 @@ impl<'fd> Kqueue<'fd> {
     /// assert!(child.wait()?.success());
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// [`Error::AlreadyWatched`]; [`Error::OutOfMemory`]; [`Error::Os`], ESRCH, where there is no such process: it may
-    /// have exited already, so look with waitpid(2) then.
     #[doc(alias = "EVFILT_PROC")]
     pub fn watch_exit(&mut self, pid: u32, token: Token) -> Result<(), Error> {
         let change = (EV_ONESHOT, NOTE_EXIT, 0);
         self.watch(Watched::Exit(pid), (EVFILT_PROC, pid as usize), None, token, change)
     }
 
-    /// Reports, with `token`, each of `changes` to the file behind `fd`: `EVFILT_VNODE`. [`Notice::changes`] says which.
+    /// Watches the file of `fd` for `changes`: `EVFILT_VNODE`.
+    ///
+    /// Its events carry `token`. [`Notice::changes`] returns the changes since the last event.
     ///
     /// # Errors
-    /// [`Error::AlreadyWatched`]; [`Error::NegativeFd`]; [`Error::OutOfMemory`]; [`Error::Os`], for what is no file among
-    /// others.
+    /// - Returns [`Error::AlreadyWatched`] if `fd` is watched.
+    /// - Returns [`Error::NegativeFd`] if the number of `fd` is negative.
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for it.
+    /// - Returns [`Error::Os`] if the system call fails, for example because `fd` is not a file.
     #[doc(alias = "EVFILT_VNODE")]
     pub fn watch_file(
         &mut self,
@@ -305,10 +324,21 @@ impl<'fd> Kqueue<'fd> {
         self.watch(Watched::File(fd), (EVFILT_VNODE, index(fd)), None, token, change)
     }
 
-    /// Reports, with `token`, that [`trigger`](Self::trigger) was called: `EVFILT_USER`. `id` is a name of the caller's own.
+    /// Watches calls of [`trigger`](Self::trigger): `EVFILT_USER`.
     ///
-    /// For another thread there is a [`Waker`](crate::Waker).
+    /// Its events carry `token`. The caller chooses `id`, which identifies the trigger. To end a wait from another
+    /// thread, use a [`Waker`](crate::Waker).
     ///
+    /// # Errors
+    /// - Returns [`Error::AlreadyWatched`] if a trigger with this `id` is watched.
+    /// - Returns [`Error::Unsupported`] if the kernel has no `EVFILT_USER`.
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for it.
+    /// - Returns [`Error::Os`] if the system call fails.
+    ///
+    /// # Platform notes
+    /// `EVFILT_USER` exists on Apple, FreeBSD and DragonFly, on NetBSD since 10, and on OpenBSD since 7.8.
+    ///
+    /// # Examples
     /// ```
     /// use iomux_backend::{Events, Kqueue, Multiplexer, Timeout, Token};
     ///
@@ -321,28 +351,24 @@ impl<'fd> Kqueue<'fd> {
     /// assert_eq!(kqueue.wait(&mut events, Timeout::Nowait)?, 0);
     /// # std::io::Result::Ok(())
     /// ```
-    ///
-    /// # Errors
-    /// [`Error::AlreadyWatched`]; [`Error::Unsupported`] on a system without it; [`Error::OutOfMemory`]; [`Error::Os`].
-    ///
-    /// # Platform notes
-    /// It is on Apple, FreeBSD and DragonFly, on NetBSD since 10, on OpenBSD since 7.8.
     #[doc(alias = "EVFILT_USER")]
     pub fn watch_user(&mut self, id: usize, token: Token) -> Result<(), Error> {
-        // Wakers have such filters too, so the caller's number does not serve as the kernel's.
+        // Wakers have such filters too, so the caller's id can't be the kernel's `ident`.
         let key = (EVFILT_USER, self.next_generation());
         match self.watch(Watched::User(id), key, None, token, (EV_CLEAR, 0, 0)) {
-            Err(Error::Os { code: EINVAL, .. }) => {
-                Err(Error::Unsupported { what: "EVFILT_USER", backend: NAME })
-            }
-            answer => answer,
+            Err(Error::Os { code: EINVAL, .. }) => Err(Error::Unsupported {
+                what: "EVFILT_USER before NetBSD 10 or OpenBSD 7.8: use a Waker",
+                backend: NAME,
+            }),
+            result => result,
         }
     }
 
-    /// Triggers what is watched by [`watch_user`](Self::watch_user): `NOTE_TRIGGER`.
+    /// Triggers the trigger `id` of [`watch_user`](Self::watch_user): `NOTE_TRIGGER`.
     ///
     /// # Errors
-    /// [`Error::NotWatched`]; [`Error::Os`].
+    /// - Returns [`Error::NotWatched`] if no trigger with this `id` is watched.
+    /// - Returns [`Error::Os`] if the system call fails.
     #[doc(alias = "NOTE_TRIGGER")]
     pub fn trigger(&mut self, id: usize) -> Result<(), Error> {
         let index = self.watches.position(Watched::User(id)).ok_or(Error::NotWatched)?;
@@ -350,27 +376,28 @@ impl<'fd> Kqueue<'fd> {
         self.submit_one(Kevent::change(ident, filter, 0, NOTE_TRIGGER, 0, 0))
     }
 
-    /// No longer watches. Nothing is reported of it from here on.
+    /// Stops watching a timer, signal, process, file or trigger. No later wait reports it.
     ///
     /// # Errors
-    /// [`Error::NotWatched`], also after what is reported once was reported; [`Error::Os`], and it is forgotten
-    /// even so.
+    /// - Returns [`Error::NotWatched`] if it is not watched, or no longer watched after its only event.
+    /// - Returns [`Error::Os`] if the system call fails. It is no longer watched nevertheless.
     pub fn unwatch(&mut self, watched: Watched) -> Result<(), Error> {
         let index = self.watches.position(watched).ok_or(Error::NotWatched)?;
         let (filter, ident) = self.watches.all.remove(index).key;
         match self.submit_one(Kevent::change(ident, filter, EV_DELETE, 0, 0, 0)) {
             Err(Error::Os { code: ENOENT, .. }) => Ok(()),
-            answer => answer,
+            result => result,
         }
     }
 
-    /// What the last wait found of what is watched: more than an event says.
+    /// Returns the notices of the last wait. They are the details of its events of timers, signals, processes, files and
+    /// triggers.
     #[must_use]
     pub fn notices(&self) -> &[Notice] {
         &self.watches.notices[..self.watches.reported]
     }
 
-    /// Adds a filter with flags, `fflags` and data.
+    /// Adds a filter with `flags`, `fflags` and `data`.
     pub(super) fn watch(
         &mut self,
         watched: Watched,
@@ -384,7 +411,7 @@ impl<'fd> Kqueue<'fd> {
         }
         let Watches { all, notices, .. } = &mut self.watches;
         all.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
-        // For each one that was reported, and one that is not yet.
+        // Room for a reported notice of each watch, and for a pending one.
         notices.try_reserve(2 * (all.len() + 1)).map_err(|_| Error::OutOfMemory)?;
         self.submit_one(Kevent::change(key.1, key.0, EV_ADD | flags, fflags, data, 0))?;
         let notice = Notice { token, watched, data: 0, fflags: 0 };

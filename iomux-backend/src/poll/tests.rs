@@ -1,9 +1,9 @@
-//! What can't be seen from outside: what the call answered, and how much memory is kept.
+//! Tests of internals: converted errors, memory, and the ages of registrations.
 
 use super::*;
 
 #[test]
-fn what_the_call_answered_is_passed_on() {
+fn errors_of_poll_are_converted() {
     let too_many = iomux::Error::TooManySlots { count: 81, limit: 64 };
     assert_eq!(Error::from(too_many), Error::TooManySources { count: 81, limit: 64 });
     let failed = iomux::Error::Os { call: "ppoll", code: 12 };
@@ -11,18 +11,18 @@ fn what_the_call_answered_is_passed_on() {
 }
 
 #[test]
-fn a_list_that_is_full_grows_by_an_eighth_and_no_other_grows() {
+fn full_list_grows_by_an_eighth() {
     let mut list = vec![0_u8; 160];
     grow(&mut list).unwrap();
     assert_eq!(list.capacity(), 160 + 160 / 8 + 16);
     grow(&mut list).unwrap();
-    assert_eq!(list.capacity(), 160 + 160 / 8 + 16, "there is room");
+    assert_eq!(list.capacity(), 160 + 160 / 8 + 16, "not full");
 }
 
 #[test]
-fn registrations_take_up_an_eighth_more_than_they_need_at_most() {
+fn registrations_reserve_at_most_an_eighth_more() {
     let mut poll = Poll::new();
-    // The highest first: the table has an entry for each of the others already.
+    // The highest first, so that the table has an entry for each of the others.
     for fd in (0..520).rev() {
         poll.insert(fd, PollFd::EMPTY, Token(0), LEVEL).unwrap();
     }
@@ -32,7 +32,7 @@ fn registrations_take_up_an_eighth_more_than_they_need_at_most() {
 }
 
 #[test]
-fn the_age_of_the_oldest_is_what_sorting_gives() {
+fn age_of_oldest_agrees_with_sorting() {
     let (_reader, writer) = std::io::pipe().unwrap();
     let copies: Vec<_> = (0..9).map(|_| writer.try_clone().unwrap()).collect();
     let mut poll = Poll::new();
@@ -58,7 +58,7 @@ fn the_age_of_the_oldest_is_what_sorting_gives() {
 }
 
 #[test]
-fn a_full_buffer_is_filled_by_age_while_the_clock_wraps() {
+fn full_buffer_is_fair_while_clock_wraps() {
     let (_reader, writer) = std::io::pipe().unwrap();
     let copies: Vec<_> = (0..5).map(|_| writer.try_clone().unwrap()).collect();
     let mut poll = Poll::new();

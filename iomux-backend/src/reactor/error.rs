@@ -15,7 +15,7 @@ use std::{error, fmt, io};
 /// let (reader, _writer) = std::io::pipe()?;
 /// let mut reactor = Reactor::with(Poll::new(), 8);
 /// let failed = reactor.insert(reader, "its state", Interest::READABLE, Mode::Edge).unwrap_err();
-/// assert_eq!(failed.to_string(), "poll has no mode Edge: take Mode::Level, which all have, or another backend");
+/// assert_eq!(failed.to_string(), "poll does not support Mode::Edge: use Mode::Level or another backend");
 /// let (_error, reader, state) = failed.into_parts();
 /// reactor.insert(reader, state, Interest::READABLE, Mode::Level)?;
 /// # std::io::Result::Ok(())

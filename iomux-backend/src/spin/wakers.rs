@@ -153,8 +153,8 @@ mod tests {
     use ::loom::sync::atomic::AtomicUsize;
     use ::loom::thread;
 
-    /// Spins and sleeps until threads have told all of `numbers`, each followed by a wake.
-    fn told(threads: &'static [&'static [usize]], wakers: usize) {
+    /// Spins and sleeps until threads have added all of `numbers`, each followed by a wake.
+    fn all_are_added(threads: &'static [&'static [usize]], wakers: usize) {
         ::loom::model(move || {
             let inner = WakerSource::new().unwrap();
             let mut all = Wakers::default();
@@ -163,12 +163,12 @@ mod tests {
                 all.make_room().unwrap();
                 handles.push(all.add(Token(token), inner.waker()).unwrap());
             }
-            let told = Arc::new(AtomicUsize::new(0));
+            let added = Arc::new(AtomicUsize::new(0));
             for (index, numbers) in threads.iter().enumerate() {
-                let (waker, told) = (handles[index % wakers].clone(), Arc::clone(&told));
+                let (waker, added) = (handles[index % wakers].clone(), Arc::clone(&added));
                 thread::spawn(move || {
                     for number in *numbers {
-                        told.fetch_add(*number, Ordering::Relaxed);
+                        added.fetch_add(*number, Ordering::Relaxed);
                         waker.wake();
                     }
                 });
@@ -176,7 +176,7 @@ mod tests {
             let sum: usize = threads.iter().copied().flatten().sum();
             let mut events = Events::with_capacity(1);
             // After a lost wake this loop never ends, which loom reports.
-            while told.load(Ordering::Relaxed) != sum {
+            while added.load(Ordering::Relaxed) != sum {
                 let spinning = all.spin();
                 let found = spinning.take(&mut events);
                 drop(spinning);
@@ -190,16 +190,16 @@ mod tests {
 
     #[test]
     fn two_threads_with_one_waker_are_each_seen() {
-        told(&[&[1], &[2]], 1);
+        all_are_added(&[&[1], &[2]], 1);
     }
 
     #[test]
     fn two_threads_with_a_waker_each_are_each_seen() {
-        told(&[&[1], &[2]], 2);
+        all_are_added(&[&[1], &[2]], 2);
     }
 
     #[test]
     fn of_two_wakes_in_a_row_the_last_is_seen() {
-        told(&[&[1, 2]], 1);
+        all_are_added(&[&[1, 2]], 1);
     }
 }

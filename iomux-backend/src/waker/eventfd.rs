@@ -1,4 +1,4 @@
-//! What a waker writes to where the system has eventfd(2): one fd, a counter.
+//! The fd of a waker on platforms with eventfd(2): a counter.
 
 use crate::error::Error;
 use core::ffi::c_int;
@@ -19,14 +19,14 @@ impl Notifier {
         }
     }
 
-    /// Makes it readable, or says that it could not.
+    /// Makes the fd readable, and returns `true` on success.
     #[inline]
     pub(super) fn notify(&self) -> bool {
-        // The call itself: each frame of `File` would be one more to return from (`iomux-bench returns`).
+        // Not through `File`, since each of its frames costs one more return (`iomux-bench returns`).
         add_one(self.0.as_fd())
     }
 
-    /// Makes it unreadable.
+    /// Makes the fd unreadable.
     #[inline]
     pub(super) fn drain(&self) {
         let _ = (&self.0).read(&mut [0; 8]);
@@ -39,7 +39,7 @@ impl AsFd for Notifier {
     }
 }
 
-/// eventfd(2): a counter of 0, close-on-exec, non-blocking.
+/// Creates a counter of 0, close-on-exec and non-blocking: eventfd(2).
 fn open() -> Result<OwnedFd, c_int> {
     // SAFETY: takes and returns numbers.
     let fd = unsafe { eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
@@ -50,11 +50,11 @@ fn open() -> Result<OwnedFd, c_int> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Adds one to the counter of an eventfd(2), and returns `true` if that succeeded: there is room for 2^64 - 2.
+/// Adds one to the counter of an eventfd(2), and returns `true` on success. The maximum is 2^64 - 2.
 #[inline]
 fn add_one(eventfd: BorrowedFd<'_>) -> bool {
     let one = 1_u64;
-    // SAFETY: as many bytes as `one` has, which are ours.
+    // SAFETY: the pointer and the length are those of `one`.
     let written = unsafe { write(eventfd.as_raw_fd(), (&raw const one).cast(), size_of_val(&one)) };
     written > 0
 }

@@ -1,5 +1,4 @@
-//! What a waker writes to under loom: a counter whose accesses are ordered as the kernel orders those of an
-//! eventfd(2), by a lock.
+//! The fd of a waker under loom: a counter. Its accesses are ordered as the kernel's lock orders those of an eventfd(2).
 
 use crate::error::Error;
 use ::loom::sync::atomic::{AtomicUsize, Ordering};
@@ -10,13 +9,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 #[derive(Debug)]
 pub(super) struct Notifier {
     counter: AtomicUsize,
-    /// What stands in for the fd, which loom can't wait for.
+    /// A substitute for the fd, which loom can't wait for.
     file: File,
 }
 
 impl Notifier {
     pub(super) fn new() -> Result<Self, Error> {
-        let file = File::open("/dev/null").expect("every system has it");
+        let file = File::open("/dev/null").expect("/dev/null exists");
         Ok(Self { counter: AtomicUsize::new(0), file })
     }
 
@@ -29,7 +28,7 @@ impl Notifier {
         self.counter.swap(0, Ordering::AcqRel);
     }
 
-    /// What a wait is to an fd.
+    /// Waits until the fd would be readable.
     #[cfg(test)]
     pub(super) fn wait(&self) {
         while self.counter.load(Ordering::Acquire) == 0 {

@@ -1,4 +1,4 @@
-//! What a waker writes to where the system has no eventfd(2): a pair of sockets.
+//! The fds of a waker on platforms without eventfd(2): a pair of sockets.
 
 use crate::error::Error;
 use std::io::{self, Read, Write};
@@ -23,13 +23,14 @@ impl Notifier {
             .map_err(|error| Error::Os { call: "socketpair", code: error.raw_os_error().unwrap_or_default() })
     }
 
-    /// Makes it readable, or says that it could not. There is room: a byte is written once between two drains.
+    /// Makes the reader readable, and returns `true` on success. There is always room, since there is at most one byte
+    /// between two drains.
     #[inline]
     pub(super) fn notify(&self) -> bool {
         (&self.writer).write(&[1]).is_ok()
     }
 
-    /// Makes it unreadable.
+    /// Makes the reader unreadable.
     #[inline]
     pub(super) fn drain(&self) {
         let _ = (&self.reader).read(&mut [0; 8]);
@@ -48,7 +49,7 @@ mod tests {
     use iomux::{Interest, PollFd, Timeout};
 
     #[test]
-    fn it_is_readable_from_a_notification_until_it_is_drained() {
+    fn readable_from_notify_to_drain() {
         let notifier = Notifier::new().unwrap();
         let mut fds = [PollFd::new(notifier.as_fd(), Interest::READABLE).unwrap()];
         for _ in 0..3 {
@@ -58,6 +59,6 @@ mod tests {
             notifier.drain();
         }
         notifier.drain();
-        assert_eq!(iomux::poll(&mut fds, Timeout::Nowait), Ok(0), "draining nothing does not block");
+        assert_eq!(iomux::poll(&mut fds, Timeout::Nowait), Ok(0), "draining an empty socket does not block");
     }
 }

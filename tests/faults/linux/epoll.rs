@@ -243,7 +243,10 @@ fn failed_busy_poll_is_an_error() {
     let epoll = Epoll::new().unwrap();
     for code in [EBADF, EFAULT, EINVAL, EPERM, ENOSYS, ENOTTY, EOPNOTSUPP] {
         let expected = match code {
-            ENOSYS | ENOTTY | EOPNOTSUPP => Error::Unsupported { what: "busy-polling", backend: "epoll" },
+            ENOSYS | ENOTTY | EOPNOTSUPP => {
+                let what = "busy polling: use Linux 6.9 or later with network busy polling";
+                Error::Unsupported { what, backend: "epoll" }
+            }
             code => Error::Os { call: "ioctl", code },
         };
         let answer = failing(IOCTL, code, || (epoll.set_busy_poll(BusyPoll::default()), epoll.busy_poll()));

@@ -1,4 +1,4 @@
-//! What filters the kernel is told of, and what their events mean: without a kernel.
+//! Tests of the changes to submit and of the meaning of events, without a kernel.
 
 use super::*;
 use iomux_sys::kqueue::EV_EOF;
@@ -14,11 +14,11 @@ fn registered(interest: Interest, mode: Mode) -> Registration {
     registration
 }
 
-/// The changes to submit: filters and flags.
+/// Returns the filters and flags of the changes to submit.
 fn submitted(registration: &mut Registration) -> Vec<(filter_t, flags_t)> {
     let mut changes = Vec::new();
     registration.settle(FD, &mut changes);
-    assert!(!registration.is_changed(), "it is settled");
+    assert!(!registration.is_changed(), "all changes are submitted");
     changes.iter().map(|change| (change.0.filter, change.0.flags)).collect()
 }
 
@@ -27,7 +27,7 @@ fn event(filter: filter_t, flags: flags_t, fflags: u32) -> Kevent {
 }
 
 #[test]
-fn a_level_modify_is_one_change_a_filter_and_none_where_nothing_changes() {
+fn level_modify_is_one_change_per_filter() {
     let mut it = registered(READ, Mode::Level);
     it.modify(Token(2), BOTH, Mode::Level);
     assert_eq!(submitted(&mut it), [(EVFILT_WRITE, EV_ADD)]);
@@ -36,22 +36,22 @@ fn a_level_modify_is_one_change_a_filter_and_none_where_nothing_changes() {
     it.modify(Token(4), READ, Mode::Level);
     it.modify(Token(5), NOTHING, Mode::Level);
     it.modify(Token(6), Interest::WRITABLE, Mode::Level);
-    assert!(!it.is_changed(), "there and back");
+    assert!(!it.is_changed(), "changed back");
     assert_eq!(submitted(&mut it), []);
     assert_eq!(it.token, Token(6));
 }
 
 #[test]
-fn a_change_of_mode_takes_a_filter_away_and_adds_it_again() {
+fn mode_change_readds_filter() {
     let mut it = registered(READ, Mode::Level);
     it.modify(Token(1), READ, Mode::Edge);
     assert_eq!(submitted(&mut it), [(EVFILT_READ, EV_DELETE), (EVFILT_READ, EV_ADD | EV_CLEAR)]);
     it.modify(Token(1), READ, Mode::Edge);
-    assert_eq!(submitted(&mut it).len(), 2, "edges are looked for again");
+    assert_eq!(submitted(&mut it).len(), 2, "a modify rearms an edge");
 }
 
 #[test]
-fn one_shot_leaves_no_filter_behind_and_is_armed_again_by_what_is_missing() {
+fn one_shot_event_deletes_filters() {
     let mut it = registered(BOTH, Mode::OneShot);
     it.take(&event(EVFILT_READ, 0, 0), Filter::Read);
     assert_eq!(submitted(&mut it), [(EVFILT_READ, EV_DELETE), (EVFILT_WRITE, EV_DELETE)]);
@@ -60,11 +60,11 @@ fn one_shot_leaves_no_filter_behind_and_is_armed_again_by_what_is_missing() {
     it.take(&event(EVFILT_READ, 0, 0), Filter::Read);
     it.modify(Token(1), READ, Mode::OneShot);
     let again = [(EVFILT_READ, EV_DELETE), (EVFILT_READ, EV_ADD | EV_DISPATCH)];
-    assert_eq!(submitted(&mut it), again, "before it was taken away");
+    assert_eq!(submitted(&mut it), again, "rearmed before the deletion");
 }
 
 #[test]
-fn where_nothing_is_asked_the_filter_of_what_it_is_open_for_hears_of_the_end() {
+fn empty_interest_can_spare_one_direction() {
     let nothing = registered(NOTHING, Mode::Level);
     let spared = |it: &Registration, is_write_only| {
         [Filter::Read, Filter::Write, Filter::Urgent].map(|filter| it.can_spare(filter, is_write_only))
@@ -76,7 +76,7 @@ fn where_nothing_is_asked_the_filter_of_what_it_is_open_for_hears_of_the_end() {
 }
 
 #[test]
-fn what_is_not_urgent_is_no_priority() {
+fn only_urgent_data_is_priority() {
     let mut it = registered(Interest::PRIORITY, Mode::Level);
     assert_eq!(it.take(&event(EVFILT_READ, 0, 0), Filter::Urgent), Readiness::empty());
     assert_eq!(it.take(&event(EVFILT_READ, EV_EOF, !0), Filter::Urgent), Readiness::empty(), "an errno");
@@ -84,17 +84,17 @@ fn what_is_not_urgent_is_no_priority() {
     assert_eq!(it.take(&event(filter, 0, out_of_band), Filter::Urgent), Readiness::PRIORITY);
     assert!(!it.is_changed(), "not before it was reported");
     it.take_pending();
-    assert!(it.is_changed(), "it is asked anew");
+    assert!(it.is_changed(), "the next wait checks again");
 }
 
 #[test]
-fn what_is_one_shot_and_by_the_edge_is_added_as_both() {
+fn edge_one_shot_has_both_flags() {
     let mut it = Registration::new(Token(1), READ, Mode::EdgeOneShot, Kind::Socket, 7);
     assert_eq!(submitted(&mut it), [(EVFILT_READ, EV_ADD | EV_CLEAR | EV_DISPATCH)]);
 }
 
 #[test]
-fn urgent_data_is_looked_for_on_sockets_and_by_the_edge() {
+fn urgent_filter_is_for_sockets_and_edge_triggered() {
     let wanted =
         |kind, interest, filter| Registration::new(Token(1), interest, Mode::Level, kind, 7).wanted(filter);
     assert_eq!(wanted(Kind::Socket, Interest::PRIORITY, Filter::Urgent), InKernel::Armed(Mode::Edge));
@@ -103,23 +103,27 @@ fn urgent_data_is_looked_for_on_sockets_and_by_the_edge() {
 }
 
 #[test]
-fn with_empty_interest_data_wakes_once_and_a_hangup_is_checked_again_by_each_wait() {
+fn empty_interest_reports_hangup_only() {
     let mut it = registered(NOTHING, Mode::Level);
     assert_eq!(it.take(&event(EVFILT_READ, 0, 0), Filter::Read), Readiness::empty());
     assert!(!it.is_changed(), "edge-triggered");
-    assert_eq!(it.take(&event(EVFILT_READ, EV_EOF, 0), Filter::Read), Readiness::empty(), "half a hangup");
+    assert_eq!(
+        it.take(&event(EVFILT_READ, EV_EOF, 0), Filter::Read),
+        Readiness::empty(),
+        "one direction is closed"
+    );
     assert!(!it.is_changed());
     assert_eq!(it.take(&event(EVFILT_WRITE, EV_EOF, 104), Filter::Write), HANGUP | Readiness::ERROR);
     assert!(!it.is_changed(), "not before it was reported");
     assert_eq!(it.take_pending(), HANGUP | Readiness::ERROR);
     let again = |filter| [(filter, EV_DELETE), (filter, EV_ADD | EV_CLEAR)];
     assert_eq!(submitted(&mut it), [again(EVFILT_READ), again(EVFILT_WRITE)].concat());
-    assert_eq!(it.take(&event(EVFILT_WRITE, 0, 0), Filter::Write), Readiness::empty(), "it is no hangup now");
-    assert!(!it.is_changed(), "as before");
+    assert_eq!(it.take(&event(EVFILT_WRITE, 0, 0), Filter::Write), Readiness::empty(), "no hangup any more");
+    assert!(!it.is_changed(), "nothing to submit");
 }
 
 #[test]
-fn a_modify_looks_anew_for_an_end_that_was_reported() {
+fn modify_rechecks_end_of_file() {
     for interest in [NOTHING, Interest::READ_CLOSED] {
         let mut it = registered(interest, Mode::Level);
         it.take(&event(EVFILT_READ, EV_EOF, 0), Filter::Read);
@@ -133,7 +137,7 @@ fn a_modify_looks_anew_for_an_end_that_was_reported() {
 const HANGUP: Readiness = Readiness::HANGUP;
 
 #[test]
-fn the_end_means_what_its_filter_and_the_kind_of_the_file_make_of_it() {
+fn end_of_file_depends_on_filter_and_kind() {
     let of = |kind, interest, filter: filter_t| {
         let mut it = Registration::new(Token(1), interest, Mode::Level, kind, 7);
         submitted(&mut it);
@@ -150,7 +154,7 @@ fn the_end_means_what_its_filter_and_the_kind_of_the_file_make_of_it() {
 }
 
 #[test]
-fn an_event_of_another_owner_or_of_a_filter_that_was_taken_away_is_not_its_own() {
+fn stale_event_is_ignored() {
     let it = registered(READ, Mode::Level);
     assert!(it.is_of(&event(EVFILT_READ, 0, 0), Filter::Read));
     assert!(!it.is_of(&event(EVFILT_WRITE, 0, 0), Filter::Write));
@@ -158,13 +162,13 @@ fn an_event_of_another_owner_or_of_a_filter_that_was_taken_away_is_not_its_own()
 }
 
 #[test]
-fn what_is_refused_is_invalid_and_a_peer_that_is_gone_a_hangup_to_be_looked_at_again() {
+fn rejection_is_invalid_or_hangup() {
     let mut it = registered(BOTH, Mode::Level);
-    it.refuse(Filter::Write, true);
+    it.reject(Filter::Write, true);
     assert!(!it.is_changed(), "not before it was reported");
     assert_eq!(it.take_pending(), Readiness::WRITABLE | HANGUP);
     assert_eq!(submitted(&mut it), [(EVFILT_WRITE, EV_ADD)]);
-    it.refuse(Filter::Write, false);
+    it.reject(Filter::Write, false);
     assert_eq!(it.take_pending(), Readiness::INVALID);
     assert_eq!(submitted(&mut it), [(EVFILT_READ, EV_DELETE)]);
 }

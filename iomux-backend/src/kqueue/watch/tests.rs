@@ -1,13 +1,13 @@
-//! What events make of what is watched.
+//! Tests of the notices that follow from events.
 
-use super::super::tests::ends_at_once;
+use super::super::tests::ends_immediately;
 use super::*;
 
 fn event(filter: filter_t, ident: usize, fflags: u32, data: data_t) -> Kevent {
     Kevent::change(ident, filter, 0, fflags, data, 0)
 }
 
-/// A timer, and a file that is watched once.
+/// Returns watches of a timer, and of a file with a single event.
 fn watches() -> Watches {
     let watch = |watched, key, is_once| {
         let notice = Notice { token: Token(7), watched, data: 0, fflags: 0 };
@@ -19,28 +19,28 @@ fn watches() -> Watches {
 }
 
 #[test]
-fn what_one_wait_hears_of_it_is_one_notice() {
+fn events_of_one_wait_are_one_notice() {
     let mut watches = watches();
     assert!(watches.take(&event(EVFILT_TIMER, 3, 0, 2)));
-    assert!(!watches.take(&event(EVFILT_TIMER, 3, 0, 3)), "heard of already");
+    assert!(!watches.take(&event(EVFILT_TIMER, 3, 0, 3)), "not the first event");
     assert_eq!(watches.take_notices(8)[0].count(), 5);
     assert_eq!(watches.take_notices(8)[0].token(), Token(7));
     watches.begin();
-    assert_eq!(watches.notices.len(), 0, "it was reported");
+    assert_eq!(watches.notices.len(), 0, "reported");
 }
 
 #[test]
-fn an_event_after_a_report_is_a_notice_of_the_next_wait() {
+fn later_event_is_notice_of_next_wait() {
     let mut watches = watches();
     assert!(watches.take(&event(EVFILT_TIMER, 3, 0, 2)));
     assert_eq!(watches.take_notices(8).len(), 1);
-    assert!(watches.take(&event(EVFILT_TIMER, 3, 0, 4)), "in the place of a receipt, between two waits");
+    assert!(watches.take(&event(EVFILT_TIMER, 3, 0, 4)), "instead of a receipt, between two waits");
     watches.begin();
     assert_eq!(watches.take_notices(8)[0].count(), 4);
 }
 
 #[test]
-fn what_was_once_is_watched_no_longer() {
+fn single_event_ends_watch() {
     let mut watches = watches();
     let (renamed, deleted) = (FileChanges::RENAME, FileChanges::DELETE);
     assert!(watches.take(&event(EVFILT_VNODE, 5, renamed.bits(), 0)));
@@ -51,7 +51,7 @@ fn what_was_once_is_watched_no_longer() {
 }
 
 #[test]
-fn changes_that_one_wait_hears_of_are_one_set() {
+fn changes_of_one_wait_are_merged() {
     let mut watches = watches();
     watches.all[1].is_once = false;
     let (renamed, deleted) = (FileChanges::RENAME, FileChanges::DELETE);
@@ -62,7 +62,7 @@ fn changes_that_one_wait_hears_of_are_one_set() {
 }
 
 #[test]
-fn what_is_not_watched_is_no_notice() {
+fn unwatched_event_is_ignored() {
     let mut watches = watches();
     for (filter, ident) in [(EVFILT_TIMER, 4), (EVFILT_VNODE, 3), (EVFILT_USER, 3)] {
         assert!(!watches.take(&event(filter, ident, !0, 1)), "{filter} {ident}");
@@ -71,7 +71,7 @@ fn what_is_not_watched_is_no_notice() {
 }
 
 #[test]
-fn only_a_file_has_changes_and_only_what_repeats_is_counted() {
+fn changes_are_of_files_and_counts_of_repeats() {
     let notice = |watched| Notice { token: Token(7), watched, data: 9, fflags: !0 };
     assert_eq!(notice(Watched::Timer(1)).changes(), FileChanges::empty());
     assert_eq!(notice(Watched::File(1)).count(), 1);
@@ -80,15 +80,15 @@ fn only_a_file_has_changes_and_only_what_repeats_is_counted() {
 }
 
 #[test]
-fn what_came_in_the_place_of_a_receipt_ends_a_wait_at_once() {
+fn event_instead_of_receipt_ends_next_wait() {
     let mut kqueue = Kqueue::new().unwrap();
     kqueue.watch_timer(3, Token(7), Duration::from_secs(1000), false).unwrap();
     let is_new = kqueue.watches.take(&event(EVFILT_TIMER, 3, 0, 1));
-    assert!(is_new && ends_at_once(&mut kqueue));
+    assert!(is_new && ends_immediately(&mut kqueue));
 }
 
 #[test]
-fn there_is_room_for_a_notice_of_each() {
+fn watch_reserves_notice() {
     let mut kqueue = Kqueue::new().unwrap();
     for id in 0..20 {
         kqueue.watch_timer(id, Token(7), Duration::from_secs(1000), false).unwrap();
@@ -97,7 +97,7 @@ fn there_is_room_for_a_notice_of_each() {
 }
 
 #[test]
-fn a_time_is_rounded_up_and_never_nothing_nor_too_much() {
+fn to_units_rounds_up_within_limits() {
     let (ns, ms) = (1_000_000_000, 1_000);
     assert_eq!(to_units(Duration::ZERO, ms), Some(1));
     assert_eq!(to_units(Duration::from_nanos(1_000_000), ms), Some(1));
@@ -109,6 +109,6 @@ fn a_time_is_rounded_up_and_never_nothing_nor_too_much() {
 }
 
 #[test]
-fn changes_are_shown_by_name() {
+fn changes_display_names() {
     assert_eq!((FileChanges::DELETE | FileChanges::LINK).to_string(), "DELETE | LINK");
 }
