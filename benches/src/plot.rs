@@ -54,7 +54,9 @@ impl Picture {
     /// Draws the tables of this picture into a file, and returns `true` if there are any.
     pub(crate) fn draw(&self, path: &Path, tables: &[&Table]) -> Result<bool, Box<dyn Error>> {
         let is_shown = |table: &&Table| {
-            table.benchmark == self.benchmark && table.measure == self.measure && table.case.contains(self.case)
+            table.benchmark == self.benchmark
+                && table.measure == self.measure
+                && table.case.contains(self.case)
         };
         let mut tables: Vec<_> = tables.iter().copied().filter(is_shown).collect();
         tables.sort_by_key(|table| table.at);

@@ -37,7 +37,7 @@ macro_rules! has {
 }
 
 #[test]
-fn values_are_sent_and_shared() {
+fn values_are_send_and_sync() {
     each!(is_shared:
         Interest, Readiness, Timeout, Chunk, Signal, SigSet, iomux::Error, PollFd<'static>, Slots<'static>,
         ReadySlots<'static, 'static>, Token, Mode, Capabilities, Event, Events, Key, Ready, iomux_backend::Error,
@@ -45,7 +45,7 @@ fn values_are_sent_and_shared() {
 }
 
 #[test]
-fn multiplexers_are_sent_and_shared() {
+fn multiplexers_are_send_and_sync() {
     each!(is_shared:
         Poll<'static>, Native<'static>, Any<'static>, Traced<Poll<'static>>, Spin<Poll<'static>>, Waker, WakerSource,
         Reactor<TcpStream, String>, InsertError<TcpStream, String>, SubmitError<fn()>,
@@ -54,12 +54,12 @@ fn multiplexers_are_sent_and_shared() {
 }
 
 #[test]
-fn a_handle_is_shared_also_where_the_state_is_for_one_thread() {
+fn handle_is_sync_for_any_state() {
     each!(is_shared: Handle<TcpStream, Cell<u8>, Native<'static>>);
     assert!(has!(Send, Reactor<TcpStream, Cell<u8>>) && !has!(Sync, Reactor<TcpStream, Cell<u8>>));
 }
 
 #[test]
-fn the_guard_of_a_threads_mask_stays_in_that_thread() {
+fn mask_guard_is_not_send() {
     assert!(!has!(Send, MaskGuard) && !has!(Sync, MaskGuard));
 }

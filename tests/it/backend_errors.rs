@@ -7,7 +7,7 @@ use iomux_backend::{
 use std::io::{self, ErrorKind};
 
 #[test]
-fn each_error_says_what_was_wrong_and_what_to_do() {
+fn errors_say_what_and_what_to_do() {
     let backend = "poll";
     let texts = [
         (
@@ -66,7 +66,7 @@ fn os_errors_have_advice() {
 }
 
 #[test]
-fn an_io_error_keeps_kind_text_and_number() {
+fn io_error_keeps_kind_text_and_errno() {
     let emfile = io::Error::from_raw_os_error(libc::EMFILE).kind();
     let table = [
         (Error::Interrupted, ErrorKind::Interrupted, Some(libc::EINTR)),
@@ -89,7 +89,7 @@ fn an_io_error_keeps_kind_text_and_number() {
 }
 
 #[test]
-fn a_buffer_for_events_keeps_to_its_size() {
+fn events_keep_their_capacity() {
     let mut events = Events::with_capacity(2);
     assert_eq!((events.capacity(), events.remaining(), events.len(), events.is_empty()), (2, 2, 0, true));
     assert!(!events.push(Token(1), Readiness::empty()), "nothing to report");
@@ -107,7 +107,7 @@ fn a_buffer_for_events_keeps_to_its_size() {
 }
 
 #[test]
-fn every_name_is_a_backend_and_no_other_is() {
+fn by_name_knows_exactly_names() {
     for name in ALL_NAMES {
         let backend = by_name(name).unwrap();
         assert!(name.starts_with(backend.name()), "{name}");
@@ -120,7 +120,7 @@ fn every_name_is_a_backend_and_no_other_is() {
 }
 
 #[test]
-fn what_the_kernel_has_refused_has_its_errno() {
+fn kernel_errors_have_their_errno() {
     let too_many = Error::TooManySources { count: 81, limit: 64 };
     assert_eq!(too_many.raw_os_error(), Some(libc::EINVAL));
     assert_eq!(Error::Os { call: "poll", code: libc::ENOMEM }.raw_os_error(), Some(libc::ENOMEM));
@@ -128,14 +128,14 @@ fn what_the_kernel_has_refused_has_its_errno() {
 }
 
 #[test]
-fn a_reactor_can_do_what_its_backend_can() {
+fn reactor_forwards_capabilities() {
     let reactor = Reactor::<io::PipeReader>::new().unwrap();
     assert_eq!(reactor.capabilities(), native().unwrap().capabilities());
     assert!(!reactor.capabilities().is_empty());
 }
 
 #[test]
-fn a_multiplexer_behind_a_reference_is_one() {
+fn mutable_reference_is_a_multiplexer() {
     let (reader, mut writer) = io::pipe().unwrap();
     io::Write::write_all(&mut writer, b"!").unwrap();
     let mut poll = Poll::new();

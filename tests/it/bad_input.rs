@@ -14,7 +14,7 @@ fn table<'fd>(fd: BorrowedFd<'fd>) -> (Slots<'fd>, String) {
 }
 
 #[test]
-fn an_index_past_the_table_is_an_error_and_changes_nothing() {
+fn index_out_of_range_changes_nothing() {
     let (reader, _writer) = full_pipe();
     let (mut slots, before) = table(reader.as_fd());
     for index in [4, 5, usize::MAX] {
@@ -31,7 +31,7 @@ fn an_index_past_the_table_is_an_error_and_changes_nothing() {
 }
 
 #[test]
-fn a_count_past_the_table_is_an_error_and_nothing_is_polled() {
+fn count_out_of_range_polls_nothing() {
     let (reader, _writer) = full_pipe();
     let (mut slots, before) = table(reader.as_fd());
     for count in [5, usize::MAX] {
@@ -43,14 +43,14 @@ fn a_count_past_the_table_is_an_error_and_nothing_is_polled() {
 }
 
 #[test]
-fn an_empty_slot_has_no_interest_to_change() {
+fn empty_slot_has_no_interest() {
     let mut slots = Slots::with_capacity(2);
     assert_eq!(slots.set_interest(1, Interest::READABLE), Err(Error::EmptySlot { index: 1 }));
     assert_eq!(slots.interest(1), Ok(Interest::empty()));
 }
 
 #[test]
-fn a_negative_number_is_no_fd_and_the_error_names_clear() {
+fn negative_fd_error_names_clear() {
     let (reader, _writer) = full_pipe();
     let (mut slots, before) = table(reader.as_fd());
     for fd in [-1, -2, i32::MIN] {
@@ -70,7 +70,7 @@ fn a_negative_number_is_no_fd_and_the_error_names_clear() {
 }
 
 #[test]
-fn fd_0_is_an_fd_like_any_other() {
+fn fd_0_is_valid() {
     let (reader, _writer) = full_pipe();
     let mut slots = Slots::with_capacity(1);
     // SAFETY: 0 is only stored, never polled.
@@ -88,7 +88,7 @@ fn fd_0_is_an_fd_like_any_other() {
 }
 
 #[test]
-fn an_fd_that_is_closed_is_reported_invalid() {
+fn closed_fd_is_invalid() {
     let (ready, _writer) = full_pipe();
     let mut slots = Slots::with_capacity(2);
     slots.set(0, ready.as_fd(), Interest::READABLE).unwrap();
@@ -103,7 +103,7 @@ fn an_fd_that_is_closed_is_reported_invalid() {
 }
 
 #[test]
-fn waiting_for_ever_for_nothing_is_an_error() {
+fn infinite_wait_of_empty_slots_is_an_error() {
     let mut slots = Slots::with_capacity(4);
     assert_eq!(slots.wait(Timeout::Infinite), Err(Error::NothingToWaitFor));
     assert_eq!(slots.wait(Timeout::Nowait), Ok(0));
@@ -114,7 +114,7 @@ fn waiting_for_ever_for_nothing_is_an_error() {
 }
 
 #[test]
-fn where_poll_cannot_report_read_closed_asking_for_it_is_an_error() {
+fn read_closed_is_unsupported_without_rdhup() {
     let (reader, _writer) = full_pipe();
     let (mut slots, _) = table(reader.as_fd());
     let expected =

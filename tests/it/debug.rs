@@ -5,7 +5,7 @@ use iomux::{Error, Interest, PollFd, Readiness, Slots, Timeout};
 use std::os::fd::{AsFd, AsRawFd};
 
 #[test]
-fn slots_print_as_strace_prints_a_poll() {
+fn slots_print_like_strace() {
     let (reader, writer) = full_pipe();
     let mut slots = Slots::with_capacity(8);
     assert_eq!(format!("{slots:?}"), "[]");
@@ -37,7 +37,7 @@ fn slots_print_as_strace_prints_a_poll() {
 }
 
 #[test]
-fn a_slot_of_its_own_prints_alike_and_hangups_and_unknown_bits_by_their_number() {
+fn pollfd_prints_like_strace() {
     let (reader, writer) = full_pipe();
     let r = reader.as_raw_fd();
     // A bit that has no name here, and no effect on a pipe anywhere. 0x4000 is `POLLRDHUP` of FreeBSD and illumos.
@@ -55,7 +55,7 @@ fn a_slot_of_its_own_prints_alike_and_hangups_and_unknown_bits_by_their_number()
 }
 
 #[test]
-fn flags_print_by_their_names() {
+fn flags_print_their_names() {
     assert_eq!(format!("{:?}", Interest::READABLE | Interest::WRITABLE), "Interest(READABLE | WRITABLE)");
     assert_eq!(format!("{:?}", Readiness::HANGUP), "Readiness(HANGUP)");
     assert_eq!(Interest::READABLE.to_string(), "READABLE");
@@ -63,7 +63,7 @@ fn flags_print_by_their_names() {
 }
 
 #[test]
-fn each_error_says_what_was_wrong_and_what_to_do() {
+fn errors_say_what_and_what_to_do() {
     let texts = [
         (
             Error::IndexOutOfRange { index: 8, capacity: 8 },
@@ -97,7 +97,7 @@ fn each_error_says_what_was_wrong_and_what_to_do() {
 }
 
 #[test]
-fn an_io_error_keeps_kind_and_text() {
+fn io_error_keeps_kind_and_text() {
     use std::io::{self, ErrorKind};
     let table = [
         (Error::Interrupted, ErrorKind::Interrupted),

@@ -41,7 +41,7 @@ fn far_away(reader: &PipeReader, offset: i32) -> std::os::fd::OwnedFd {
 }
 
 #[test]
-fn a_file_that_is_always_ready_is_not_pollable_and_registers_nothing() {
+fn regular_file_is_not_pollable() {
     let file = tempfile::tempfile().unwrap();
     let mut epoll = Epoll::new().unwrap();
     let error = epoll.register(file.as_fd(), Token(1), READABLE, Mode::Level).unwrap_err();
@@ -57,7 +57,7 @@ fn a_file_that_is_always_ready_is_not_pollable_and_registers_nothing() {
 }
 
 #[test]
-fn epolls_in_a_circle_or_nested_too_deep_are_an_error_that_says_so() {
+fn nested_epolls_have_their_own_error() {
     let epolls: Vec<_> = (0..10).map(|_| Epoll::new().unwrap()).collect();
     let fds: Vec<_> = epolls.iter().map(|epoll| epoll.share().unwrap()).collect();
     let add = |outer: usize, inner: usize| {
@@ -78,7 +78,7 @@ fn epolls_in_a_circle_or_nested_too_deep_are_an_error_that_says_so() {
 }
 
 #[test]
-fn exclusive_goes_with_reading_and_writing_alone_and_is_not_modified() {
+fn exclusive_takes_read_and_write_only() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let (reader, _writer) = full_pipe();
     let mut epoll = Epoll::new().unwrap();
@@ -111,7 +111,7 @@ fn exclusive_goes_with_reading_and_writing_alone_and_is_not_modified() {
 }
 
 #[test]
-fn of_two_exclusive_waiters_one_is_woken() {
+fn exclusive_wakes_one_of_two() {
     let (mut reader, mut writer) = io::pipe().unwrap();
     let mut epolls = [Epoll::new().unwrap(), Epoll::new().unwrap()];
     let watched = reader.try_clone().unwrap();
@@ -137,7 +137,7 @@ fn of_two_exclusive_waiters_one_is_woken() {
 }
 
 #[test]
-fn an_epoll_in_a_poll_loses_no_change() {
+fn epoll_in_a_poll_loses_no_change() {
     let (reader, _writer) = full_pipe();
     let mut inner = Epoll::new().unwrap();
     inner.register(reader.as_fd(), Token(1), Interest::empty(), Mode::Level).unwrap();
@@ -160,7 +160,7 @@ fn an_epoll_in_a_poll_loses_no_change() {
 }
 
 #[test]
-fn an_epoll_that_is_given_away_keeps_what_was_modified() {
+fn into_owned_fd_keeps_the_registrations() {
     let (reader, _writer) = full_pipe();
     let mut epoll = Epoll::new().unwrap();
     epoll.register(reader.as_fd(), Token(1), Interest::empty(), Mode::Level).unwrap();
@@ -173,7 +173,7 @@ fn an_epoll_that_is_given_away_keeps_what_was_modified() {
 
 // Why READ_NORMAL has a note: what wakes with EPOLLIN alone needs READABLE.
 #[test]
-fn the_fd_of_an_epoll_is_reported_for_readable_and_never_for_read_normal_alone() {
+fn epoll_fd_needs_readable() {
     let normal = Interest::READ_NORMAL;
     for (interest, count) in [(READABLE, 1), (READABLE | normal, 1), (normal, 0)] {
         let (reader, mut writer) = empty_pipe();
@@ -189,7 +189,7 @@ fn the_fd_of_an_epoll_is_reported_for_readable_and_never_for_read_normal_alone()
 
 // Asked for EPOLLIN behind the caller's back, epoll would report these without end, and poll(2) never.
 #[test]
-fn a_counter_is_reported_for_readable_and_never_for_read_normal_alone() {
+fn eventfd_needs_readable() {
     let counter = WakerSource::new().unwrap();
     counter.waker().wake();
     let all: [Box<dyn Multiplexer>; 2] = [Box::new(Poll::new()), Box::new(Epoll::new().unwrap())];
@@ -203,7 +203,7 @@ fn a_counter_is_reported_for_readable_and_never_for_read_normal_alone() {
 }
 
 #[test]
-fn a_reactor_over_an_epoll_that_was_shared_before_defers_nothing() {
+fn reactor_over_a_shared_epoll_defers_nothing() {
     let (reader, _writer) = full_pipe();
     let inner = Epoll::new().unwrap();
     let shared = inner.share().unwrap();
@@ -220,7 +220,7 @@ fn a_reactor_over_an_epoll_that_was_shared_before_defers_nothing() {
 }
 
 #[test]
-fn busy_polling_is_set_and_read_or_unsupported() {
+fn busy_poll_is_set_or_unsupported() {
     let epoll = Epoll::new().unwrap();
     let asked = BusyPoll { time: Duration::from_nanos(49_001), budget: 8, is_preferred: true };
     match epoll.set_busy_poll(asked) {
@@ -237,13 +237,13 @@ fn busy_polling_is_set_and_read_or_unsupported() {
 }
 
 #[test]
-fn it_can_all_but_what_epoll_can_not() {
+fn epoll_capabilities_are_complete() {
     let it_can_not = Capabilities::FILES | Capabilities::REPORTS_CLOSED | Capabilities::FORK;
     assert_eq!(Epoll::new().unwrap().capabilities(), Capabilities::all() - it_can_not);
 }
 
 #[test]
-fn of_a_closed_fd_it_says_what_the_kernel_says() {
+fn closed_fd_gets_the_kernels_error() {
     let (reader, _writer) = full_pipe();
     let mut epoll = Epoll::new().unwrap();
     let closed = far_away(&reader, 30);
@@ -262,7 +262,7 @@ fn of_a_closed_fd_it_says_what_the_kernel_says() {
 }
 
 #[test]
-fn what_a_closed_fd_left_behind_is_in_the_way_of_the_same_file_alone() {
+fn stale_registration_blocks_the_same_file_only() {
     let (reader, _writer) = full_pipe();
     let (other, _other_writer) = full_pipe();
     let mut epoll = Epoll::new().unwrap();
@@ -290,7 +290,7 @@ fn what_a_closed_fd_left_behind_is_in_the_way_of_the_same_file_alone() {
 }
 
 #[test]
-fn with_nothing_left_an_endless_wait_is_an_error() {
+fn infinite_wait_for_nothing_is_an_error() {
     let (reader, _writer) = full_pipe();
     let mut epoll = Epoll::new().unwrap();
     epoll.register(reader.as_fd(), Token(1), READABLE, Mode::Level).unwrap();
@@ -300,7 +300,7 @@ fn with_nothing_left_an_endless_wait_is_an_error() {
 }
 
 #[test]
-fn with_nothing_ready_each_signal_interrupts_a_masked_wait_of_no_time() {
+fn signal_interrupts_a_masked_nowait() {
     signal_hook::flag::register(Signal::USR1.as_raw(), Arc::default()).unwrap();
     let blocked = SigSet::from(Signal::USR1).block().unwrap();
     let mut epoll = Epoll::new().unwrap();
@@ -313,7 +313,7 @@ fn with_nothing_ready_each_signal_interrupts_a_masked_wait_of_no_time() {
 }
 
 #[test]
-fn a_flag_without_a_name_is_unsupported_and_registers_nothing() {
+fn unnamed_flag_is_unsupported() {
     let (reader, _writer) = full_pipe();
     let other = reader.try_clone().unwrap();
     let mut epoll = Epoll::new().unwrap();

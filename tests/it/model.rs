@@ -47,7 +47,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_sequence_of_calls_gives_what_the_model_gives(steps in steps()) {
+    fn slots_agree_with_a_model(steps in steps()) {
         holds(&steps)?;
     }
 }

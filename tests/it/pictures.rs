@@ -86,7 +86,7 @@ fn compare(page: &str, picture: &Picture) {
 }
 
 #[test]
-fn what_each_mode_reports_is_as_the_guide_draws_it() {
+fn modes_match_the_guides_timelines() {
     let modes = [
         ("Level", Mode::Level),
         ("Edge", Mode::Edge),
@@ -134,7 +134,7 @@ fn reported(fd: BorrowedFd<'_>, interest: Interest) -> String {
 }
 
 #[test]
-fn what_a_pipe_reports_in_its_life_is_as_the_guide_draws_it() {
+fn pipe_readiness_matches_the_guide() {
     let (mut reader, mut writer) = std::io::pipe().unwrap();
     let mut reading = Vec::new();
     let mut writing = Vec::new();

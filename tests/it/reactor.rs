@@ -35,7 +35,7 @@ fn ready_keys<S: AsFd, T, M: TrustedMultiplexer<'static>>(reactor: &mut Reactor<
 }
 
 #[test]
-fn sources_are_found_changed_and_handed_back_by_their_key() {
+fn keys_find_sources_and_states() {
     let mut reactor = Reactor::new().unwrap();
     let first = readable(&mut reactor, 1);
     let second = readable(&mut reactor, 2);
@@ -59,7 +59,7 @@ fn sources_are_found_changed_and_handed_back_by_their_key() {
 }
 
 #[test]
-fn a_source_that_could_not_be_inserted_is_handed_back_with_its_state() {
+fn insert_error_hands_the_source_back() {
     let mut reactor = Reactor::with(Poll::new(), 8);
     let (reader, _writer) = full_pipe();
     let failed = reactor.insert(reader, vec![7], Interest::READABLE, Mode::Edge).unwrap_err();
@@ -71,7 +71,7 @@ fn a_source_that_could_not_be_inserted_is_handed_back_with_its_state() {
 }
 
 #[test]
-fn an_event_of_a_source_that_was_removed_meanwhile_is_not_delivered() {
+fn event_of_a_removed_source_is_skipped() {
     let mut reactor = Reactor::new().unwrap();
     let keys: Vec<Key> = (0..5).map(|state| readable(&mut reactor, state)).collect();
     assert_eq!(reactor.wait(LONG), Ok(5));
@@ -83,7 +83,7 @@ fn an_event_of_a_source_that_was_removed_meanwhile_is_not_delivered() {
 }
 
 #[test]
-fn an_event_of_an_earlier_owner_of_a_place_is_not_delivered_to_the_next() {
+fn event_does_not_reach_the_next_in_its_place() {
     let mut reactor = Reactor::new().unwrap();
     let old: Vec<Key> = (0..4).map(|state| readable(&mut reactor, state)).collect();
     assert_eq!(reactor.wait(LONG), Ok(4));
@@ -98,7 +98,7 @@ fn an_event_of_an_earlier_owner_of_a_place_is_not_delivered_to_the_next() {
 }
 
 #[test]
-fn a_key_of_another_reactor_finds_nothing() {
+fn key_of_another_reactor_finds_nothing() {
     let (mut ours, mut theirs) = (Reactor::new().unwrap(), Reactor::new().unwrap());
     let (key, other) = (readable(&mut ours, "ours"), readable(&mut theirs, "theirs"));
     assert_ne!(key, other);
@@ -108,7 +108,7 @@ fn a_key_of_another_reactor_finds_nothing() {
 }
 
 #[test]
-fn a_pair_is_of_two_sources_in_the_order_of_their_keys() {
+fn get_pair_keeps_the_order_of_keys() {
     let mut reactor = Reactor::new().unwrap();
     let (waker, _) = reactor.waker().unwrap();
     let (first, second) = (readable(&mut reactor, 1), readable(&mut reactor, 2));
@@ -134,7 +134,7 @@ struct _Server {
 }
 
 #[test]
-fn sources_may_be_inserted_while_what_is_ready_is_walked() {
+fn sources_are_inserted_between_next_calls() {
     let mut reactor = Reactor::new().unwrap();
     let first = readable(&mut reactor, 0);
     assert_eq!(reactor.wait(LONG), Ok(1));
@@ -150,7 +150,7 @@ fn sources_may_be_inserted_while_what_is_ready_is_walked() {
 }
 
 #[test]
-fn what_is_printed_says_which_what_and_why() {
+fn debug_output_names_the_fields() {
     let mut reactor = Reactor::with(Poll::new(), 8);
     assert!(reactor.is_empty());
     reactor.insert(full_pipe().0, (), Interest::READABLE, Mode::Level).unwrap();
@@ -170,7 +170,7 @@ fn what_is_printed_says_which_what_and_why() {
 }
 
 #[test]
-fn dropping_the_reactor_closes_what_it_owns() {
+fn dropping_the_reactor_closes_its_sources() {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     let mut reactor = Reactor::new().unwrap();
     reactor.insert(ours, (), Interest::READABLE, Mode::Level).unwrap();
@@ -192,7 +192,7 @@ impl AsFd for Liar {
 }
 
 #[test]
-fn a_source_is_asked_for_its_fd_once_and_deregistered_by_that() {
+fn as_fd_is_called_once() {
     let mut reactor = Reactor::with(Poll::new(), 8);
     let liar = Liar { fds: vec![full_pipe().0], asked: Cell::new(0) };
     let key = reactor.insert(liar, (), Interest::READABLE, Mode::OneShot).unwrap();
@@ -217,7 +217,7 @@ impl AsFd for Shared {
 }
 
 #[test]
-fn of_two_sources_with_one_fd_the_second_is_refused_and_the_first_stays() {
+fn second_source_with_the_same_fd_is_rejected() {
     let reader = Rc::new(full_pipe().0);
     let mut reactor = Reactor::new().unwrap();
     let key = reactor.insert(Shared(Rc::clone(&reader)), 1, Interest::READABLE, Mode::Level).unwrap();
@@ -229,7 +229,7 @@ fn of_two_sources_with_one_fd_the_second_is_refused_and_the_first_stays() {
 }
 
 #[test]
-fn a_paused_source_that_has_hung_up_is_not_heard_again_and_again() {
+fn paused_source_reports_its_hangup_once() {
     let mut reactor = Reactor::new().unwrap();
     let key = readable(&mut reactor, ());
     reactor.pause(key).unwrap();
@@ -247,7 +247,7 @@ fn a_paused_source_that_has_hung_up_is_not_heard_again_and_again() {
 }
 
 #[test]
-fn a_source_that_is_paused_before_its_hangup_was_taken_is_heard_once() {
+fn hangup_before_a_pause_is_reported_once() {
     for name in NAMES {
         let mut reactor = Reactor::with(by_name(name).unwrap(), 8);
         let (reader, writer) = std::io::pipe().unwrap();
@@ -270,7 +270,7 @@ fn a_source_that_is_paused_before_its_hangup_was_taken_is_heard_once() {
 }
 
 #[test]
-fn what_is_retained_stays_and_the_others_are_closed() {
+fn retain_closes_the_others() {
     let mut reactor = Reactor::new().unwrap();
     let keys: Vec<Key> = (0..10).map(|state| readable(&mut reactor, state)).collect();
     reactor.retain(|_, _, state| *state % 3 == 0);
@@ -279,7 +279,7 @@ fn what_is_retained_stays_and_the_others_are_closed() {
 }
 
 #[test]
-fn wakers_are_delivered_with_their_own_keys() {
+fn wakers_have_their_own_keys() {
     let mut reactor = Reactor::<PipeReader>::new().unwrap();
     let (first, wake_first) = reactor.waker().unwrap();
     let (second, wake_second) = reactor.waker().unwrap();
@@ -296,7 +296,7 @@ fn wakers_are_delivered_with_their_own_keys() {
 }
 
 #[test]
-fn a_signal_ends_a_masked_wait_and_loses_no_event() {
+fn signal_loses_no_event_of_a_masked_wait() {
     let mut reactor = Reactor::new().unwrap();
     if !reactor.capabilities().contains(Capabilities::MASK) {
         return skip("a masked wait", "Native has none");
@@ -315,7 +315,7 @@ fn a_signal_ends_a_masked_wait_and_loses_no_event() {
 }
 
 #[test]
-fn a_boxed_multiplexer_does_as_well() {
+fn boxed_multiplexer_works() {
     let boxed: Box<dyn TrustedMultiplexer<'static> + Send> = Box::new(Poll::without_ppoll());
     let mut reactor = Reactor::with(boxed, 4);
     assert_eq!(reactor.name(), "poll");
@@ -328,7 +328,7 @@ fn a_boxed_multiplexer_does_as_well() {
 }
 
 #[test]
-fn a_thousand_sources_come_and_go_and_each_is_heard_under_its_own_key() {
+fn thousand_sources_keep_their_keys() {
     let mut reactor = Reactor::with(Poll::new(), 7);
     let mut alive: Vec<(Key, u32)> = Vec::new();
     let mut random = 0x2545_F491_4F6C_DD1D_u64;
@@ -356,7 +356,7 @@ fn a_thousand_sources_come_and_go_and_each_is_heard_under_its_own_key() {
 }
 
 #[test]
-fn a_state_knows_its_own_key() {
+fn insert_with_passes_the_key() {
     let mut reactor = Reactor::<PipeReader, Option<Key>>::new().unwrap();
     let mut keys = Vec::new();
     for _ in 0..3 {
@@ -379,7 +379,7 @@ fn a_state_knows_its_own_key() {
 }
 
 #[test]
-fn next_lends_the_source_with_its_state_and_skips_wakers() {
+fn next_skips_wakers() {
     let mut reactor = Reactor::<PipeReader, u32>::new().unwrap();
     let (_, waker) = reactor.waker().unwrap();
     waker.wake(); // it is the first that the wait reports

@@ -27,7 +27,7 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
 }
 
 #[test]
-fn a_pipe_is_readable_when_there_is_data_and_writable_when_there_is_room() {
+fn pipe_is_readable_with_data_writable_with_room() {
     let (reader, writer) = empty_pipe();
     assert_eq!(reported(reader.as_fd(), Interest::READABLE), Readiness::empty());
     assert_eq!(reported(writer.as_fd(), Interest::WRITABLE), Readiness::WRITABLE);
@@ -39,7 +39,7 @@ fn a_pipe_is_readable_when_there_is_data_and_writable_when_there_is_room() {
 }
 
 #[test]
-fn only_what_is_asked_is_reported() {
+fn only_the_interest_is_reported() {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     theirs.write_all(b"x").unwrap();
     assert_eq!(reported(ours.as_fd(), Interest::empty()), Readiness::empty());
@@ -79,7 +79,7 @@ fn a_hangup_wakes_a_wait_that_asks_for_nothing_and_urgent_data_does_not_end_it()
 }
 
 #[test]
-fn a_hung_up_pipe_reports_it_though_nothing_was_asked_and_a_read_would_not_block() {
+fn hangup_is_reported_for_an_empty_interest() {
     let (mut reader, writer) = empty_pipe();
     drop(writer);
     let hears_it_alone = HANGUP_ALONE.is_some().then_some(Interest::empty());
@@ -102,7 +102,7 @@ fn the_writing_end_of_a_pipe_without_a_reader_reports_it_and_a_write_would_not_b
 }
 
 #[test]
-fn a_peer_that_shuts_down_writing_is_read_closed_and_not_hung_up() {
+fn shutdown_is_read_closed_not_hangup() {
     if !HAS_READ_CLOSED {
         return skip("READ_CLOSED", "this system's poll(2) has no POLLRDHUP");
     }
@@ -117,7 +117,7 @@ fn a_peer_that_shuts_down_writing_is_read_closed_and_not_hung_up() {
 }
 
 #[test]
-fn urgent_data_is_priority_and_asks_for_nothing_else() {
+fn urgent_data_is_priority() {
     let (client, server) = tcp_pair();
     let sent = nix::sys::socket::send(
         std::os::fd::AsRawFd::as_raw_fd(&client),
@@ -132,10 +132,10 @@ fn urgent_data_is_priority_and_asks_for_nothing_else() {
 }
 
 #[test]
-fn files_and_directories_are_always_ready() {
+fn regular_files_are_always_ready() {
     for path in ["/dev/null", "/", env!("CARGO_MANIFEST_PATH")] {
         let Ok(file) = File::open(path) else {
-            skip("files_and_directories_are_always_ready", path);
+            skip("regular_files_are_always_ready", path);
             continue;
         };
         assert_eq!(reported(file.as_fd(), Interest::READABLE), Readiness::READABLE, "{path}");
@@ -143,7 +143,7 @@ fn files_and_directories_are_always_ready() {
 }
 
 #[test]
-fn each_predicate_is_true_of_its_own_bits_and_of_no_others() {
+fn predicates_test_their_own_bits() {
     use Readiness as R;
     type Predicate = fn(R) -> bool;
     let table: [(&str, Predicate, R); 7] = [
@@ -173,7 +173,7 @@ fn each_predicate_is_true_of_its_own_bits_and_of_no_others() {
 }
 
 #[test]
-fn bits_without_a_name_are_kept() {
+fn unnamed_bits_are_kept() {
     let strange = Readiness::from_bits(i16::MIN | 1).expect("every bit is a bit");
     assert_eq!(strange.bits(), i16::MIN | 1);
     assert!(strange.is_readable());

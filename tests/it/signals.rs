@@ -16,7 +16,7 @@ fn handled(signal: Signal) -> Arc<AtomicBool> {
 }
 
 #[test]
-fn a_signal_between_the_check_and_the_wait_is_never_lost() {
+fn signal_before_the_wait_is_not_lost() {
     if !HAS_PPOLL {
         return skip("a signal between check and wait", "no ppoll");
     }
@@ -53,7 +53,7 @@ fn a_signal_between_the_check_and_the_wait_is_never_lost() {
 }
 
 #[test]
-fn ten_thousand_signals_a_second_neither_stretch_nor_cut_a_wait() {
+fn signals_neither_stretch_nor_cut_a_wait() {
     const WAIT: Duration = Duration::from_millis(200);
     // A wait that starts anew after each signal lasts until the last one.
     const LAST_SIGNAL: Duration = Duration::from_secs(20);
@@ -90,7 +90,7 @@ fn ten_thousand_signals_a_second_neither_stretch_nor_cut_a_wait() {
 }
 
 #[test]
-fn the_empty_mask_is_not_the_same_as_no_mask() {
+fn empty_mask_differs_from_no_mask() {
     if !HAS_PPOLL {
         return skip("the empty mask", "no ppoll");
     }
@@ -106,7 +106,7 @@ fn the_empty_mask_is_not_the_same_as_no_mask() {
 }
 
 #[test]
-fn a_full_mask_holds_signals_back_for_the_time_of_the_call() {
+fn full_mask_blocks_signals_during_the_call() {
     if !HAS_PPOLL {
         return skip("a full mask", "no ppoll");
     }
@@ -155,7 +155,7 @@ fn a_pending_signal_is_let_through_by_a_check_that_finds_no_fd() {
 }
 
 #[test]
-fn guards_restore_the_mask_that_they_found() {
+fn guards_restore_the_mask() {
     let before = SigSet::current().unwrap();
     assert!(!before.contains(Signal::TSTP));
     {
@@ -175,7 +175,7 @@ fn guards_restore_the_mask_that_they_found() {
 }
 
 #[test]
-fn guards_may_be_dropped_in_any_order_and_a_blocked_signal_comes_through_the_wait_alone() {
+fn guards_drop_in_any_order() {
     let is_blocked = |signal| SigSet::current().unwrap().contains(signal);
     let first = SigSet::from(Signal::HUP).block().unwrap();
     let second = SigSet::from(Signal::QUIT).block().unwrap();
@@ -200,7 +200,7 @@ fn guards_may_be_dropped_in_any_order_and_a_blocked_signal_comes_through_the_wai
 }
 
 #[test]
-fn a_set_holds_what_was_put_in_and_prints_it_by_name() {
+fn sigset_prints_its_signals_by_name() {
     let mut set = SigSet::empty();
     assert!(set.is_empty() && set == SigSet::default());
     set.insert(Signal::TERM);
@@ -216,7 +216,7 @@ fn a_set_holds_what_was_put_in_and_prints_it_by_name() {
 }
 
 #[test]
-fn signals_are_those_of_the_system_real_time_ones_too() {
+fn sigset_holds_real_time_signals() {
     for signal in SigSet::full().iter() {
         assert_eq!(Signal::new(signal.as_raw()), Ok(signal));
     }

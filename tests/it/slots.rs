@@ -10,7 +10,7 @@ fn indices(slots: &Slots<'_>) -> Vec<usize> {
 }
 
 #[test]
-fn a_slot_gives_back_what_was_set_until_it_is_cleared() {
+fn slot_returns_its_fd_until_cleared() {
     let (reader, _writer) = empty_pipe();
     let mut slots = Slots::with_capacity(4);
     assert!(slots.fd(2).unwrap().is_none());
@@ -26,7 +26,7 @@ fn a_slot_gives_back_what_was_set_until_it_is_cleared() {
 }
 
 #[test]
-fn poll_reaches_the_highest_slot_in_use_and_no_further() {
+fn poll_ends_at_the_highest_slot_in_use() {
     let (reader, _writer) = full_pipe();
     let mut slots = Slots::with_capacity(16);
     assert_eq!(slots.used(), 0);
@@ -44,7 +44,7 @@ fn poll_reaches_the_highest_slot_in_use_and_no_further() {
 }
 
 #[test]
-fn empty_slots_between_others_are_skipped() {
+fn empty_slots_are_skipped() {
     let (reader, writer) = full_pipe();
     let mut slots = Slots::with_capacity(64);
     for index in [0, 15, 16, 17, 40, 63] {
@@ -58,7 +58,7 @@ fn empty_slots_between_others_are_skipped() {
 }
 
 #[test]
-fn every_position_of_a_lone_ready_slot_is_found() {
+fn lone_ready_slot_is_found_anywhere() {
     let (ready, _w) = full_pipe();
     let (idle, _w) = empty_pipe();
     for size in [1, 15, 16, 17, 31, 32, 33, 50] {
@@ -77,7 +77,7 @@ fn every_position_of_a_lone_ready_slot_is_found() {
 }
 
 #[test]
-fn what_was_reported_is_index_fd_and_readiness() {
+fn ready_has_index_fd_and_readiness() {
     let (reader, writer) = full_pipe();
     let mut slots = Slots::with_capacity(4);
     slots.set(1, writer.as_fd(), Interest::WRITABLE).unwrap();
@@ -101,7 +101,7 @@ fn what_was_reported_is_index_fd_and_readiness() {
 }
 
 #[test]
-fn nothing_is_reported_before_the_first_poll() {
+fn nothing_is_ready_before_the_first_poll() {
     let (reader, _writer) = full_pipe();
     let mut slots = Slots::with_capacity(2);
     slots.set(0, reader.as_fd(), Interest::READABLE).unwrap();
@@ -111,7 +111,7 @@ fn nothing_is_reported_before_the_first_poll() {
 }
 
 #[test]
-fn setting_or_clearing_a_slot_forgets_what_was_reported_of_it() {
+fn set_and_clear_drop_the_readiness() {
     let (reader, writer) = full_pipe();
     let mut slots = Slots::with_capacity(3);
     for index in 0..3 {
@@ -128,7 +128,7 @@ fn setting_or_clearing_a_slot_forgets_what_was_reported_of_it() {
 }
 
 #[test]
-fn only_the_slots_that_were_polled_are_reported() {
+fn only_polled_slots_are_ready() {
     let (reader, _writer) = full_pipe();
     let mut slots = Slots::with_capacity(8);
     for index in 0..8 {
@@ -147,7 +147,7 @@ fn only_the_slots_that_were_polled_are_reported() {
 }
 
 #[test]
-fn the_number_of_slots_polled_bounds_the_walk_and_not_the_number_that_were_ready() {
+fn polled_slots_bound_the_iteration() {
     let (ready, _w) = full_pipe();
     let (idle, _w) = empty_pipe();
     let mut slots = Slots::with_capacity(40);
@@ -160,7 +160,7 @@ fn the_number_of_slots_polled_bounds_the_walk_and_not_the_number_that_were_ready
 }
 
 #[test]
-fn the_walk_ends_when_as_many_were_found_as_poll_said() {
+fn iteration_ends_at_the_ready_count() {
     let (reader, _writer) = full_pipe();
     let mut slots = Slots::with_capacity(8);
     slots.set(0, reader.as_fd(), Interest::READABLE).unwrap();
@@ -176,7 +176,7 @@ fn the_walk_ends_when_as_many_were_found_as_poll_said() {
 }
 
 #[test]
-fn slots_may_be_cleared_and_set_while_the_cursor_walks() {
+fn slots_change_during_next_ready() {
     let (reader, writer) = full_pipe();
     let mut slots = Slots::with_capacity(64);
     for index in [0, 20, 21, 40, 63] {
@@ -196,7 +196,7 @@ fn slots_may_be_cleared_and_set_while_the_cursor_walks() {
 }
 
 #[test]
-fn the_cursor_and_the_walk_agree_and_do_not_disturb_each_other() {
+fn next_ready_agrees_with_ready() {
     let (reader, _writer) = full_pipe();
     let mut slots = Slots::with_capacity(100);
     for index in (0..100).step_by(3) {
@@ -212,7 +212,7 @@ fn the_cursor_and_the_walk_agree_and_do_not_disturb_each_other() {
 }
 
 #[test]
-fn a_poll_that_was_interrupted_reports_nothing_though_the_kernel_left_the_old_answer() {
+fn interrupted_poll_leaves_no_readiness() {
     if !iomux::HAS_PPOLL {
         return crate::support::skip("interrupted poll", "no ppoll to interrupt at a known moment");
     }
@@ -244,7 +244,7 @@ fn a_poll_that_was_interrupted_reports_nothing_though_the_kernel_left_the_old_an
 }
 
 #[test]
-fn the_free_poll_reports_into_the_slots_it_was_given() {
+fn free_poll_fills_its_slots() {
     let (reader, writer) = full_pipe();
     let mut fds = [
         PollFd::new(reader.as_fd(), Interest::READABLE).unwrap(),
@@ -263,7 +263,7 @@ fn the_free_poll_reports_into_the_slots_it_was_given() {
 }
 
 #[test]
-fn a_paused_slot_keeps_its_fd_and_is_passed_over_until_it_is_resumed() {
+fn paused_slot_is_ignored_until_resumed() {
     let (reader, writer) = empty_pipe();
     drop(writer);
     let mut slots = Slots::with_capacity(4);
@@ -299,7 +299,7 @@ fn a_paused_slot_keeps_its_fd_and_is_passed_over_until_it_is_resumed() {
 }
 
 #[test]
-fn an_empty_slot_can_neither_be_paused_nor_resumed_into_an_fd() {
+fn empty_slot_cannot_be_paused_or_resumed() {
     let mut fds = [PollFd::EMPTY];
     fds[0].pause();
     fds[0].resume();
@@ -316,7 +316,7 @@ fn an_empty_slot_can_neither_be_paused_nor_resumed_into_an_fd() {
 }
 
 #[test]
-fn the_free_wait_waits_like_the_tables() {
+fn free_wait_waits_like_slots() {
     let (reader, _writer) = full_pipe();
     let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
     assert_eq!(iomux::wait(&mut fds, Timeout::Infinite), Ok(1));

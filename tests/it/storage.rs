@@ -10,14 +10,14 @@ const EMPTY: Slots<'static, [PollFd<'static>; 4]> = Slots::array();
 static SHARED: Mutex<Slots<'static, [PollFd<'static>; 8]>> = Mutex::new(Slots::array());
 
 #[test]
-fn a_slot_is_8_bytes_and_an_array_table_costs_at_most_32_more() {
+fn slot_is_8_bytes() {
     assert_eq!(size_of::<PollFd<'_>>(), 8);
     let table = size_of::<Slots<'_, [PollFd<'_>; 64]>>();
     assert!(table <= 64 * 8 + 32, "{table}");
 }
 
 #[test]
-fn an_array_works_as_a_const_and_as_a_static() {
+fn array_works_as_const_and_static() {
     let (reader, _writer) = full_pipe();
     let mut table = EMPTY;
     assert_eq!(table.capacity(), 4);
@@ -31,7 +31,7 @@ fn an_array_works_as_a_const_and_as_a_static() {
 }
 
 #[test]
-fn borrowed_and_boxed_slices_are_tables_and_give_their_storage_back() {
+fn slices_are_tables() {
     let (reader, _writer) = full_pipe();
     let mut buffer = [const { PollFd::EMPTY }; 4];
     let mut slots = Slots::over(&mut buffer[..]);
@@ -49,7 +49,7 @@ fn borrowed_and_boxed_slices_are_tables_and_give_their_storage_back() {
 }
 
 #[test]
-fn fds_that_are_in_the_storage_already_are_polled() {
+fn fds_in_the_storage_are_polled() {
     let (reader, _writer) = full_pipe();
     let fd = PollFd::new(reader.as_fd(), Interest::READABLE).unwrap();
     let mut slots = Slots::over([PollFd::EMPTY, fd, PollFd::EMPTY]);
@@ -58,7 +58,7 @@ fn fds_that_are_in_the_storage_already_are_polled() {
 }
 
 #[test]
-fn a_table_grows_when_told_to_and_keeps_what_is_in_it() {
+fn grow_keeps_the_slots() {
     let (reader, _writer) = full_pipe();
     let mut slots = Slots::with_capacity(2);
     slots.set(1, reader.as_fd(), Interest::READABLE).unwrap();
@@ -75,7 +75,7 @@ fn a_table_grows_when_told_to_and_keeps_what_is_in_it() {
 }
 
 #[test]
-fn recycling_keeps_the_allocation_and_lets_go_of_every_fd() {
+fn recycle_keeps_the_allocation() {
     let mut slots = Slots::with_capacity(8);
     for _ in 0..3 {
         let mut round = slots.recycle();
@@ -117,7 +117,7 @@ impl<'fd> AsMut<[PollFd<'fd>]> for Liar<'fd> {
 }
 
 #[test]
-fn a_storage_that_lies_about_its_length_is_never_run_past_nor_panics() {
+fn lying_storage_is_sound() {
     let (reader, _writer) = full_pipe();
     for shift in 0..6 {
         let mut slots = Slots::over(Liar { slots: vec![PollFd::EMPTY; 8], calls: Cell::new(shift) });

@@ -97,7 +97,7 @@ fn has_word(line: &str, word: &str) -> bool {
 }
 
 #[test]
-fn systems_are_named_in_the_modules_of_mechanisms_alone() {
+fn only_mechanism_modules_name_platforms() {
     let sources = sources(&CRATES);
     let allowed = |source: &Source| PLATFORM_PARENTS.iter().any(|file| source.is(file));
     let others = sources.iter().filter(|source| !allowed(source));
@@ -112,14 +112,14 @@ fn systems_are_named_in_the_modules_of_mechanisms_alone() {
 }
 
 #[test]
-fn a_module_is_the_file_of_its_name() {
+fn modules_are_files_of_their_name() {
     let sources = sources(&CRATES);
     let found = offences(&sources, |line| line.contains("#[path") || line.contains("path = \""));
     assert_none(&found, "name the file after the module, and declare it with a plain `mod`");
 }
 
 #[test]
-fn a_crate_root_is_a_title_page() {
+fn crate_roots_are_short() {
     let sources = sources(&CRATES);
     let roots = sources.iter().filter(|source| source.path.ends_with("/src/lib.rs"));
     let found: Vec<_> = roots
@@ -132,7 +132,7 @@ fn a_crate_root_is_a_title_page() {
 
 /// The compiler rejects `unsafe` in every file that `lib.rs` does not exempt, so a file must not exempt itself.
 #[test]
-fn the_lib_rs_of_iomux_names_every_file_with_unsafe() {
+fn lib_rs_names_every_file_with_unsafe() {
     let sources = sources(&["iomux/src"]);
     let (lib, others): (Vec<_>, Vec<_>) = sources.iter().partition(|source| source.is("iomux/src/lib.rs"));
     assert!(lib[0].text.contains("#![deny(unsafe_code)]"), "{}: the lint is gone", lib[0].path);
@@ -141,7 +141,7 @@ fn the_lib_rs_of_iomux_names_every_file_with_unsafe() {
 }
 
 #[test]
-fn what_is_re_exported_is_named() {
+fn re_exports_are_named() {
     // In iomux-sys a platform file is a C header: all of its names are the interface, and a macro declares
     // most of them, so a list would be a second header to keep in step.
     let is_of_a_header = |source: &&Source| source.path.starts_with("iomux-sys/src/");
@@ -154,14 +154,14 @@ fn what_is_re_exported_is_named() {
 }
 
 #[test]
-fn nothing_is_left_to_be_done() {
+fn no_todo_is_left() {
     let unfinished = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("dbg", "!(")];
     let found = offences(&sources(&ALL), |line| unfinished.iter().any(|mark| line.contains(mark)));
     assert_none(&found, "finish it");
 }
 
 #[test]
-fn no_test_is_switched_off() {
+fn no_test_is_ignored() {
     let found = offences(&sources(&ALL), |line| line.contains(concat!("#[", "ignore")));
     assert_none(
         &found,
@@ -170,7 +170,7 @@ fn no_test_is_switched_off() {
 }
 
 #[test]
-fn tests_wait_for_events_not_for_time() {
+fn tests_do_not_sleep() {
     let sources = sources(&ALL);
     let others = sources.iter().filter(|source| !SLEEPERS.iter().any(|(file, _)| source.is(file)));
     let found = offences(others, |line| has_word(line, concat!("sl", "eep")));
@@ -184,7 +184,7 @@ fn tests_wait_for_events_not_for_time() {
 }
 
 #[test]
-fn every_example_says_what_it_is() {
+fn every_example_has_a_header() {
     let silent: Vec<_> = sources(&["examples", "iomux/examples"])
         .iter()
         .filter(|source| !source.text.starts_with("//! "))
@@ -194,7 +194,7 @@ fn every_example_says_what_it_is() {
 }
 
 #[test]
-fn every_crate_takes_the_lints_of_the_workspace() {
+fn every_crate_uses_the_workspace_lints() {
     let deaf: Vec<_> = ["", "iomux-sys/", "iomux/", "iomux-backend/", "tests/", "benches/"]
         .map(|folder| format!("{folder}Cargo.toml"))
         .into_iter()
@@ -207,7 +207,7 @@ fn every_crate_takes_the_lints_of_the_workspace() {
 }
 
 #[test]
-fn every_test_program_is_named() {
+fn every_test_binary_is_documented() {
     let manifest = fs::read_to_string(root().join("tests/Cargo.toml")).unwrap();
     let unnamed: Vec<_> = sources(&["tests"])
         .iter()
@@ -220,7 +220,7 @@ fn every_test_program_is_named() {
 }
 
 #[test]
-fn changes_are_written_down() {
+fn changelog_names_this_version() {
     let path = root().join("CHANGELOG.md");
     let text = fs::read_to_string(path).expect("CHANGELOG.md: say there what changes for a user");
     let version = concat!("## ", env!("CARGO_PKG_VERSION"));
@@ -259,7 +259,7 @@ fn leads_to(imported: &[(String, String)], module: &str, end: &str, seen: &mut V
 }
 
 #[test]
-fn no_modules_import_each_other_in_a_circle() {
+fn modules_have_no_import_circle() {
     for crate_root in ["iomux/src", "iomux-backend/src"] {
         let sources = sources(&[crate_root]);
         let text = &sources.iter().find(|source| source.is(&format!("{crate_root}/lib.rs"))).unwrap().text;
@@ -294,7 +294,7 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn links_lead_to_files_that_are_there() {
+fn links_lead_to_existing_files() {
     let pages = ["README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG", "SECURITY"];
     let docs = ["comparison", "cost", "platforms", "reliability", "safety", "bench/results"];
     let pages = pages.map(|page| format!("{page}.md")).into_iter();

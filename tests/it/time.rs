@@ -43,7 +43,7 @@ fn no_wait_returns_early() {
 }
 
 #[test]
-fn times_past_what_a_number_holds_neither_end_at_once_nor_are_refused() {
+fn huge_timeouts_do_not_overflow() {
     let (ready, _w) = full_pipe();
     let (idle, mut trigger) = empty_pipe();
     let mut slots = Slots::with_capacity(1);
@@ -75,7 +75,7 @@ fn times_past_what_a_number_holds_neither_end_at_once_nor_are_refused() {
 }
 
 #[test]
-fn a_time_that_has_passed_is_no_wait() {
+fn past_deadline_does_not_wait() {
     let past = Instant::now();
     let (reader, _writer) = empty_pipe();
     let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
@@ -85,7 +85,7 @@ fn a_time_that_has_passed_is_no_wait() {
 }
 
 #[test]
-fn an_infinite_wait_ends_when_something_is_ready() {
+fn infinite_wait_ends_when_ready() {
     let (idle, mut trigger) = empty_pipe();
     let mut slots = Slots::with_capacity(1);
     slots.set(0, idle.as_fd(), Interest::READABLE).unwrap();
@@ -129,7 +129,7 @@ fn chunks(timeout: Timeout, outcomes: &[Outcome], result: usize) -> Vec<Chunk> {
 }
 
 #[test]
-fn a_deadline_is_taken_once_and_counts_down_in_nanoseconds() {
+fn deadline_counts_in_nanoseconds() {
     use Outcome::{Interrupted, Ready};
     let (time, nap) = (Duration::from_secs(60), Duration::from_millis(2));
     for timeout in [time.into(), Timeout::Until(Instant::now() + time)] {
@@ -144,7 +144,7 @@ fn a_deadline_is_taken_once_and_counts_down_in_nanoseconds() {
 }
 
 #[test]
-fn a_chunk_is_the_time_in_each_form() {
+fn chunk_converts_to_each_form() {
     let forms = |chunk: Chunk| {
         let time = chunk.timespec().map(|time| (time.tv_sec, time.tv_nsec));
         (chunk.duration(), chunk.poll_ms(), time, chunk.is_whole_ms())

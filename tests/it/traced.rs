@@ -37,7 +37,7 @@ impl Log {
 }
 
 #[test]
-fn what_is_traced_can_do_what_it_could() {
+fn traced_keeps_capabilities() {
     let poll = Poll::new();
     let (name, capabilities) = (poll.name(), poll.capabilities());
     let traced = Traced::new(poll);
@@ -45,7 +45,7 @@ fn what_is_traced_can_do_what_it_could() {
 }
 
 #[test]
-fn each_call_is_told_with_what_was_asked_and_the_answer() {
+fn traced_logs_arguments_and_results() {
     let (reader, _writer) = full_pipe();
     let fd = reader.as_raw_fd();
     let said = Log::of(|| {

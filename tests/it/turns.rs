@@ -7,7 +7,7 @@ use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 
 #[test]
-fn a_removal_takes_no_turn() {
+fn removal_takes_no_turn() {
     let (idle, seven, eleven, three) = (empty_pipe(), full_pipe(), full_pipe(), full_pipe());
     let mut poll = Poll::new();
     for (token, reader, mode) in [
@@ -151,7 +151,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_ready_that_were_not_reported_for_longest_come_first(steps in steps()) {
+    fn longest_unreported_come_first(steps in steps()) {
         let pipes: Vec<_> = (0..SOURCES).map(|_| empty_pipe()).collect();
         let mut model = Model::new(&pipes);
         for step in &steps {

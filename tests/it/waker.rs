@@ -49,17 +49,17 @@ fn bursts(threads: usize, bursts: usize) {
 }
 
 #[test]
-fn no_wake_of_a_thread_in_a_hurry_is_lost() {
+fn busy_waker_loses_no_wake() {
     bursts(1, if is_emulated() { 1_000 } else { 200_000 });
 }
 
 #[test]
-fn no_wake_of_eight_threads_is_lost() {
+fn eight_threads_lose_no_wake() {
     bursts(8, if is_emulated() { 100 } else { 20_000 });
 }
 
 #[test]
-fn a_ping_pong_loses_none() {
+fn ping_pong_loses_no_wake() {
     let mut here = Poll::new();
     let mut there = Poll::new();
     let (to_here, to_there) = (here.waker(Token(0)).unwrap(), there.waker(Token(0)).unwrap());
@@ -80,7 +80,7 @@ fn a_ping_pong_loses_none() {
 }
 
 #[test]
-fn a_wake_between_two_drains_is_seen_by_the_second() {
+fn wake_between_drains_is_seen() {
     let source = WakerSource::new().unwrap();
     let waker = source.waker();
     let mut fds = [iomux::PollFd::new(source.as_fd(), iomux::Interest::READABLE).unwrap()];
@@ -94,7 +94,7 @@ fn a_wake_between_two_drains_is_seen_by_the_second() {
 }
 
 #[test]
-fn a_signal_handler_can_wake_and_leaves_errno_alone() {
+fn wake_in_a_signal_handler_keeps_errno() {
     let mut poll = Poll::new();
     let waker = poll.waker(Token(5)).unwrap();
     let errno_changed = Arc::new(AtomicUsize::new(0));
@@ -118,14 +118,14 @@ fn a_signal_handler_can_wake_and_leaves_errno_alone() {
 }
 
 #[test]
-fn a_waker_outlives_its_multiplexer() {
+fn waker_outlives_its_multiplexer() {
     let waker = Poll::new().waker(Token(0)).unwrap();
     waker.wake();
     waker.clone().wake();
 }
 
 #[test]
-fn a_dropped_waker_gives_its_source_to_the_next_one() {
+fn dropped_waker_is_reused() {
     for name in ALL_NAMES {
         let mut mux = by_name(name).unwrap();
         let mut events = Events::with_capacity(8);
@@ -152,7 +152,7 @@ fn a_dropped_waker_gives_its_source_to_the_next_one() {
 }
 
 #[test]
-fn a_pending_wake_keeps_its_source_from_being_used_again() {
+fn pending_waker_is_not_reused() {
     for name in ALL_NAMES {
         let mut mux = by_name(name).unwrap();
         let mut events = Events::with_capacity(8);

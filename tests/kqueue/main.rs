@@ -36,9 +36,7 @@ fn excuse(property: &str) -> Option<&'static str> {
             Some("libkqueue clears the socket's error with SO_ERROR when it returns it")
         }
         "closed_fd_can_be_deregistered" => Some("libkqueue keeps closed fds"),
-        "dev_null_is_ready_or_rejected" => {
-            Some("libkqueue fails with EFAULT for every fd that it rejects")
-        }
+        "dev_null_is_ready_or_rejected" => Some("libkqueue fails with EFAULT for every fd that it rejects"),
         "room_left_means_nothing_else_ready" => {
             Some("libkqueue with little room returns a level again before it has returned all others")
         }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
 #[test]
-fn an_argument_that_is_not_utf8_is_rejected_and_not_replaced() {
+fn non_utf8_argument_is_rejected() {
     let names =
         ["chat", "echo_server", "executor", "load", "nc", "proxy", "sharded_echo", "supervise", "watch"];
     for name in names {

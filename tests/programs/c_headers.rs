@@ -25,7 +25,7 @@ const NEVER_SKIPPED: [&str; 11] = [
 ];
 
 #[test]
-fn constants_and_structs_are_those_of_the_systems_own_headers() {
+fn constants_and_structs_match_the_c_headers() {
     if is_foreign() {
         return skip("c_headers", "the C compiler is of another processor");
     }

@@ -64,7 +64,7 @@ fn most_memory(chat: &Server) -> Option<u64> {
 }
 
 #[test]
-fn each_hears_what_the_others_say_in_order() {
+fn messages_arrive_in_order() {
     let chat = Server::start("chat", &[]);
     let (mut one, mut two, mut three) = three(&chat);
     for number in 0..100 {
@@ -85,7 +85,7 @@ fn each_hears_what_the_others_say_in_order() {
 }
 
 #[test]
-fn a_line_in_pieces_arrives_whole() {
+fn fragmented_line_arrives_whole() {
     let chat = Server::start("chat", &[]);
     let (one, mut two, mut three) = three(&chat);
     for piece in ["a l", "in", "e"] {
@@ -108,7 +108,7 @@ fn a_line_in_pieces_arrives_whole() {
 }
 
 #[test]
-fn a_line_that_does_not_end_is_cut() {
+fn endless_line_is_cut() {
     let chat = Server::start("chat", &[]);
     let mut one = Client::new(&chat, &mut []);
     let two = Client::new(&chat, &mut [&mut one]);
@@ -124,7 +124,7 @@ fn a_line_that_does_not_end_is_cut() {
 }
 
 #[test]
-fn a_long_line_is_not_cut_within_a_character() {
+fn long_line_is_cut_between_characters() {
     let chat = Server::start("chat", &[]);
     let mut one = Client::new(&chat, &mut []);
     let two = Client::new(&chat, &mut [&mut one]);
@@ -138,7 +138,7 @@ fn a_long_line_is_not_cut_within_a_character() {
 }
 
 #[test]
-fn what_a_terminal_would_act_upon_is_left_out() {
+fn control_characters_are_filtered() {
     let chat = Server::start("chat", &[]);
     let mut one = Client::new(&chat, &mut []);
     let two = Client::new(&chat, &mut [&mut one]);
@@ -150,7 +150,7 @@ fn what_a_terminal_would_act_upon_is_left_out() {
 }
 
 #[test]
-fn who_leaves_is_announced_however_that_was() {
+fn every_leave_is_announced() {
     let chat = Server::start("chat", &[]);
     let (mut one, two, three) = three(&chat);
     drop(two.lines);
@@ -162,7 +162,7 @@ fn who_leaves_is_announced_however_that_was() {
 }
 
 #[test]
-fn who_does_not_read_is_shut_out_and_the_others_go_on() {
+fn client_that_does_not_read_is_disconnected() {
     let chat = Server::start("chat", &[]);
     let (mut reads, mut writes, silent) = three(&chat);
     let line = "y".repeat(999) + "\n";
@@ -198,7 +198,7 @@ fn who_does_not_read_is_shut_out_and_the_others_go_on() {
 }
 
 #[test]
-fn who_writes_fast_waits_for_who_reads_slowly() {
+fn fast_writer_waits_for_slow_readers() {
     let chat = Server::start("chat", &[]);
     let mut reads = Client::new(&chat, &mut []);
     let writes = Client::new(&chat, &mut [&mut reads]);
@@ -227,7 +227,7 @@ fn who_writes_fast_waits_for_who_reads_slowly() {
 }
 
 #[test]
-fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
+fn out_of_fds_clients_wait_and_are_served() {
     let chat = Server::with_few_fds("chat", 24, &[]);
     let mut first = Client::new(&chat, &mut []);
     let clients: Vec<TcpStream> = (0..30).map(|_| chat.connect()).collect();
@@ -249,7 +249,7 @@ fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
 }
 
 #[test]
-fn it_sleeps_while_nobody_says_anything() {
+fn it_sleeps_without_messages() {
     let chat = Server::start("chat", &[]);
     let (one, mut two, _three) = three(&chat);
     one.says("hello\n");
@@ -260,7 +260,7 @@ fn it_sleeps_while_nobody_says_anything() {
 }
 
 #[test]
-fn wrong_arguments_are_told_apart_and_explained() {
+fn wrong_arguments_are_explained() {
     let (code, said, complaint) = answer("chat", &["-h"]);
     assert!(code == Some(0) && said.starts_with("Usage: chat") && complaint.is_empty(), "{said}{complaint}");
     for (arguments, reason) in

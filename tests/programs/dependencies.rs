@@ -44,7 +44,7 @@ fn is_needed(dependency: &Value, of: &Value) -> bool {
 }
 
 #[test]
-fn the_libraries_take_in_nothing_but_these_packages() {
+fn libraries_have_four_dependencies() {
     if is_foreign() {
         return skip("the dependencies", "cargo does not run on the processor that is tested");
     }

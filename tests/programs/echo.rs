@@ -132,7 +132,7 @@ fn thousands_of_connections_with_ten_messages_lose_no_byte_and_leak_no_fd() {
 }
 
 #[test]
-fn held_connections_are_all_open_until_stdin_ends() {
+fn held_connections_stay_open_until_stdin_ends() {
     let server = Server::start(&[]);
     let before = server.fds();
     let mut load = Command::new(example("load"))
@@ -150,7 +150,7 @@ fn held_connections_are_all_open_until_stdin_ends() {
 }
 
 #[test]
-fn sigint_and_sigterm_end_it_whatever_the_backend() {
+fn sigint_and_sigterm_end_every_backend() {
     for &backend in NAMES {
         for signal in [Signal::SIGINT, Signal::SIGTERM] {
             let server = Server::start(&["--backend", backend]);
@@ -164,7 +164,7 @@ fn sigint_and_sigterm_end_it_whatever_the_backend() {
 }
 
 #[test]
-fn a_client_that_stays_holds_its_end_up_for_a_moment_only() {
+fn lingering_client_delays_the_exit_briefly() {
     let server = Server::start(&[]);
     let client = server.connect();
     comes_back(&client, b"hello");
@@ -173,7 +173,7 @@ fn a_client_that_stays_holds_its_end_up_for_a_moment_only() {
 }
 
 #[test]
-fn a_signal_ends_it_though_a_client_keeps_it_busy() {
+fn signal_ends_a_busy_server() {
     let server = Server::start(&[]);
     let client = server.connect();
     std::thread::scope(|scope| {
@@ -186,7 +186,7 @@ fn a_signal_ends_it_though_a_client_keeps_it_busy() {
 }
 
 #[test]
-fn what_is_pending_at_a_signal_is_sent_before_it_ends() {
+fn pending_bytes_are_sent_before_the_exit() {
     let server = Server::start(&[]);
     let (mut slow, mut others) = (server.connect(), 0);
     write_until_blocked(&slow, MORE_THAN_FITS, || {
@@ -204,7 +204,7 @@ fn what_is_pending_at_a_signal_is_sent_before_it_ends() {
 }
 
 #[test]
-fn a_client_that_does_not_take_what_is_pending_in_time_is_reset() {
+fn client_that_does_not_read_in_time_is_reset() {
     let server = Server::start(&[]);
     let mut slow = server.connect();
     write_until_blocked(&slow, MORE_THAN_FITS, || comes_back(&server.connect(), b"served"));
@@ -216,7 +216,7 @@ fn a_client_that_does_not_take_what_is_pending_in_time_is_reset() {
 }
 
 #[test]
-fn what_was_sent_before_the_end_of_the_stream_comes_back() {
+fn bytes_before_end_of_file_come_back() {
     let server = Server::start(&[]);
     let client = server.connect();
     let sent: Vec<u8> = (0..1_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
@@ -232,7 +232,7 @@ fn what_was_sent_before_the_end_of_the_stream_comes_back() {
 }
 
 #[test]
-fn a_client_that_does_not_read_stops_itself_and_nobody_else() {
+fn client_that_does_not_read_blocks_only_itself() {
     let server = Server::start(&[]);
     let slow = server.connect();
     slow.set_nonblocking(true).unwrap();
@@ -257,7 +257,7 @@ fn a_client_that_does_not_read_stops_itself_and_nobody_else() {
 }
 
 #[test]
-fn an_idle_client_is_closed_and_a_busy_one_is_not() {
+fn only_idle_clients_are_closed() {
     let server = Server::start(&["--idle", "1"]);
     let (idle, busy) = (server.connect(), server.connect());
     idle.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
@@ -308,7 +308,7 @@ fn only_silent_clients_are_closed(server: &Server, idle: Duration) {
 }
 
 #[test]
-fn stopped_inside_the_wait_it_closes_silent_clients_only() {
+fn stop_inside_the_wait_closes_only_silent_clients() {
     if is_sanitized() {
         return skip(
             "silent clients of a server that was stopped",
@@ -319,7 +319,7 @@ fn stopped_inside_the_wait_it_closes_silent_clients_only() {
 }
 
 #[test]
-fn stopped_before_the_wait_it_closes_silent_clients_only() {
+fn stop_before_the_wait_closes_only_silent_clients() {
     if is_sanitized() {
         return skip(
             "silent clients of a server that was stopped",
@@ -351,7 +351,7 @@ fn with_each_backend(test: impl Fn(Server) + Sync) {
 }
 
 #[test]
-fn a_reset_hurts_nobody_else() {
+fn reset_affects_no_other_client() {
     let server = Server::start(&[]);
     let other = server.connect();
     for _ in 0..20 {
@@ -365,7 +365,7 @@ fn a_reset_hurts_nobody_else() {
 }
 
 #[test]
-fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
+fn out_of_fds_clients_wait_and_are_served() {
     let program = example("echo_server");
     let script = format!("ulimit -n 24; exec '{}'", program.display());
     let server = Server::started_by(Command::new("sh").args(["-c", &script]));
@@ -384,12 +384,12 @@ fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
 }
 
 #[test]
-fn a_stopped_terminal_does_not_keep_it_from_ending() {
+fn stopped_terminal_does_not_delay_the_exit() {
     ends_on_a_stopped_terminal("echo_server", &[]);
 }
 
 #[test]
-fn load_does_not_take_itself_for_a_server() {
+fn load_does_not_connect_to_itself() {
     let Some(mut command) = with_one_port_for_clients(40000, "load") else { return };
     let output = command.args(["127.0.0.1:40000", "--connections", "1"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -397,7 +397,7 @@ fn load_does_not_take_itself_for_a_server() {
 }
 
 #[test]
-fn wrong_arguments_are_told_apart_and_explained() {
+fn wrong_arguments_are_explained() {
     let said = |program: &str, arguments: &[&str]| {
         let output = Command::new(example(program)).args(arguments).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
@@ -414,7 +414,7 @@ fn wrong_arguments_are_told_apart_and_explained() {
 }
 
 #[test]
-fn a_message_that_cannot_be_written_is_no_reason_to_panic() {
+fn unwritable_stderr_causes_no_panic() {
     let Ok(full) = File::options().write(true).open("/dev/full") else {
         return skip("messages that can't be written", "no /dev/full");
     };

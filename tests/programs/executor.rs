@@ -85,14 +85,14 @@ fn has_run(Outcome { code, stdout, stderr }: &Outcome, clients: u32, messages: u
 }
 
 #[test]
-fn a_hundred_clients_get_back_what_they_have_sent() {
+fn hundred_clients_are_echoed() {
     has_run(&outcome("executor", &["--clients", "100", "--messages", "20"]), 100, 20);
     has_run(&outcome("executor", &[]), 10, 10);
     has_run(&outcome("executor", &["--clients", "0"]), 0, 10);
 }
 
 #[test]
-fn timers_and_sockets_go_together_and_no_timer_is_early() {
+fn timers_and_sockets_work_together() {
     let begin = Instant::now();
     let outcome = outcome("executor", &["--clients", "3", "--messages", "6", "--pause", "50"]);
     let took = begin.elapsed();
@@ -101,7 +101,7 @@ fn timers_and_sockets_go_together_and_no_timer_is_early() {
 }
 
 #[test]
-fn it_sleeps_until_another_thread_wakes_a_task() {
+fn it_sleeps_until_a_task_is_woken() {
     let server = Server::start();
     let client = server.connect();
     comes_back(&client, b"hello");
@@ -111,7 +111,7 @@ fn it_sleeps_until_another_thread_wakes_a_task() {
 }
 
 #[test]
-fn what_was_sent_before_the_end_of_the_stream_comes_back() {
+fn bytes_before_end_of_file_come_back() {
     let server = Server::start();
     let client = server.connect();
     let sent: Vec<u8> = (0..1_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
@@ -128,7 +128,7 @@ fn what_was_sent_before_the_end_of_the_stream_comes_back() {
 }
 
 #[test]
-fn an_urgent_byte_comes_back_in_its_place() {
+fn urgent_byte_comes_back_in_order() {
     let server = Server::start();
     let client = server.connect();
     send_urgent(&client);
@@ -138,7 +138,7 @@ fn an_urgent_byte_comes_back_in_its_place() {
 }
 
 #[test]
-fn a_client_that_keeps_it_busy_starves_no_other() {
+fn busy_client_starves_no_other() {
     let server = Server::start();
     let (busy, other) = (server.connect(), server.connect());
     thread::scope(|scope| {
@@ -152,7 +152,7 @@ fn a_client_that_keeps_it_busy_starves_no_other() {
 }
 
 #[test]
-fn a_client_that_does_not_read_stops_itself_and_nobody_else() {
+fn client_that_does_not_read_blocks_only_itself() {
     let server = Server::start();
     let slow = server.connect();
     slow.set_nonblocking(true).unwrap();
@@ -180,7 +180,7 @@ fn a_client_that_does_not_read_stops_itself_and_nobody_else() {
 }
 
 #[test]
-fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
+fn out_of_fds_clients_wait_and_are_served() {
     let script = format!("ulimit -n 24; exec '{}' --serve {}:0", example("executor").display(), localhost());
     let server = Server::started_by(Command::new("sh").args(["-c", &script]));
     // So that it waits for its listener before the others come.
@@ -204,7 +204,7 @@ fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
 }
 
 #[test]
-fn where_it_cannot_listen_is_named() {
+fn listen_error_names_the_address() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let taken = listener.local_addr().unwrap().to_string();
     for place in [&taken, "localhost", "localhost:-1"] {
@@ -215,7 +215,7 @@ fn where_it_cannot_listen_is_named() {
 }
 
 #[test]
-fn it_explains_itself() {
+fn help_explains_the_program() {
     let wrong: [(&[&str], &str); 5] = [
         (&["--clients"], "--clients needs a value"),
         (&["--clients", "many"], "--clients: 'many': invalid digit"),

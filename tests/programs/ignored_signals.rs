@@ -42,7 +42,7 @@ fn server(name: &str, arguments: &[&str]) -> Server {
 }
 
 #[test]
-fn servers_live_on() {
+fn servers_ignore_them() {
     for name in ["echo_server", "sharded_echo"] {
         let server = server(name, &[]);
         let client = server.connect();
@@ -63,7 +63,7 @@ fn servers_live_on() {
 }
 
 #[test]
-fn watch_goes_on() {
+fn watch_ignores_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fifo");
     mkfifo(&path, Mode::S_IRWXU).unwrap();
@@ -81,7 +81,7 @@ fn watch_goes_on() {
 }
 
 #[test]
-fn supervise_and_its_commands_go_on() {
+fn supervise_and_its_commands_ignore_them() {
     if !iomux::has_ppoll() {
         return skip("supervise", "this system has no ppoll(2)");
     }

@@ -22,7 +22,7 @@ fn with_blocked_signals(name: &str) -> Command {
 }
 
 #[test]
-fn signals_that_the_parent_has_blocked_end_it_all_the_same() {
+fn blocked_signals_of_the_parent_still_end_it() {
     for name in ["chat", "echo_server", "proxy", "sharded_echo"] {
         let mut command = with_blocked_signals(name);
         if name == "proxy" {
@@ -54,7 +54,7 @@ fn non_blocking_pipe() -> (PipeReader, PipeWriter) {
 }
 
 #[test]
-fn the_end_of_a_non_blocking_stdin_is_waited_for() {
+fn end_of_a_non_blocking_stdin_is_awaited() {
     let (stdin, input) = non_blocking_pipe();
     let mut command = Command::new(example("executor"));
     command.args(["--serve", "127.0.0.1:0"]).stdin(stdin).stdout(Stdio::piped());

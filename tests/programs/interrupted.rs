@@ -82,8 +82,8 @@ impl Waiter {
 }
 
 #[test]
-fn a_wait_ends_in_time_though_the_process_was_stopped_and_a_masked_one_of_epoll_is_interrupted() {
-    const NAME: &str = "interrupted::a_wait_ends_in_time_though_the_process_was_stopped_and_a_masked_one_of_epoll_is_interrupted";
+fn stopped_process_ends_its_waits_in_time() {
+    const NAME: &str = "interrupted::stopped_process_ends_its_waits_in_time";
     if let Ok(wait) = std::env::var(CHILD) {
         return the_process(&wait);
     }
@@ -113,8 +113,8 @@ fn a_wait_ends_in_time_though_the_process_was_stopped_and_a_masked_one_of_epoll_
 }
 
 #[test]
-fn a_full_mask_lets_the_signals_through_that_glibc_keeps_for_itself() {
-    const NAME: &str = "interrupted::a_full_mask_lets_the_signals_through_that_glibc_keeps_for_itself";
+fn full_mask_lets_glibc_signals_through() {
+    const NAME: &str = "interrupted::full_mask_lets_glibc_signals_through";
     if cfg!(not(target_env = "gnu")) || is_foreign() {
         return skip("the signals of glibc", "another C library, or an emulator");
     }

@@ -32,7 +32,7 @@ fn connect(address: SocketAddr) -> TcpStream {
 }
 
 #[test]
-fn it_echoes_closes_idle_clients_and_ends_on_sigterm() {
+fn listener_echoes_times_out_and_terminates() {
     let (mut server, address) = start();
     let mut client = connect(address);
     let mut idle = connect(address);

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 #[test]
-fn a_file_arrives_byte_for_byte() {
+fn file_arrives_byte_for_byte() {
     let sent = noise(1, LARGE);
     let received = tempfile::tempfile().unwrap();
     let (server, address) = Nc::listening(Stdio::null(), received.try_clone().unwrap());
@@ -44,7 +44,7 @@ fn files_arrive_both_ways_at_once() {
 }
 
 #[test]
-fn a_peer_that_does_not_read_can_send() {
+fn peer_that_does_not_read_can_send() {
     let (stdin, input) = io::pipe().unwrap();
     let (output, stdout) = io::pipe().unwrap();
     let (nc, peer) = Nc::with_peer(stdin, stdout);
@@ -88,7 +88,7 @@ fn stdin_is_sent_while_stdout_is_not_read() {
 }
 
 #[test]
-fn after_the_end_of_stdin_the_peer_can_still_answer() {
+fn peer_answers_after_the_end_of_stdin() {
     let (stdin, mut input) = io::pipe().unwrap();
     let (output, stdout) = io::pipe().unwrap();
     let (nc, mut peer) = Nc::with_peer(stdin, stdout);
@@ -107,7 +107,7 @@ fn after_the_end_of_stdin_the_peer_can_still_answer() {
 }
 
 #[test]
-fn an_urgent_byte_is_printed_in_its_place() {
+fn urgent_byte_is_printed_in_order() {
     let (stdin, input) = io::pipe().unwrap();
     let (output, stdout) = io::pipe().unwrap();
     let (nc, peer) = Nc::with_peer(stdin, stdout);
@@ -120,7 +120,7 @@ fn an_urgent_byte_is_printed_in_its_place() {
 }
 
 #[test]
-fn after_the_end_of_the_peer_stdin_is_still_sent() {
+fn stdin_is_sent_after_the_peers_end() {
     let (stdin, mut input) = io::pipe().unwrap();
     let (output, stdout) = io::pipe().unwrap();
     let (nc, mut peer) = Nc::with_peer(stdin, stdout);
@@ -139,7 +139,7 @@ fn after_the_end_of_the_peer_stdin_is_still_sent() {
 }
 
 #[test]
-fn dev_null_as_stdin_is_an_end_at_once() {
+fn dev_null_as_stdin_is_end_of_file() {
     let (output, stdout) = io::pipe().unwrap();
     let (nc, mut peer) = Nc::with_peer(Stdio::null(), stdout);
     expect_end_at(&peer);
@@ -150,7 +150,7 @@ fn dev_null_as_stdin_is_an_end_at_once() {
 }
 
 #[test]
-fn it_sleeps_when_nothing_is_to_be_done() {
+fn it_sleeps_without_events() {
     let (stdin, mut input) = io::pipe().unwrap();
     let (output, stdout) = io::pipe().unwrap();
     let (nc, mut peer) = Nc::with_peer(stdin, stdout);
@@ -163,7 +163,7 @@ fn it_sleeps_when_nothing_is_to_be_done() {
 }
 
 #[test]
-fn a_blocked_sender_sleeps_and_loses_nothing() {
+fn blocked_sender_sleeps_and_loses_nothing() {
     let (stdin, input) = io::pipe().unwrap();
     let (nc, peer) = Nc::with_peer(stdin, Stdio::null());
     let offered = noise(8, LARGE);
@@ -178,7 +178,7 @@ fn a_blocked_sender_sleeps_and_loses_nothing() {
 }
 
 #[test]
-fn the_end_of_stdin_waits_behind_the_bytes_before_it() {
+fn end_of_stdin_follows_its_bytes() {
     // Learned from one nc, for the next: how much it takes while the peer does not read.
     let taken = {
         let (stdin, input) = io::pipe().unwrap();
@@ -215,7 +215,7 @@ fn stdin_and_stdout_stay_blocking_for_the_shell() {
 }
 
 #[test]
-fn it_ends_quietly_when_nobody_reads_its_stdout() {
+fn closed_stdout_ends_it_quietly() {
     let (stdin, _input) = io::pipe().unwrap();
     let (output, stdout) = io::pipe().unwrap();
     let (nc, mut peer) = Nc::with_peer(stdin, stdout);
@@ -229,7 +229,7 @@ fn it_ends_quietly_when_nobody_reads_its_stdout() {
 }
 
 #[test]
-fn it_ends_quietly_when_its_full_stdout_is_closed() {
+fn closed_full_stdout_ends_it_quietly() {
     let (stdin, _input) = io::pipe().unwrap();
     let (output, stdout) = io::pipe().unwrap();
     let (nc, peer) = Nc::with_peer(stdin, stdout);
@@ -242,7 +242,7 @@ fn it_ends_quietly_when_its_full_stdout_is_closed() {
 }
 
 #[test]
-fn a_peer_that_resets_is_named() {
+fn reset_error_names_the_peer() {
     let (stdin, _input) = io::pipe().unwrap();
     let (output, stdout) = io::pipe().unwrap();
     let (nc, mut peer) = Nc::with_peer(stdin, stdout);
@@ -256,7 +256,7 @@ fn a_peer_that_resets_is_named() {
 }
 
 #[test]
-fn a_reset_ends_it_while_stdin_says_nothing() {
+fn reset_ends_it_while_stdin_is_idle() {
     let (stdin, _input) = io::pipe().unwrap();
     let (output, stdout) = io::pipe().unwrap();
     let (nc, mut peer) = Nc::with_peer(stdin, stdout);
@@ -272,7 +272,7 @@ fn a_reset_ends_it_while_stdin_says_nothing() {
 }
 
 #[test]
-fn a_reset_is_no_busy_loop_while_stdout_is_full() {
+fn reset_with_full_stdout_is_no_busy_loop() {
     let (stdin, _input) = io::pipe().unwrap();
     let (output, stdout) = io::pipe().unwrap();
     let (nc, mut peer) = Nc::with_peer(stdin, stdout);
@@ -301,7 +301,7 @@ fn stdin_is_sent_while_a_terminal_is_full() {
 }
 
 #[test]
-fn a_reset_ends_a_blocked_sender() {
+fn reset_ends_a_blocked_sender() {
     let (stdin, input) = io::pipe().unwrap();
     let (nc, peer) = Nc::with_peer(stdin, Stdio::null());
     write_until_blocked(&nc, &input, &noise(11, LARGE));
@@ -310,7 +310,7 @@ fn a_reset_ends_a_blocked_sender() {
 }
 
 #[test]
-fn what_came_before_a_reset_is_printed() {
+fn bytes_before_a_reset_are_printed() {
     if !Path::new("/proc/self/syscall").exists() {
         // A BSD's reset drops what the peer has not sent yet (`tcp_disconnect` in netinet/tcp_usrreq.c).
         return skip("what came before a reset", "no /proc/PID/syscall to see that all has come");
@@ -327,7 +327,7 @@ fn what_came_before_a_reset_is_printed() {
 }
 
 #[test]
-fn a_refused_connection_is_named() {
+fn refused_connection_is_named() {
     // While a connection lives, its port is nobody else's; but nobody listens there any more.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -341,7 +341,7 @@ fn a_refused_connection_is_named() {
 }
 
 #[test]
-fn a_connection_to_itself_is_refused() {
+fn connection_to_itself_is_rejected() {
     let Some(mut command) = with_one_port_for_clients(40000, "nc") else { return };
     let output = command.args(["127.0.0.1", "40000"]).stdin(Stdio::null()).output().unwrap();
     let (code, said) = (output.status.code(), String::from_utf8(output.stderr).unwrap());
@@ -350,7 +350,7 @@ fn a_connection_to_itself_is_refused() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named() {
+fn port_in_use_is_named() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let (code, said) = Nc::start(&["-l", "127.0.0.1", &port], Stdio::null(), Stdio::null()).end();
@@ -359,7 +359,7 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[test]
-fn a_listener_takes_one_connection() {
+fn listener_accepts_one_connection() {
     let (stdin, mut input) = io::pipe().unwrap();
     let (_nc, address) = Nc::listening(stdin, Stdio::null());
     let first = TcpStream::connect(address).unwrap();

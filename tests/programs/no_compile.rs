@@ -22,7 +22,7 @@ struct Verdict {
 }
 
 #[test]
-fn every_program_compiles_or_fails_as_its_first_line_says() {
+fn programs_compile_or_fail_as_declared() {
     if crate::is_foreign() {
         support::skip("no_compile", "cargo does not run on the processor that is tested");
         return;

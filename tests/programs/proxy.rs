@@ -81,7 +81,7 @@ fn expect_reset_or_end(mut source: &TcpStream) {
 }
 
 #[test]
-fn what_one_side_sends_reaches_the_other() {
+fn bytes_reach_the_other_side() {
     let forwarded = Forwarded::new();
     let (client, target) = forwarded.connect();
     goes_through(&client, &target, b"question");
@@ -114,7 +114,7 @@ fn ten_megabytes_go_both_ways_at_once() {
 }
 
 #[test]
-fn the_end_of_either_side_is_passed_on_and_the_other_direction_goes_on() {
+fn half_close_is_forwarded() {
     let forwarded = Forwarded::new();
     for is_client_first in [true, false] {
         let (client, target) = forwarded.connect();
@@ -130,7 +130,7 @@ fn the_end_of_either_side_is_passed_on_and_the_other_direction_goes_on() {
 }
 
 #[test]
-fn what_was_sent_before_the_end_comes_before_it() {
+fn bytes_precede_the_end_of_file() {
     let forwarded = Forwarded::new();
     let (client, target) = forwarded.connect();
     let sent = noise(3, 4 << 20);
@@ -145,7 +145,7 @@ fn what_was_sent_before_the_end_comes_before_it() {
 }
 
 #[test]
-fn who_does_not_read_stops_who_sends_to_it_and_nobody_else() {
+fn back_pressure_stays_within_a_connection() {
     let forwarded = Forwarded::new();
     let (other, others_target) = forwarded.connect();
     let (client, target) = forwarded.connect();
@@ -158,7 +158,7 @@ fn who_does_not_read_stops_who_sends_to_it_and_nobody_else() {
 }
 
 #[test]
-fn an_end_behind_what_does_not_fit_waits_for_it_and_does_not_spin_the_proxy() {
+fn end_behind_pending_bytes_is_no_busy_loop() {
     let forwarded = Forwarded::new();
     SockRef::from(&forwarded.target).set_recv_buffer_size(1 << 16).unwrap();
     let connect_and_send = |most| {
@@ -182,7 +182,7 @@ fn an_end_behind_what_does_not_fit_waits_for_it_and_does_not_spin_the_proxy() {
 }
 
 #[test]
-fn a_target_that_refuses_is_named_and_the_proxy_lives_on() {
+fn refusing_target_is_named() {
     let target = listen();
     let at = address(&target);
     drop(target);
@@ -196,7 +196,7 @@ fn a_target_that_refuses_is_named_and_the_proxy_lives_on() {
 }
 
 #[test]
-fn a_connection_to_itself_is_refused() {
+fn connection_to_itself_is_rejected() {
     let Some(mut command) = with_one_port_for_clients(40000, "proxy") else { return };
     let proxy =
         Server::started_by(command.args(["127.0.0.1:8000", "127.0.0.1:40000"]).stderr(Stdio::piped()));
@@ -209,7 +209,7 @@ fn a_connection_to_itself_is_refused() {
 }
 
 #[test]
-fn a_target_that_does_not_answer_is_given_up_and_one_that_does_is_not() {
+fn silent_target_times_out() {
     // A listener whose queue is full ignores who comes.
     let target = Socket::from(listen());
     target.listen(0).unwrap();
@@ -242,7 +242,7 @@ fn a_target_that_does_not_answer_is_given_up_and_one_that_does_is_not() {
 }
 
 #[test]
-fn a_reset_of_one_side_reaches_the_other() {
+fn reset_is_forwarded() {
     let forwarded = Forwarded::new();
     for is_client_reset in [true, false] {
         let (client, target) = forwarded.connect();
@@ -254,7 +254,7 @@ fn a_reset_of_one_side_reaches_the_other() {
 }
 
 #[test]
-fn a_reset_reaches_the_other_side_also_while_nothing_is_asked_of_who_was_reset() {
+fn reset_is_forwarded_with_empty_interest() {
     let forwarded = Forwarded::new();
     let (client, target) = forwarded.connect();
     client.shutdown(Shutdown::Write).unwrap();
@@ -272,7 +272,7 @@ fn a_reset_reaches_the_other_side_also_while_nothing_is_asked_of_who_was_reset()
 }
 
 #[test]
-fn what_was_sent_before_a_reset_comes_before_it() {
+fn bytes_before_a_reset_are_forwarded() {
     let forwarded = Forwarded::new();
     for is_client_reset in [true, false] {
         let (client, target) = forwarded.connect();
@@ -289,7 +289,7 @@ fn what_was_sent_before_a_reset_comes_before_it() {
 }
 
 #[test]
-fn a_signal_resets_what_is_not_at_its_end() {
+fn signal_resets_unfinished_transfers() {
     let forwarded = Forwarded::new();
     let (client, target) = forwarded.connect();
     goes_through(&target, &client, b"the first half");
@@ -299,7 +299,7 @@ fn a_signal_resets_what_is_not_at_its_end() {
 }
 
 #[test]
-fn a_client_is_reset_if_the_connection_to_the_target_fails_immediately() {
+fn immediate_connect_failure_resets_the_client() {
     let proxy = Server::start("proxy", &["127.0.0.1:0", "255.255.255.255:80"]);
     let client = proxy.connect();
     assert!(proxy.complains().starts_with("proxy: 255.255.255.255:80: "));
@@ -317,7 +317,7 @@ fn has_keepalive_timer(table: &str, local: SocketAddr, peer: SocketAddr) -> bool
 }
 
 #[test]
-fn both_ends_are_asked_whether_they_are_still_there() {
+fn both_sides_have_keepalive() {
     let forwarded = Forwarded::new();
     let (client, target) = forwarded.connect();
     goes_through(&client, &target, b"hello");
@@ -340,7 +340,7 @@ fn both_ends_are_asked_whether_they_are_still_there() {
 }
 
 #[test]
-fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
+fn out_of_fds_clients_wait_and_are_served() {
     // An even number and an odd one: the last may be one for the client, and none for the target.
     for fds in [24, 25] {
         let target = listen();
@@ -359,7 +359,7 @@ fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
 }
 
 #[test]
-fn the_totals_are_exact_and_the_status_says_the_same() {
+fn totals_are_exact() {
     let target = listen();
     let proxy = Server::start("proxy", &["--status", "127.0.0.1:0", &address(&target).to_string()]);
     let client = proxy.connect();
@@ -375,7 +375,7 @@ fn the_totals_are_exact_and_the_status_says_the_same() {
 }
 
 #[test]
-fn a_log_that_is_not_read_is_not_waited_for() {
+fn unread_log_does_not_block() {
     let closed = listen();
     let at = address(&closed);
     drop(closed);
@@ -394,12 +394,12 @@ fn a_log_that_is_not_read_is_not_waited_for() {
 }
 
 #[test]
-fn a_stopped_terminal_does_not_keep_it_from_ending() {
+fn stopped_terminal_does_not_delay_the_exit() {
     ends_on_a_stopped_terminal("proxy", &["127.0.0.1:0", "127.0.0.1:1"]);
 }
 
 #[test]
-fn on_a_terminal_the_status_is_one_line_and_elsewhere_there_is_none() {
+fn status_line_is_for_terminals() {
     let target = listen();
     let arguments = ["127.0.0.1:0".to_owned(), address(&target).to_string()];
     let terminal = openpty(None, None).unwrap();
@@ -421,7 +421,7 @@ fn on_a_terminal_the_status_is_one_line_and_elsewhere_there_is_none() {
 }
 
 #[test]
-fn wrong_arguments_are_told_apart_and_explained() {
+fn wrong_arguments_are_explained() {
     for (arguments, reason) in [
         (&["127.0.0.1:0"][..], "two addresses are required, LISTEN and TARGET; 1 given"),
         (&["a:1", "b:2", "c:3"], "; 3 given"),

@@ -36,7 +36,7 @@ fn interface(package: &str) -> String {
 }
 
 #[test]
-fn the_public_interface_is_the_one_that_is_written_down() {
+fn public_api_matches_docs_api() {
     let version = Command::new("rustc").arg("-V").output().map(|output| output.stdout).unwrap_or_default();
     let version = String::from_utf8_lossy(&version);
     if is_foreign() || !version.starts_with(&format!("rustc {RUST}")) {

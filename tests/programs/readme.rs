@@ -27,7 +27,7 @@ fn the_program_prints_what_the_readme_shows() {
 }
 
 #[test]
-fn the_server_of_the_readme_is_the_example() {
+fn readme_server_is_the_example() {
     let example = include_str!("../../iomux-backend/examples/listener.rs");
     let shown = README.split("```rust,no_run\n").nth(1).and_then(|rest| rest.split("```").next());
     let program = example.lines().skip_while(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n");

@@ -68,7 +68,7 @@ fn hundreds_of_connections_come_back_and_are_each_counted_once() {
 }
 
 #[test]
-fn connections_that_are_open_at_the_end_are_counted_and_closed() {
+fn open_connections_are_counted_and_closed() {
     for way in WAYS {
         let server = Server::start("sharded_echo", way);
         let clients: Vec<_> = (0..10).map(|_| server.connect()).collect();
@@ -81,7 +81,7 @@ fn connections_that_are_open_at_the_end_are_counted_and_closed() {
 }
 
 #[test]
-fn what_is_handed_over_goes_round() {
+fn handed_over_connections_go_round_robin() {
     let server = Server::start("sharded_echo", &["--hand-over", "--threads", "4"]);
     for _ in 0..20 {
         comes_back(&server.connect(), b"hi");
@@ -106,7 +106,7 @@ fn a_shared_listener_goes_round() {
 }
 
 #[test]
-fn what_was_sent_before_the_end_of_the_stream_comes_back() {
+fn bytes_before_end_of_file_come_back() {
     let server = Server::start("sharded_echo", &["--threads", "2"]);
     let client = server.connect();
     let sent = noise(1, 2 << 20);
@@ -121,7 +121,7 @@ fn what_was_sent_before_the_end_of_the_stream_comes_back() {
 }
 
 #[test]
-fn a_client_that_does_not_read_stops_itself_and_nobody_on_its_thread() {
+fn client_that_does_not_read_blocks_no_other_on_its_thread() {
     let server = Server::start("sharded_echo", &["--threads", "1"]);
     let (slow, other) = (server.connect(), server.connect());
     let sent = write_until_blocked(&slow, MORE_THAN_FITS, || comes_back(&other, b"and others are served"));
@@ -136,7 +136,7 @@ fn a_client_that_does_not_read_stops_itself_and_nobody_on_its_thread() {
 }
 
 #[test]
-fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
+fn out_of_fds_clients_wait_and_are_served() {
     for way in [&["--threads", "1"][..], &["--threads", "2", "--hand-over"], &["--threads", "2", "--shared"]]
     {
         let server = Server::with_few_fds("sharded_echo", 24, way);
@@ -152,12 +152,12 @@ fn out_of_fds_it_neither_ends_nor_forgets_who_waits() {
 }
 
 #[test]
-fn a_stopped_terminal_does_not_keep_it_from_ending() {
+fn stopped_terminal_does_not_delay_the_exit() {
     ends_on_a_stopped_terminal("sharded_echo", &[]);
 }
 
 #[test]
-fn wrong_arguments_are_told_apart_and_explained() {
+fn wrong_arguments_are_explained() {
     let (code, said, complaint) = answer("sharded_echo", &["--help"]);
     assert!(code == Some(0) && said.starts_with("Usage: sharded_echo") && complaint.is_empty(), "{said}");
     for (arguments, reason) in [

@@ -93,7 +93,7 @@ fn is_filled(writer: &PipeWriter) {
 }
 
 #[test]
-fn lines_are_whole_though_two_commands_write_fragments_at_full_speed() {
+fn concurrent_lines_are_not_mixed() {
     if !can_run() {
         return;
     }
@@ -117,7 +117,7 @@ fn lines_are_whole_though_two_commands_write_fragments_at_full_speed() {
 }
 
 #[test]
-fn the_status_is_that_of_the_first_command_in_order_that_failed() {
+fn status_is_of_the_first_failed_command() {
     if !can_run() {
         return;
     }
@@ -136,7 +136,7 @@ fn the_status_is_that_of_the_first_command_in_order_that_failed() {
 }
 
 #[test]
-fn stderr_is_marked_and_stays_stderr() {
+fn stderr_stays_stderr() {
     if !can_run() {
         return;
     }
@@ -145,7 +145,7 @@ fn stderr_is_marked_and_stays_stderr() {
 }
 
 #[test]
-fn signals_reach_each_command_and_what_it_has_started() {
+fn signals_reach_process_groups() {
     if !can_run() {
         return;
     }
@@ -167,7 +167,7 @@ fn signals_reach_each_command_and_what_it_has_started() {
 }
 
 #[test]
-fn what_the_keys_of_a_terminal_send_reaches_a_command() {
+fn terminal_keys_signal_a_command() {
     if !can_run() {
         return;
     }
@@ -185,7 +185,7 @@ fn what_the_keys_of_a_terminal_send_reaches_a_command() {
 }
 
 #[test]
-fn a_command_that_is_stopped_is_told_and_ends_by_a_signal() {
+fn stopped_command_is_reported_and_ends_by_signal() {
     if !can_run() {
         return;
     }
@@ -200,7 +200,7 @@ fn a_command_that_is_stopped_is_told_and_ends_by_a_signal() {
 }
 
 #[test]
-fn a_command_that_reads_the_terminal_is_told_and_ends_by_a_key() {
+fn terminal_reader_is_reported_and_ends_by_key() {
     if !can_run() {
         return;
     }
@@ -219,7 +219,7 @@ fn a_command_that_reads_the_terminal_is_told_and_ends_by_a_key() {
 }
 
 #[test]
-fn the_commands_are_stopped_and_continued_with_it() {
+fn commands_stop_and_continue_with_supervise() {
     if !can_run() {
         return;
     }
@@ -245,7 +245,7 @@ fn the_commands_are_stopped_and_continued_with_it() {
 }
 
 #[test]
-fn a_signal_is_forwarded_though_the_commands_keep_it_busy() {
+fn signal_is_forwarded_while_busy() {
     if !can_run() {
         return;
     }
@@ -266,7 +266,7 @@ fn a_signal_is_forwarded_though_the_commands_keep_it_busy() {
 }
 
 #[test]
-fn a_signal_is_forwarded_though_nobody_reads_what_it_says() {
+fn signal_is_forwarded_with_unread_output() {
     if !can_run() {
         return;
     }
@@ -290,7 +290,7 @@ fn a_signal_is_forwarded_though_nobody_reads_what_it_says() {
 }
 
 #[test]
-fn a_signal_is_forwarded_though_the_terminal_that_it_writes_to_is_stuck() {
+fn signal_is_forwarded_with_a_stuck_terminal() {
     if !can_run() {
         return;
     }
@@ -313,7 +313,7 @@ fn a_signal_is_forwarded_though_the_terminal_that_it_writes_to_is_stuck() {
 }
 
 #[test]
-fn a_command_that_closes_its_output_lives_on() {
+fn command_may_close_its_output() {
     if !can_run() {
         return;
     }
@@ -333,7 +333,7 @@ fn a_command_that_closes_its_output_lives_on() {
 }
 
 #[test]
-fn what_a_command_leaves_in_the_background_is_not_waited_for() {
+fn background_processes_are_not_awaited() {
     if !can_run() {
         return;
     }
@@ -348,7 +348,7 @@ fn what_a_command_leaves_in_the_background_is_not_waited_for() {
 }
 
 #[test]
-fn the_last_line_is_shown_without_its_end_too_and_before_the_exit() {
+fn last_line_needs_no_newline() {
     if !can_run() {
         return;
     }
@@ -360,7 +360,7 @@ fn the_last_line_is_shown_without_its_end_too_and_before_the_exit() {
 }
 
 #[test]
-fn a_line_without_end_is_shown_in_pieces() {
+fn endless_line_is_shown_in_parts() {
     if !can_run() {
         return;
     }
@@ -373,7 +373,7 @@ fn a_line_without_end_is_shown_in_pieces() {
 }
 
 #[test]
-fn a_long_line_is_not_cut_within_a_character() {
+fn long_line_is_cut_between_characters() {
     if !can_run() {
         return;
     }
@@ -384,7 +384,7 @@ fn a_long_line_is_not_cut_within_a_character() {
 }
 
 #[test]
-fn a_second_signal_ends_it_though_nobody_reads_what_it_says() {
+fn second_signal_ends_it_with_unread_output() {
     if !can_run() {
         return;
     }
@@ -405,7 +405,7 @@ fn a_second_signal_ends_it_though_nobody_reads_what_it_says() {
 }
 
 #[test]
-fn a_command_that_is_not_found_is_reported() {
+fn missing_command_is_reported() {
     if !can_run() {
         return;
     }
@@ -415,7 +415,7 @@ fn a_command_that_is_not_found_is_reported() {
 }
 
 #[test]
-fn of_a_thousand_quick_exits_none_is_lost() {
+fn thousand_quick_exits_are_all_reported() {
     if !can_run() {
         return;
     }
@@ -433,7 +433,7 @@ fn of_a_thousand_quick_exits_none_is_lost() {
 }
 
 #[test]
-fn when_nobody_reads_its_stdout_any_more_it_ends_and_ends_the_commands() {
+fn closed_stdout_ends_it_and_its_commands() {
     if !can_run() {
         return;
     }
@@ -456,7 +456,7 @@ fn when_nobody_reads_its_stdout_any_more_it_ends_and_ends_the_commands() {
 }
 
 #[test]
-fn it_explains_itself() {
+fn help_explains_the_program() {
     let wrong: [(&[&str], &str); 4] = [
         (&[], "missing COMMAND"),
         (&["true", ""], "missing COMMAND in ''"),

@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use std::net::{Shutdown, TcpListener};
 
 #[test]
-fn an_urgent_byte_is_sent_back() {
+fn urgent_byte_is_echoed() {
     for name in ["echo_server", "sharded_echo"] {
         let server = Server::start(name, &[]);
         let client = server.connect();
@@ -19,7 +19,7 @@ fn an_urgent_byte_is_sent_back() {
 }
 
 #[test]
-fn an_urgent_byte_is_passed_on_both_ways() {
+fn urgent_byte_is_forwarded_both_ways() {
     let target = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = Server::start("proxy", &["127.0.0.1:0", &target.local_addr().unwrap().to_string()]);
     let client = proxy.connect();

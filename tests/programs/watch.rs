@@ -138,7 +138,7 @@ impl OnTerminal {
 }
 
 #[test]
-fn what_is_written_to_a_fifo_is_counted() {
+fn fifo_bytes_are_counted() {
     let fifos = Fifos::new(&["one"]);
     let path = fifos.path("one");
     let (mut program, lines) = piped(&[&path]);
@@ -158,7 +158,7 @@ fn what_is_written_to_a_fifo_is_counted() {
 }
 
 #[test]
-fn an_input_that_has_hung_up_is_shown_once_and_the_others_go_on() {
+fn hangup_of_an_input_is_shown_once() {
     let fifos = Fifos::new(&["gone", "here"]);
     let (gone, here) = (fifos.path("gone"), fifos.path("here"));
     let (mut program, lines) = piped(&[&gone, &here]);
@@ -178,7 +178,7 @@ fn an_input_that_has_hung_up_is_shown_once_and_the_others_go_on() {
 }
 
 #[test]
-fn a_regular_file_is_read_to_its_end() {
+fn regular_file_is_read_to_its_end() {
     let fifos = Fifos::new(&[]);
     let path = fifos.path("file");
     fs::write(&path, vec![7; 1_000_000]).unwrap();
@@ -206,7 +206,7 @@ fn stdin_is_an_input_and_stays_blocking() {
 }
 
 #[test]
-fn a_socket_is_connected_to() {
+fn socket_input_is_connected() {
     let fifos = Fifos::new(&[]);
     let path = fifos.path("socket");
     let listener = UnixListener::bind(&path).unwrap();
@@ -220,7 +220,7 @@ fn a_socket_is_connected_to() {
 }
 
 #[test]
-fn a_socket_whose_listener_has_no_room_is_not_waited_for() {
+fn full_socket_listener_is_an_error() {
     let fifos = Fifos::new(&[]);
     let path = fifos.path("socket");
     let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
@@ -239,7 +239,7 @@ fn a_socket_whose_listener_has_no_room_is_not_waited_for() {
 }
 
 #[test]
-fn lines_of_a_terminal_are_written_over() {
+fn terminal_lines_are_overwritten() {
     let fifos = Fifos::new(&["one", "two"]);
     let (one, two) = (fifos.path("one"), fifos.path("two"));
     let watch = OnTerminal::start(&[&one, &two]);
@@ -261,7 +261,7 @@ fn lines_of_a_terminal_are_written_over() {
 }
 
 #[test]
-fn a_key_is_seen_at_once_and_the_settings_come_back() {
+fn key_ends_it_and_restores_the_terminal() {
     let fifos = Fifos::new(&["one"]);
     for key in ["q", "\x03", "\x1c"] {
         let watch = OnTerminal::start(&[&fifos.path("one")]);
@@ -276,7 +276,7 @@ fn a_key_is_seen_at_once_and_the_settings_come_back() {
 }
 
 #[test]
-fn the_settings_come_back_whatever_ends_it() {
+fn every_end_restores_the_terminal() {
     let fifos = Fifos::new(&["one"]);
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
         let watch = OnTerminal::start(&[&fifos.path("one")]);
@@ -292,7 +292,7 @@ fn the_settings_come_back_whatever_ends_it() {
 }
 
 #[test]
-fn the_settings_come_back_while_it_is_stopped() {
+fn stop_restores_the_terminal() {
     let fifos = Fifos::new(&["one"]);
     let script = "\"$@\"; echo stopped with $?; read line; fg; echo ended with $?";
     let watch = OnTerminal::in_shell(script, &fifos.path("one"));
@@ -312,7 +312,7 @@ fn the_settings_come_back_while_it_is_stopped() {
 }
 
 #[test]
-fn in_the_background_it_leaves_the_terminal_alone() {
+fn background_leaves_the_terminal_alone() {
     let fifos = Fifos::new(&["one"]);
     let script = "\"$@\"; bg; wait %1; echo stopped with $?; kill -TERM %1; bg; wait %1; echo ended with $?";
     let watch = OnTerminal::in_shell(script, &fifos.path("one"));
@@ -325,7 +325,7 @@ fn in_the_background_it_leaves_the_terminal_alone() {
 }
 
 #[test]
-fn without_a_shell_it_is_not_stopped() {
+fn orphaned_group_is_not_stopped() {
     let fifos = Fifos::new(&["one"]);
     let watch = OnTerminal::start(&[&fifos.path("one")]);
     watch.lines.find(&["  0 bytes"]);
@@ -339,7 +339,7 @@ fn without_a_shell_it_is_not_stopped() {
 }
 
 #[test]
-fn a_signal_ends_it_though_nobody_reads_what_it_shows() {
+fn signal_ends_it_with_unread_output() {
     let fifos = Fifos::new(&["one"]);
     let (_reader, mut writer) = io::pipe().unwrap();
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
@@ -357,7 +357,7 @@ fn a_signal_ends_it_though_nobody_reads_what_it_shows() {
 }
 
 #[test]
-fn a_key_ends_it_though_its_terminal_is_stuck() {
+fn key_ends_it_with_a_stuck_terminal() {
     let fifos = Fifos::new(&["one"]);
     let terminal = Terminal::new();
     let mut command = Command::new(example("watch"));
@@ -374,7 +374,7 @@ fn a_key_ends_it_though_its_terminal_is_stuck() {
 }
 
 #[test]
-fn what_it_shows_on_a_pty_master_arrives_at_the_slave() {
+fn pty_master_output_arrives_at_the_slave() {
     let fifos = Fifos::new(&["one"]);
     let Terminal { master, slave } = Terminal::new();
     let mut command = Command::new(example("watch"));
@@ -387,7 +387,7 @@ fn what_it_shows_on_a_pty_master_arrives_at_the_slave() {
 }
 
 #[test]
-fn an_input_that_cannot_be_opened_or_read_is_named() {
+fn unreadable_input_is_named() {
     let Outcome { code, stderr, .. } = outcome("watch", &["/no/such/input"]);
     assert!(code == 1 && stderr.starts_with("watch: /no/such/input: "), "{code}: {stderr}");
     let Outcome { code, stdout, .. } = outcome("watch", &["/"]);
@@ -395,7 +395,7 @@ fn an_input_that_cannot_be_opened_or_read_is_named() {
 }
 
 #[test]
-fn it_explains_itself() {
+fn help_explains_the_program() {
     let wrong: [(&[&str], &str); 2] =
         [(&[], "missing PATH; use '-' for standard input"), (&["-", "-x"], "unknown option '-x'")];
     explains_itself("watch", &wrong);

@@ -2,8 +2,8 @@
 //!
 //! A client connects, sends a message and reads it back; the worker closes.
 
-use crate::runner::{Case, Competitor, Runner, Sample};
 use crate::benchmarks::echo::cpu_time;
+use crate::runner::{Case, Competitor, Runner, Sample};
 use iomux_backend::{Handle, Interest, Key, Mode, Reactor, Timeout, TryRead, TryWrite, Waker, try_io};
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};

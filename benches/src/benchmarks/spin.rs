@@ -1,7 +1,7 @@
 //! What a spin before the sleep gains and costs: round trips of an echo over TCP, and wakes, between two threads.
 
-use crate::runner::{Case, Competitor, Runner, Sample};
 use crate::benchmarks::echo::{cpu_time, stay_on};
+use crate::runner::{Case, Competitor, Runner, Sample};
 use iomux_backend::{
     Epoll, Error, Events, Interest, Mode, Multiplexer, Reactor, Spin, Timeout, Token, TrustedMultiplexer,
     Waker,

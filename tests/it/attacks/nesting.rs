@@ -10,7 +10,7 @@ fn reactor() -> Reactor<OwnedFd, (), Epoll<'static>> {
 }
 
 #[test]
-fn a_reactor_does_not_take_itself_and_goes_on() {
+fn reactor_rejects_itself() {
     let mut reactor = reactor();
     for mode in [Mode::Level, Mode::Edge, Mode::OneShot, Mode::Exclusive] {
         let own = reactor.share().unwrap();
@@ -24,7 +24,7 @@ fn a_reactor_does_not_take_itself_and_goes_on() {
 }
 
 #[test]
-fn two_reactors_in_each_other_are_refused_and_neither_hangs() {
+fn mutual_reactors_are_rejected() {
     let (mut first, mut second) = (reactor(), reactor());
     let of_second = second.share().unwrap();
     let key = insert(&mut first, of_second, ());
@@ -38,7 +38,7 @@ fn two_reactors_in_each_other_are_refused_and_neither_hangs() {
 }
 
 #[test]
-fn a_tower_of_reactors_ends_with_an_error_and_what_stands_hears_the_lowest() {
+fn deep_nesting_ends_with_an_error() {
     let mut tower = vec![reactor()];
     insert(&mut tower[0], full_pipe().0.into(), ());
     let refused = loop {
@@ -55,7 +55,7 @@ fn a_tower_of_reactors_ends_with_an_error_and_what_stands_hears_the_lowest() {
 }
 
 #[test]
-fn a_reactor_that_is_gone_is_not_heard_where_it_was_shared() {
+fn dropped_shared_reactor_is_silent() {
     let mut inner = reactor();
     let mut outer = Reactor::with(Poll::new(), 8);
     let key = insert(&mut outer, inner.share().unwrap(), ());

@@ -48,7 +48,7 @@ fn is_closed(mut theirs: &UnixStream) -> bool {
 }
 
 #[test]
-fn a_source_that_panics_when_asked_for_its_fd_is_not_inserted_and_closed() {
+fn panic_in_as_fd_inserts_nothing() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let mut reactor = Reactor::new().unwrap();
     let key = insert(&mut reactor, Odd::new(full_pipe().0, NOTHING, NOTHING), ());
@@ -61,7 +61,7 @@ fn a_source_that_panics_when_asked_for_its_fd_is_not_inserted_and_closed() {
 }
 
 #[test]
-fn sources_that_panic_as_they_are_dropped_keep_no_other_open_nor_registered() {
+fn panicking_drops_leak_no_source() {
     let pairs: Vec<_> = (0..9).map(|_| UnixStream::pair().unwrap()).collect();
     let mut reactor = Reactor::with(Poll::new(), 16);
     let (ours, theirs): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
@@ -77,7 +77,7 @@ fn sources_that_panic_as_they_are_dropped_keep_no_other_open_nor_registered() {
 }
 
 #[test]
-fn a_source_that_waits_on_another_reactor_as_it_is_asked_and_dropped_disturbs_none() {
+fn nested_reactor_in_as_fd_is_harmless() {
     thread_local! {
         static OTHER: RefCell<Reactor<PipeReader>> = RefCell::new(Reactor::new().unwrap());
     }
@@ -101,7 +101,7 @@ fn a_source_that_waits_on_another_reactor_as_it_is_asked_and_dropped_disturbs_no
 }
 
 #[test]
-fn a_closure_of_retain_that_panics_loses_nothing_that_was_found() {
+fn panic_in_retain_loses_no_event() {
     let mut reactor = Reactor::new().unwrap();
     let keys: Vec<_> = (0..5).map(|number| insert(&mut reactor, full_pipe().0, number)).collect();
     assert_eq!(reactor.wait(LONG), Ok(5));
@@ -114,7 +114,7 @@ fn a_closure_of_retain_that_panics_loses_nothing_that_was_found() {
 }
 
 #[test]
-fn states_that_are_swapped_stay_with_the_key_and_the_source_does_not_move() {
+fn swapped_states_leave_the_sources() {
     let mut reactor = Reactor::new().unwrap();
     let keys = ["a", "b"].map(|name| insert(&mut reactor, full_pipe().0, name.to_owned()));
     let numbers = keys.map(|key| reactor.source(key).unwrap().as_raw_fd());
@@ -129,7 +129,7 @@ fn states_that_are_swapped_stay_with_the_key_and_the_source_does_not_move() {
 }
 
 #[test]
-fn a_key_finds_nothing_after_its_place_was_used_a_hundred_thousand_times() {
+fn stale_key_finds_nothing_after_100_000_reuses() {
     let mut reactor = Reactor::with(Poll::new(), 1);
     let mut source = full_pipe().0;
     let (mut first, mut before) = (None, None);
@@ -145,7 +145,7 @@ fn a_key_finds_nothing_after_its_place_was_used_a_hundred_thousand_times() {
 }
 
 #[test]
-fn of_two_dups_in_one_reactor_each_is_heard_until_it_is_removed_itself() {
+fn dups_are_reported_independently() {
     for name in NAMES {
         let mut reactor = Reactor::with(by_name(name).unwrap(), 8);
         let mut other = Reactor::with(by_name(name).unwrap(), 8);
@@ -165,7 +165,7 @@ fn of_two_dups_in_one_reactor_each_is_heard_until_it_is_removed_itself() {
 }
 
 #[test]
-fn a_file_that_was_deleted_and_a_socket_that_was_shut_down_are_reported_and_can_be_paused() {
+fn deleted_file_and_shut_down_socket_are_reported() {
     let mut reactor = Reactor::<OwnedFd, (), _>::with(Poll::new(), 8);
     let file = tempfile::NamedTempFile::new().unwrap().into_file();
     let deleted = insert(&mut reactor, file.into(), ());
@@ -183,7 +183,7 @@ fn a_file_that_was_deleted_and_a_socket_that_was_shut_down_are_reported_and_can_
 }
 
 #[test]
-fn a_wakers_own_end_is_a_source_like_any_other() {
+fn waker_fd_works_as_a_source() {
     for name in NAMES {
         let mut reactor = Reactor::with(by_name(name).unwrap(), 8);
         let source = Rc::new(WakerSource::new().unwrap());
@@ -213,7 +213,7 @@ impl AsFd for Shared {
 }
 
 #[test]
-fn a_buffer_that_goes_from_one_multiplexer_to_another_has_the_last_ones_events_alone() {
+fn events_buffer_moves_between_multiplexers() {
     let ((full, _writer), (empty, _other)) = (full_pipe(), empty_pipe());
     let mut events = Events::with_capacity(2);
     for (first, second) in NAMES.iter().flat_map(|first| NAMES.iter().map(move |second| (first, second))) {
@@ -235,7 +235,7 @@ fn a_buffer_that_goes_from_one_multiplexer_to_another_has_the_last_ones_events_a
 }
 
 #[test]
-fn a_reactor_that_is_forgotten_keeps_its_sources_open_and_its_wakers_work_in_vain() {
+fn forgotten_reactor_keeps_its_sources_open() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let mut reactor = Reactor::new().unwrap();
     insert(&mut reactor, ours, ());
@@ -267,7 +267,7 @@ impl tracing::Subscriber for Panics {
 }
 
 #[test]
-fn a_multiplexer_that_unwinds_from_every_call_leaves_no_fd_behind() {
+fn unwinding_multiplexer_leaks_no_fd() {
     for name in NAMES {
         let mut reactor = Reactor::with(Traced::new(by_name(name).unwrap()), 8);
         let key = insert(&mut reactor, full_pipe().0, 0);
@@ -294,7 +294,7 @@ fn a_multiplexer_that_unwinds_from_every_call_leaves_no_fd_behind() {
 }
 
 #[test]
-fn a_multiplexer_that_unwinds_from_a_change_has_it_made_by_the_next() {
+fn unwound_change_is_submitted_again() {
     for name in NAMES {
         let mut reactor = Reactor::with(Traced::new(by_name(name).unwrap()), 8);
         let mut keys = [0, 1, 2].map(|number| insert(&mut reactor, full_pipe().0, number));

@@ -37,7 +37,7 @@ impl<'fd> AsMut<[PollFd<'fd>]> for Bomb<'fd> {
 }
 
 #[test]
-fn a_storage_that_panics_in_the_middle_leaves_a_table_that_can_be_used() {
+fn panicking_storage_leaves_a_usable_table() {
     let ((full, _writer), (empty, _other)) = (full_pipe(), empty_pipe());
     let survives = |steps: usize| {
         let fuse = Rc::new(Cell::new(usize::MAX));
@@ -94,7 +94,7 @@ impl<'fd> AsMut<[PollFd<'fd>]> for TwoFaced<'fd> {
 }
 
 #[test]
-fn a_storage_that_shows_another_slice_each_time_reports_no_fd_but_those_that_are_in_it() {
+fn changing_storage_reports_no_foreign_fd() {
     let pipes = [full_pipe(), full_pipe()];
     let numbers = [0, 1].map(|pipe| pipes[pipe].0.as_raw_fd());
     for first in 0..2 {
@@ -129,7 +129,7 @@ impl<'fd> AsMut<[PollFd<'fd>]> for Fresh {
 }
 
 #[test]
-fn a_storage_for_every_lifetime_keeps_no_fd_of_any() {
+fn static_storage_keeps_no_fd() {
     let mut slots = Slots::over(Fresh);
     let (reader, _writer) = full_pipe();
     slots.set(4, reader.as_fd(), Interest::READABLE).unwrap();
@@ -140,7 +140,7 @@ fn a_storage_for_every_lifetime_keeps_no_fd_of_any() {
 }
 
 #[test]
-fn a_buffer_that_another_table_has_polled_has_nothing_to_report_to_the_next() {
+fn reused_buffer_has_no_readiness() {
     let (reader, _writer) = full_pipe();
     let mut buffer = [const { PollFd::EMPTY }; 2];
     let mut first = Slots::over(&mut buffer);
@@ -154,7 +154,7 @@ fn a_buffer_that_another_table_has_polled_has_nothing_to_report_to_the_next() {
 }
 
 #[test]
-fn each_of_the_16_bits_may_be_asked_for_and_none_panics_or_waits() {
+fn any_interest_bits_are_safe() {
     let (reader, _writer) = full_pipe();
     let mut events = Events::with_capacity(1);
     for bits in (0..16).map(|bit| (1_u16 << bit).cast_signed()).chain([0, -1, i16::MIN, i16::MAX]) {
@@ -178,7 +178,7 @@ fn each_of_the_16_bits_may_be_asked_for_and_none_panics_or_waits() {
 }
 
 #[test]
-fn a_table_that_no_memory_could_hold_is_an_error_and_an_index_past_all_finds_nothing() {
+fn huge_capacity_is_an_error() {
     let (reader, _writer) = full_pipe();
     let mut slots = Slots::with_capacity(1);
     slots.set(0, reader.as_fd(), Interest::READABLE).unwrap();
@@ -196,7 +196,7 @@ fn a_table_that_no_memory_could_hold_is_an_error_and_an_index_past_all_finds_not
 }
 
 #[test]
-fn a_time_without_end_or_long_past_ends_with_what_is_ready() {
+fn extreme_timeouts_end_when_ready() {
     let now = Instant::now();
     let past =
         (0..40).rev().find_map(|shift| now.checked_sub(Duration::from_secs(1 << shift))).unwrap_or(now);
@@ -219,7 +219,7 @@ fn a_time_without_end_or_long_past_ends_with_what_is_ready() {
 }
 
 #[test]
-fn a_guard_that_is_leaked_or_asks_for_what_cannot_be_blocked_does_no_harm() {
+fn leaked_mask_guard_is_harmless() {
     let tried = || {
         let kill = SigSet::from_iter([Signal::KILL, Signal::STOP]).block().unwrap();
         assert!(SigSet::current().unwrap().is_empty() && !kill.wait_mask().contains(Signal::KILL));

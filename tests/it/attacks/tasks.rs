@@ -13,7 +13,7 @@ use std::time::Duration;
 type Any = iomux_backend::Any<'static>;
 
 #[test]
-fn a_task_that_removes_all_and_one_that_inserts_a_hundred_are_seen_by_the_wait_they_run_in() {
+fn wait_sees_changes_of_its_tasks() {
     let mut reactor = Reactor::new().unwrap();
     for number in 0..5 {
         insert(&mut reactor, full_pipe().0, number);
@@ -42,7 +42,7 @@ fn again(handle: Handle<PipeReader, (), Any>, run: Arc<AtomicUsize>) {
 }
 
 #[test]
-fn a_task_that_submits_itself_again_for_ever_neither_stretches_a_wait_nor_hides_a_source() {
+fn self_submitting_task_does_not_starve_sources() {
     for name in NAMES {
         // With room for one event, the wake and the source take turns.
         for room in [1, 2] {
@@ -63,7 +63,7 @@ fn a_task_that_submits_itself_again_for_ever_neither_stretches_a_wait_nor_hides_
 }
 
 #[test]
-fn a_wait_inside_a_task_runs_no_other_also_where_a_task_has_put_another_reactor_in_place() {
+fn nested_wait_in_a_replaced_reactor_runs_no_task() {
     let (mut first, mut second) = (Reactor::<PipeReader>::new().unwrap(), Reactor::new().unwrap());
     let (to_first, to_second) = (first.handle().unwrap(), second.handle().unwrap());
     let run = Arc::new(AtomicUsize::new(0));
@@ -94,7 +94,7 @@ impl Drop for SubmitsAtLast {
 }
 
 #[test]
-fn a_task_that_submits_as_it_is_dropped_is_told_that_the_reactor_is_gone() {
+fn submit_in_a_drop_fails_after_the_reactor() {
     let refused = Arc::new(AtomicUsize::new(0));
     let mut reactor = Reactor::<UnixStream>::new().unwrap();
     let handle = reactor.handle().unwrap();
@@ -118,7 +118,7 @@ impl Drop for PanicsAtLast {
 }
 
 #[test]
-fn a_task_that_panics_as_it_is_dropped_keeps_no_source_open() {
+fn panicking_task_drop_leaks_no_source() {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     let mut reactor = Reactor::<UnixStream>::new().unwrap();
     insert(&mut reactor, ours, ());
@@ -131,7 +131,7 @@ fn a_task_that_panics_as_it_is_dropped_keeps_no_source_open() {
 }
 
 #[test]
-fn a_task_that_drops_the_reactor_in_its_own_wait_leaves_the_wait_to_the_new_one() {
+fn task_may_replace_the_reactor_in_its_wait() {
     let mut reactor = Reactor::<PipeReader, (), Any>::with(by_name("poll").unwrap(), 4);
     let key = insert(&mut reactor, full_pipe().0, ());
     let handle = reactor.handle().unwrap();
@@ -149,7 +149,7 @@ fn a_task_that_drops_the_reactor_in_its_own_wait_leaves_the_wait_to_the_new_one(
 }
 
 #[test]
-fn a_hundred_tasks_that_all_panic_are_each_run_and_the_source_is_heard_after() {
+fn hundred_panicking_tasks_each_run() {
     let mut reactor = Reactor::new().unwrap();
     let handle = reactor.handle().unwrap();
     let key = insert(&mut reactor, full_pipe().0, ());
@@ -169,7 +169,7 @@ fn a_hundred_tasks_that_all_panic_are_each_run_and_the_source_is_heard_after() {
 }
 
 #[test]
-fn a_reactor_without_room_for_events_runs_what_is_submitted_and_says_so() {
+fn reactor_without_room_runs_tasks() {
     let mut reactor = Reactor::with(by_name("poll").unwrap(), 0);
     let handle = reactor.handle().unwrap();
     let source = empty_pipe().0;
@@ -186,7 +186,7 @@ fn a_reactor_without_room_for_events_runs_what_is_submitted_and_says_so() {
 }
 
 #[test]
-fn a_reactor_that_a_task_puts_in_place_runs_what_it_has_though_the_wake_was_taken() {
+fn replaced_reactor_runs_its_own_tasks() {
     let (mut first, mut second) = (Reactor::<PipeReader>::new().unwrap(), Reactor::new().unwrap());
     let (to_first, to_second) = (first.handle().unwrap(), second.handle().unwrap());
     let (quit, waker) = second.waker().unwrap();
@@ -201,7 +201,7 @@ fn a_reactor_that_a_task_puts_in_place_runs_what_it_has_though_the_wake_was_take
 }
 
 #[test]
-fn what_was_registered_before_under_the_token_of_a_handle_does_not_make_a_wait_spin() {
+fn foreign_token_of_a_handle_makes_no_busy_loop() {
     let (reader, _writer) = full_pipe();
     let reader: &'static PipeReader = Box::leak(Box::new(reader));
     for name in NAMES {

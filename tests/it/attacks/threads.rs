@@ -19,7 +19,7 @@ impl Drop for Counted {
 }
 
 #[test]
-fn what_64_threads_submit_while_the_reactor_is_dropped_is_run_dropped_or_handed_back() {
+fn submits_during_the_drop_lose_no_task() {
     let threads = if is_emulated() { 4 } else { 64 };
     for name in NAMES {
         let mut reactor = Reactor::<PipeReader, (), _>::with(by_name(name).unwrap(), 4);
@@ -68,7 +68,7 @@ impl Drop for WakesAtLast {
 }
 
 #[test]
-fn a_state_that_wakes_its_own_reactor_as_it_is_dropped_is_heard_once_and_in_vain_at_the_end() {
+fn state_may_wake_its_reactor_in_drop() {
     let mut reactor = Reactor::<PipeReader, WakesAtLast>::new().unwrap();
     let (key, waker) = reactor.waker().unwrap();
     let handle = reactor.handle().unwrap();
@@ -90,7 +90,7 @@ fn a_state_that_wakes_its_own_reactor_as_it_is_dropped_is_heard_once_and_in_vain
 }
 
 #[test]
-fn a_state_for_one_thread_is_made_and_changed_by_tasks_of_others_and_never_leaves_its_own() {
+fn single_threaded_state_stays_in_its_thread() {
     type State = Rc<RefCell<Vec<thread::ThreadId>>>;
     let mut reactor = Reactor::<PipeReader, State, _>::with(Poll::new(), 4);
     let handle = reactor.handle().unwrap();

@@ -26,7 +26,7 @@ fn sleeps(number: &str) -> bool {
 }
 
 #[test]
-fn only_an_owned_epoll_says_that_there_is_nothing_to_wait_for() {
+fn only_owned_epoll_reports_nothing_to_wait_for() {
     let (reader, _writer) = full_pipe();
     let mut epoll = Epoll::new().unwrap();
     let mut events = Events::with_capacity(1);
@@ -47,7 +47,7 @@ fn only_an_owned_epoll_says_that_there_is_nothing_to_wait_for() {
 }
 
 #[test]
-fn a_shared_epoll_with_nothing_registered_sleeps_until_another_thread_registers() {
+fn empty_shared_epoll_sleeps_until_a_register() {
     let (reader, _writer) = full_pipe();
     let epoll = Epoll::new().unwrap();
     let (says, number) = mpsc::channel();
@@ -78,7 +78,7 @@ fn count(mut epoll: &Epoll<'_>, timeout: Timeout, counts: &[AtomicUsize]) {
 }
 
 #[test]
-fn of_several_threads_that_wait_each_event_that_comes_once_goes_to_one() {
+fn edge_event_goes_to_one_waiting_thread() {
     const THREADS: usize = 4;
     let rounds = if is_emulated() { 10 } else { 100 };
     for mode in [Mode::OneShot, Mode::EdgeOneShot, Mode::Edge] {
@@ -110,7 +110,7 @@ fn of_several_threads_that_wait_each_event_that_comes_once_goes_to_one() {
 }
 
 #[test]
-fn wakers_that_threads_create_at_once_are_all_heard_again_and_again() {
+fn wakers_of_many_threads_all_work() {
     const THREADS: usize = 8;
     const EACH: usize = 25;
     for _ in 0..if is_emulated() { 1 } else { 10 } {
@@ -139,7 +139,7 @@ fn wakers_that_threads_create_at_once_are_all_heard_again_and_again() {
 }
 
 #[test]
-fn what_another_thread_changes_is_seen_by_a_wait_that_is_under_way() {
+fn running_wait_sees_changes_of_other_threads() {
     let (reader, mut writer) = empty_pipe();
     let other = writer.try_clone().unwrap();
     let epoll = Arc::new(Epoll::new().unwrap());

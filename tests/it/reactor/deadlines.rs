@@ -248,7 +248,7 @@ fn each(mut test: impl FnMut(Rig)) {
 }
 
 #[test]
-fn a_deadline_is_kept_moved_and_removed() {
+fn deadline_is_set_moved_and_removed() {
     each(|mut rig| {
         let key = rig.silent();
         let soon = rig.set(&[key]);
@@ -279,7 +279,7 @@ fn a_deadline_is_kept_moved_and_removed() {
 }
 
 #[test]
-fn only_a_source_has_a_deadline() {
+fn only_sources_have_deadlines() {
     let mut rig = Rig::new(NAMES[0], 8);
     let (waker, _) = rig.reactor.waker().unwrap();
     let removed = rig.silent();
@@ -292,7 +292,7 @@ fn only_a_source_has_a_deadline() {
 }
 
 #[test]
-fn the_earliest_deadline_ends_the_wait_and_the_others_follow_in_their_order() {
+fn earliest_deadline_ends_the_wait() {
     each(|mut rig| {
         let keys = rig.silent_ones(4);
         let begin = Instant::now();
@@ -315,7 +315,7 @@ fn the_earliest_deadline_ends_the_wait_and_the_others_follow_in_their_order() {
 }
 
 #[test]
-fn expired_sources_come_after_ready_ones_in_the_same_turn() {
+fn expired_sources_follow_ready_ones() {
     each(|mut rig| {
         let silent = rig.silent_ones(3);
         let ready = rig.ready();
@@ -325,7 +325,7 @@ fn expired_sources_come_after_ready_ones_in_the_same_turn() {
 }
 
 #[test]
-fn what_arrived_before_the_wait_is_ready() {
+fn bytes_before_the_wait_are_ready() {
     each_room(|mut rig| {
         let (in_time, silent) = (rig.silent_ones(5), rig.silent_ones(5));
         let soon = rig.set(&[&in_time[..], &silent].concat());
@@ -335,7 +335,7 @@ fn what_arrived_before_the_wait_is_ready() {
 }
 
 #[test]
-fn what_arrived_on_the_way_into_the_wait_is_ready() {
+fn bytes_at_the_begin_of_the_wait_are_ready() {
     each_room(|mut rig| {
         let (in_time, silent) = (rig.silent_ones(5), rig.silent_ones(5));
         let soon = rig.set(&[&in_time[..], &silent].concat());
@@ -348,7 +348,7 @@ fn what_arrived_on_the_way_into_the_wait_is_ready() {
 /// The first of these waits begins before the deadline, which passes while the process is stopped: that wait has not
 /// looked for what has arrived then.
 #[test]
-fn what_arrived_on_the_way_out_of_the_wait_is_ready() {
+fn bytes_at_the_end_of_the_wait_are_ready() {
     each_room(|mut rig| {
         let mut time = Duration::from_millis(3);
         loop {
@@ -376,7 +376,7 @@ fn what_arrived_on_the_way_out_of_the_wait_is_ready() {
 }
 
 #[test]
-fn what_arrived_in_a_slow_turn_is_ready() {
+fn bytes_during_a_slow_turn_are_ready() {
     each_room(|mut rig| {
         let slow = rig.ready();
         let (in_time, silent) = (rig.silent_ones(5), rig.silent_ones(5));
@@ -392,7 +392,7 @@ fn what_arrived_in_a_slow_turn_is_ready() {
 
 /// The newest of the ready ones, whose turn is the last.
 #[test]
-fn what_arrived_in_time_is_ready_however_many_are_always_ready() {
+fn bytes_in_time_beat_many_ready_sources() {
     for name in NAMES {
         for (busy, room, turns) in
             (1..9).flat_map(|busy| (1..5).map(move |room| (busy, room, busy * room % 7)))
@@ -420,7 +420,7 @@ fn what_arrived_in_time_is_ready_however_many_are_always_ready() {
 }
 
 #[test]
-fn what_arrived_in_time_is_ready_however_many_wakers_are_woken() {
+fn bytes_in_time_beat_many_wakers() {
     for name in NAMES {
         let mut rig = Rig::new(name, 1);
         let wakers: Vec<_> = (0..8).map(|_| rig.reactor.waker().unwrap().1).collect();
@@ -440,7 +440,7 @@ fn what_arrived_in_time_is_ready_however_many_wakers_are_woken() {
 }
 
 #[test]
-fn a_hard_deadline_is_kept_though_the_peer_keeps_sending() {
+fn hard_deadline_holds_for_a_busy_peer() {
     each_room(|mut rig| {
         let keys: Vec<_> = (0..5).map(|_| rig.ready()).collect();
         let hard = keys[3];
@@ -460,7 +460,7 @@ fn a_hard_deadline_is_kept_though_the_peer_keeps_sending() {
 }
 
 #[test]
-fn an_edge_that_was_not_drained_expires_and_so_does_a_one_shot_that_has_reported() {
+fn undrained_edge_and_used_one_shot_expire() {
     each(|mut rig| {
         for (mode, needed) in [
             (Mode::Edge, Capabilities::EDGE),
@@ -481,7 +481,7 @@ fn an_edge_that_was_not_drained_expires_and_so_does_a_one_shot_that_has_reported
 }
 
 #[test]
-fn input_is_nothing_to_a_source_that_waits_for_room() {
+fn input_does_not_save_a_writable_source() {
     each(|mut rig| {
         let key = rig.asked(Interest::WRITABLE, Mode::Level);
         rig.reactor.set_deadline(key, Timeout::Nowait).unwrap();
@@ -496,7 +496,7 @@ fn input_is_nothing_to_a_source_that_waits_for_room() {
 }
 
 #[test]
-fn a_paused_source_expires_plainly_and_ends_a_wait_that_nothing_else_could_end() {
+fn paused_source_expires() {
     each(|mut rig| {
         let key = rig.ready();
         rig.reactor.pause(key).unwrap();
@@ -514,7 +514,7 @@ fn a_paused_source_expires_plainly_and_ends_a_wait_that_nothing_else_could_end()
 }
 
 #[test]
-fn without_sources_there_is_nothing_to_wait_for_whatever_deadlines_there_were() {
+fn removed_deadlines_leave_nothing_to_wait_for() {
     each(|mut rig| {
         for takes in [true, false] {
             let keys = rig.silent_ones(2);
@@ -531,7 +531,7 @@ fn without_sources_there_is_nothing_to_wait_for_whatever_deadlines_there_were() 
 }
 
 #[test]
-fn a_deadline_in_the_past_expires_in_the_next_wait() {
+fn past_deadline_expires_in_the_next_wait() {
     each(|mut rig| {
         let keys = rig.silent_ones(3);
         let past = Instant::now();
@@ -550,7 +550,7 @@ fn a_deadline_in_the_past_expires_in_the_next_wait() {
 }
 
 #[test]
-fn the_callers_timeout_ends_the_wait_if_it_is_earlier() {
+fn earlier_timeout_ends_the_wait() {
     each(|mut rig| {
         let key = rig.silent();
         let end = Instant::now() + Duration::from_millis(3);
@@ -568,7 +568,7 @@ fn the_callers_timeout_ends_the_wait_if_it_is_earlier() {
 }
 
 #[test]
-fn a_wait_returns_nothing_only_if_its_time_has_passed() {
+fn wait_returns_zero_only_after_its_timeout() {
     each(|mut rig| {
         // The clock of the wait is looked at where the deadline was moved away from.
         let key = rig.silent();
@@ -581,7 +581,7 @@ fn a_wait_returns_nothing_only_if_its_time_has_passed() {
 }
 
 #[test]
-fn a_signal_that_ends_a_masked_wait_loses_no_expiry() {
+fn signal_loses_no_expiry() {
     let flag = std::sync::Arc::default();
     signal_hook::flag::register(libc::SIGVTALRM, std::sync::Arc::clone(&flag)).unwrap();
     let blocked = SigSet::from(Signal::new(libc::SIGVTALRM).unwrap()).block().unwrap();
@@ -607,7 +607,7 @@ fn a_signal_that_ends_a_masked_wait_loses_no_expiry() {
 }
 
 #[test]
-fn tasks_run_meanwhile_and_neither_end_nor_hide_an_expiry() {
+fn tasks_hide_no_expiry() {
     each(|mut rig| {
         let handle = rig.reactor.handle().unwrap();
         let key = rig.silent();
@@ -628,7 +628,7 @@ fn tasks_run_meanwhile_and_neither_end_nor_hide_an_expiry() {
 }
 
 #[test]
-fn a_task_sees_no_expiry_of_the_wait_before() {
+fn task_sees_no_earlier_expiry() {
     each(|mut rig| {
         let handle = rig.reactor.handle().unwrap();
         let keys = rig.silent_ones(3);
@@ -644,7 +644,7 @@ fn a_task_sees_no_expiry_of_the_wait_before() {
 }
 
 #[test]
-fn a_wait_that_fails_leaves_no_expiry_to_be_taken_and_loses_none() {
+fn failed_wait_loses_no_expiry() {
     each(|mut rig| {
         let handle = rig.reactor.handle().unwrap();
         let keys = rig.silent_ones(2);
@@ -667,7 +667,7 @@ fn a_wait_that_fails_leaves_no_expiry_to_be_taken_and_loses_none() {
 }
 
 #[test]
-fn a_deadline_that_is_moved_before_the_expiry_was_taken_has_not_expired() {
+fn deadline_moved_before_next_does_not_expire() {
     each(|mut rig| {
         let keys = rig.silent_ones(4);
         pass(rig.set(&keys));
@@ -682,7 +682,7 @@ fn a_deadline_that_is_moved_before_the_expiry_was_taken_has_not_expired() {
 }
 
 #[test]
-fn a_source_in_the_place_of_another_has_no_deadline_of_its() {
+fn reused_place_has_no_deadline() {
     each(|mut rig| {
         for has_passed in [false, true] {
             let old = rig.silent_ones(4);
@@ -708,7 +708,7 @@ fn a_source_in_the_place_of_another_has_no_deadline_of_its() {
 }
 
 #[test]
-fn a_silent_source_expires_though_the_buffer_is_always_full_and_comes_again_if_not_taken() {
+fn silent_source_expires_with_a_full_buffer() {
     each_room(|mut rig| {
         let busy: Vec<_> = (0..4).map(|_| rig.ready()).collect();
         let silent = rig.silent();
@@ -726,7 +726,7 @@ fn a_silent_source_expires_though_the_buffer_is_always_full_and_comes_again_if_n
 }
 
 #[test]
-fn a_source_that_was_ready_in_a_turn_that_was_not_taken_is_ready_again_before_it_expires() {
+fn untaken_ready_source_does_not_expire() {
     for (name, left) in NAMES.iter().flat_map(|name| (0..4).map(move |left| (name, left))) {
         let mut rig = Rig::new(name, 1);
         let (hard, _busy) = (rig.ready(), rig.ready());
@@ -741,7 +741,7 @@ fn a_source_that_was_ready_in_a_turn_that_was_not_taken_is_ready_again_before_it
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_source_whose_fd_was_closed_is_invalid_and_then_expires() {
+fn closed_source_is_invalid_then_expires() {
     use iomux_backend::Epoll;
     use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -768,7 +768,7 @@ fn a_source_whose_fd_was_closed_is_invalid_and_then_expires() {
 }
 
 #[test]
-fn an_outer_loop_is_told_the_next_deadline() {
+fn next_deadline_is_for_an_outer_loop() {
     each(|mut rig| {
         assert_eq!(rig.reactor.next_deadline(), None);
         let (one, two) = (rig.silent(), rig.silent());

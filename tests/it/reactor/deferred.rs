@@ -109,7 +109,7 @@ pub(super) fn found<S: AsFd, T, M: TrustedMultiplexer<'static>>(
 }
 
 #[test]
-fn a_change_there_and_back_is_no_modify_and_a_change_is_one_at_the_next_wait() {
+fn change_there_and_back_makes_no_modify() {
     let (mut reactor, modified) = over_epoll();
     let key = insert(&mut reactor, Mode::Level);
     for _ in 0..3 {
@@ -134,7 +134,7 @@ fn a_change_there_and_back_is_no_modify_and_a_change_is_one_at_the_next_wait() {
 }
 
 #[test]
-fn a_masked_wait_submits_what_was_deferred() {
+fn masked_wait_submits_deferred_changes() {
     let (mut reactor, modified) = over_epoll();
     let key = insert(&mut reactor, Mode::Level);
     reactor.modify(key, Interest::PRIORITY, Mode::OneShot).unwrap();
@@ -147,7 +147,7 @@ fn a_masked_wait_submits_what_was_deferred() {
 }
 
 #[test]
-fn every_modify_arms_a_one_shot_and_an_edge_again() {
+fn every_modify_rearms_one_shot_and_edge() {
     for mode in [Mode::OneShot, Mode::Edge, Mode::EdgeOneShot] {
         let (mut reactor, modified) = over_epoll();
         let key = insert(&mut reactor, mode);
@@ -167,7 +167,7 @@ fn every_modify_arms_a_one_shot_and_an_edge_again() {
 }
 
 #[test]
-fn modes_change_in_every_order_with_and_without_a_wait_in_between() {
+fn modes_change_in_every_order() {
     const MODES: [Mode; 4] = [Mode::Level, Mode::Edge, Mode::OneShot, Mode::EdgeOneShot];
     for order in 0..4_usize.pow(4) {
         let modes = [0, 1, 2, 3].map(|index| MODES[order / 4_usize.pow(index) % 4]);
@@ -193,7 +193,7 @@ fn modes_change_in_every_order_with_and_without_a_wait_in_between() {
 }
 
 #[test]
-fn a_deferred_change_dies_with_its_source_and_is_not_that_of_the_next_in_its_place() {
+fn deferred_change_dies_with_its_source() {
     let (mut reactor, modified) = over_epoll();
     let mut keys: Vec<_> = (0..4).map(|_| insert(&mut reactor, Mode::Level)).collect();
     for round in 0..100 {
@@ -216,7 +216,7 @@ fn a_deferred_change_dies_with_its_source_and_is_not_that_of_the_next_in_its_pla
 }
 
 #[test]
-fn a_thousand_changes_are_submitted_by_the_wait() {
+fn wait_submits_a_thousand_changes() {
     let (mut reactor, modified) = over_epoll();
     let (reader, _writer) = full_pipe();
     let copies = (0..300).map_while(|_| reader.try_clone().ok());
@@ -237,7 +237,7 @@ fn a_thousand_changes_are_submitted_by_the_wait() {
 }
 
 #[test]
-fn an_exclusive_registration_is_not_deferred() {
+fn exclusive_registration_is_not_deferred() {
     let (mut reactor, modified) = over_epoll();
     let key = insert(&mut reactor, Mode::Exclusive);
     let result = reactor.modify(key, READABLE, Mode::Level);
@@ -273,7 +273,7 @@ fn a_requeue_leaves_all_but_an_exclusive_registration_alone() {
 }
 
 #[test]
-fn an_interest_without_a_name_is_not_deferred() {
+fn unnamed_interest_is_not_deferred() {
     let (mut reactor, modified) = over_epoll();
     let key = insert(&mut reactor, Mode::Level);
     let result = reactor.modify(key, Interest::from_bits_retain(0x4000), Mode::Level);
@@ -282,7 +282,7 @@ fn an_interest_without_a_name_is_not_deferred() {
 }
 
 #[test]
-fn a_multiplexer_that_is_not_deferrable_is_given_every_change_at_once() {
+fn without_deferrable_each_change_is_immediate() {
     fn is_given_every_change<M: TrustedMultiplexer<'static>>(multiplexer: M, lacks: Capabilities) {
         let (mut reactor, modified) = counted(multiplexer, lacks);
         let key = insert(&mut reactor, Mode::Level);
@@ -300,7 +300,7 @@ fn a_multiplexer_that_is_not_deferrable_is_given_every_change_at_once() {
 }
 
 #[test]
-fn a_reactor_that_is_shared_submits_what_was_deferred_and_defers_no_longer() {
+fn sharing_submits_and_stops_deferring() {
     let mut inner = Reactor::with(Epoll::new().unwrap(), 8);
     let key = inner.insert(full_pipe().0, (), Interest::PRIORITY, Mode::OneShot).unwrap();
     found(&mut inner);
@@ -322,7 +322,7 @@ fn a_reactor_that_is_shared_submits_what_was_deferred_and_defers_no_longer() {
 }
 
 #[test]
-fn a_source_registered_beforehand_under_the_token_of_the_handles_makes_no_wait_loop() {
+fn foreign_token_of_the_handles_makes_no_busy_loop() {
     let pipe: &'static PipeReader = Box::leak(Box::new(full_pipe().0));
     let mut multiplexer = Poll::new();
     multiplexer.register(pipe.as_fd(), Token(0), READABLE, Mode::Level).unwrap();

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 #[test]
-fn an_insert_that_failed_is_an_error_of_either_kind() {
+fn insert_errors_convert_into_both_error_types() {
     let mut reactor = Reactor::<File, u8>::new().unwrap();
     let program = || File::open(std::env::current_exe().unwrap()).unwrap();
     let mut inserted = |file: File| reactor.insert(file, 7, Interest::empty(), Mode::Level);
@@ -23,7 +23,7 @@ fn an_insert_that_failed_is_an_error_of_either_kind() {
 }
 
 #[test]
-fn a_task_that_nobody_runs_any_more_comes_back() {
+fn submit_hands_the_task_back_after_the_drop() {
     let mut reactor = Reactor::<File, u8>::new().unwrap();
     let handle = reactor.handle().unwrap();
     drop(reactor);

@@ -46,7 +46,7 @@ fn insert_lost(reactor: &mut Reactor<Closed, (), Epoll<'static>>, number: RawFd)
 }
 
 #[test]
-fn a_deferred_change_of_a_closed_fd_is_one_invalid_event() {
+fn deferred_change_of_a_closed_fd_is_one_invalid() {
     let (mut reactor, key) = with_a_lost_source(900);
     for _ in 0..2 {
         assert_eq!(found(&mut reactor), [(key, Readiness::INVALID)]);
@@ -62,7 +62,7 @@ fn a_deferred_change_of_a_closed_fd_is_one_invalid_event() {
 }
 
 #[test]
-fn invalid_events_take_no_room_and_are_each_reported_under_its_own_key() {
+fn invalid_events_need_no_room_in_the_buffer() {
     let (mut reactor, first) = with_a_lost_source(910);
     let mut keys = vec![first];
     keys.extend((911..931).map(|number| insert_lost(&mut reactor, number)));
@@ -80,7 +80,7 @@ fn invalid_events_take_no_room_and_are_each_reported_under_its_own_key() {
 }
 
 #[test]
-fn a_change_that_is_deferred_meanwhile_is_not_taken_for_a_lost_one() {
+fn new_deferred_change_is_not_lost() {
     for removed in 0..3 {
         let (mut reactor, first) = with_a_lost_source(980);
         let mut lost = vec![first, insert_lost(&mut reactor, 981), insert_lost(&mut reactor, 982)];
@@ -98,7 +98,7 @@ fn a_change_that_is_deferred_meanwhile_is_not_taken_for_a_lost_one() {
 }
 
 #[test]
-fn what_is_lost_ends_a_wait_at_once() {
+fn lost_registration_ends_the_wait() {
     let begin = Instant::now();
     for (number, mask) in [(940, None), (941, Some(SigSet::empty()))] {
         let (mut reactor, key) = with_a_lost_source(number);
@@ -112,7 +112,7 @@ fn what_is_lost_ends_a_wait_at_once() {
 }
 
 #[test]
-fn what_is_lost_ends_the_wait_of_a_reactor_with_a_handle() {
+fn lost_registration_ends_a_wait_with_a_handle() {
     let (mut reactor, key) = with_a_lost_source(945);
     let handle = reactor.handle().unwrap();
     handle.submit(|reactor| assert_eq!(reactor.next_ready(), None)).unwrap();
@@ -120,7 +120,7 @@ fn what_is_lost_ends_the_wait_of_a_reactor_with_a_handle() {
 }
 
 #[test]
-fn what_is_lost_is_reported_though_the_reactor_was_shared_since() {
+fn lost_registration_survives_sharing() {
     let (mut reactor, key) = with_a_lost_source(950);
     let _shared = reactor.share().unwrap();
     assert_eq!(found(&mut reactor), [(key, Readiness::INVALID)]);
@@ -130,7 +130,7 @@ fn what_is_lost_is_reported_though_the_reactor_was_shared_since() {
 }
 
 #[test]
-fn an_interrupted_masked_wait_reports_nothing_and_does_not_lose_what_is_lost() {
+fn lost_registration_survives_an_interrupted_wait() {
     let (mut reactor, key) = with_a_lost_source(960);
     signal_hook::flag::register(libc::SIGUSR1, std::sync::Arc::default()).unwrap();
     let blocked = SigSet::from(Signal::USR1).block().unwrap();
@@ -141,7 +141,7 @@ fn an_interrupted_masked_wait_reports_nothing_and_does_not_lose_what_is_lost() {
 }
 
 #[test]
-fn a_number_that_is_used_again_is_registered_again_by_a_source_of_its_own() {
+fn reused_fd_number_is_registered_again() {
     let (mut reactor, key) = with_a_lost_source(970);
     assert_eq!(found(&mut reactor), [(key, Readiness::INVALID)]);
     let _kept = far_away(970);
@@ -152,7 +152,7 @@ fn a_number_that_is_used_again_is_registered_again_by_a_source_of_its_own() {
 }
 
 #[test]
-fn a_source_is_deregistered_by_the_number_that_it_had() {
+fn source_is_deregistered_by_its_first_number() {
     let (reader, _writer) = full_pipe();
     let mut reactor = Reactor::with(Epoll::new().unwrap(), 8);
     let key = reactor.insert(Closed(Cell::new(reader.as_raw_fd())), (), READABLE, Mode::Level).unwrap();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 #[test]
-fn what_threads_submit_runs_in_the_loop_and_in_their_order() {
+fn tasks_run_in_order_of_submission() {
     let mut reactor = Reactor::<PipeReader, usize>::new().unwrap();
     let handle = reactor.handle().unwrap();
     let workers: Vec<_> = (0..4)
@@ -40,7 +40,7 @@ fn what_threads_submit_runs_in_the_loop_and_in_their_order() {
 }
 
 #[test]
-fn a_submission_does_not_end_a_wait_before_its_time() {
+fn submission_does_not_shorten_a_wait() {
     let mut reactor = Reactor::<PipeReader>::new().unwrap();
     let handle = reactor.handle().unwrap();
     handle.submit(|_| {}).unwrap();
@@ -51,7 +51,7 @@ fn a_submission_does_not_end_a_wait_before_its_time() {
 }
 
 #[test]
-fn one_wait_runs_all_that_was_submitted_before_by_whichever_handle() {
+fn one_wait_runs_the_tasks_of_all_handles() {
     let mut reactor = Reactor::<PipeReader>::new().unwrap();
     let handles = [reactor.handle().unwrap(), reactor.handle().unwrap()];
     let run = Arc::new(AtomicUsize::new(0));
@@ -67,7 +67,7 @@ fn one_wait_runs_all_that_was_submitted_before_by_whichever_handle() {
 }
 
 #[test]
-fn a_wait_inside_a_task_runs_no_task_however_many_there_are() {
+fn wait_inside_a_task_runs_no_task() {
     let mut reactor = Reactor::<PipeReader>::new().unwrap();
     let handle = reactor.handle().unwrap();
     let run = Arc::new(AtomicUsize::new(0));
@@ -86,7 +86,7 @@ fn a_wait_inside_a_task_runs_no_task_however_many_there_are() {
 }
 
 #[test]
-fn a_task_that_waits_takes_no_wake_from_one_that_is_submitted_meanwhile() {
+fn waiting_task_takes_no_later_wake() {
     let mut reactor = Reactor::<PipeReader>::new().unwrap();
     let handle = reactor.handle().unwrap();
     let (key, waker) = reactor.waker().unwrap();
@@ -101,7 +101,7 @@ fn a_task_that_waits_takes_no_wake_from_one_that_is_submitted_meanwhile() {
 }
 
 #[test]
-fn a_reactor_that_a_task_has_moved_elsewhere_runs_tasks_there() {
+fn moved_reactor_runs_its_tasks() {
     let mut reactor = Reactor::<PipeReader>::new().unwrap();
     let handle = reactor.handle().unwrap();
     let (key, waker) = reactor.waker().unwrap();
@@ -117,7 +117,7 @@ fn a_reactor_that_a_task_has_moved_elsewhere_runs_tasks_there() {
 }
 
 #[test]
-fn a_slow_task_does_not_make_a_wait_longer() {
+fn slow_task_does_not_stretch_a_wait() {
     let mut reactor = Reactor::new().unwrap();
     let handle = reactor.handle().unwrap();
     let key = readable(&mut reactor, ());
@@ -135,7 +135,7 @@ fn a_slow_task_does_not_make_a_wait_longer() {
 }
 
 #[test]
-fn what_a_task_has_waited_for_is_found_again_by_the_wait_it_runs_in() {
+fn outer_wait_finds_what_a_task_waited_for() {
     let mut reactor = Reactor::new().unwrap();
     let key = readable(&mut reactor, ());
     let task = |reactor: &mut Reactor<PipeReader>| {
@@ -148,7 +148,7 @@ fn what_a_task_has_waited_for_is_found_again_by_the_wait_it_runs_in() {
 }
 
 #[test]
-fn a_task_sees_no_event_of_the_wait_before() {
+fn task_sees_no_earlier_event() {
     let mut reactor = Reactor::new().unwrap();
     let handle = reactor.handle().unwrap();
     readable(&mut reactor, ());
@@ -161,7 +161,7 @@ fn a_task_sees_no_event_of_the_wait_before() {
 }
 
 #[test]
-fn a_task_that_panics_takes_no_other_with_it() {
+fn panicking_task_loses_no_other() {
     let mut reactor = Reactor::<PipeReader>::new().unwrap();
     let handle = reactor.handle().unwrap();
     static RUN: AtomicUsize = AtomicUsize::new(0);
@@ -179,7 +179,7 @@ fn a_task_that_panics_takes_no_other_with_it() {
 }
 
 #[test]
-fn the_wake_for_what_a_waiting_task_has_submitted_is_no_event() {
+fn wake_of_a_nested_submission_is_no_event() {
     let mut reactor = Reactor::<PipeReader>::new().unwrap();
     let handle = reactor.handle().unwrap();
     let again = handle.clone();
@@ -193,7 +193,7 @@ fn the_wake_for_what_a_waiting_task_has_submitted_is_no_event() {
 }
 
 #[test]
-fn a_key_does_not_outlive_a_reactor_that_a_task_has_replaced() {
+fn key_does_not_outlive_a_replaced_reactor() {
     let mut reactor = Reactor::new().unwrap();
     let old = readable(&mut reactor, ());
     let replace = |reactor: &mut Reactor<PipeReader>| {
@@ -207,7 +207,7 @@ fn a_key_does_not_outlive_a_reactor_that_a_task_has_replaced() {
 }
 
 #[test]
-fn a_result_arrives_once_its_task_has_run() {
+fn result_arrives_after_the_task() {
     let mut reactor = Reactor::<PipeReader, usize>::new().unwrap();
     let handle = reactor.handle().unwrap();
     let result = handle.submit_with_result(|reactor| reactor.len()).unwrap();
@@ -225,7 +225,7 @@ fn a_result_arrives_once_its_task_has_run() {
 }
 
 #[test]
-fn what_was_submitted_runs_without_a_wait() {
+fn run_submitted_needs_no_wait() {
     let mut reactor = Reactor::<PipeReader, usize>::new().unwrap();
     assert!(!reactor.run_submitted(), "there is no handle");
     let handle = reactor.handle().unwrap();

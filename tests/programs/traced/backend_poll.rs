@@ -5,8 +5,7 @@ use crate::support::full_pipe;
 use iomux_backend::{Events, Interest, Mode, Multiplexer, Poll, Timeout, Token};
 use std::os::fd::AsFd;
 
-const NAME: &str =
-    "traced::backend_poll::registering_makes_no_system_call_a_wait_one_and_a_thousand_wakes_one";
+const NAME: &str = "traced::backend_poll::poll_makes_one_call_per_wait";
 
 /// A call that nothing else makes, between two parts of the trace.
 fn mark(number: i32) {
@@ -53,7 +52,7 @@ fn the_program() {
 }
 
 #[test]
-fn registering_makes_no_system_call_a_wait_one_and_a_thousand_wakes_one() {
+fn poll_makes_one_call_per_wait() {
     if is_traced() {
         return the_program();
     }

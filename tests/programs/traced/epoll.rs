@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 const READABLE: Interest = Interest::READABLE;
 
 #[test]
-fn a_modify_sets_the_flags_that_it_is_given_and_no_others() {
-    const NAME: &str = "traced::epoll::a_modify_sets_the_flags_that_it_is_given_and_no_others";
+fn modify_sets_exactly_its_flags() {
+    const NAME: &str = "traced::epoll::modify_sets_exactly_its_flags";
     if is_traced() {
         let (reader, _writer) = full_pipe();
         let mut epoll = Epoll::new().unwrap();
@@ -65,11 +65,11 @@ fn the_program() {
 }
 
 #[test]
-fn a_change_is_one_call_and_so_is_a_wait() {
+fn each_change_and_each_wait_is_one_call() {
     if is_traced() {
         return the_program();
     }
-    let Some(trace) = traced("traced::epoll::a_change_is_one_call_and_so_is_a_wait", "all") else { return };
+    let Some(trace) = traced("traced::epoll::each_change_and_each_wait_is_one_call", "all") else { return };
     let mut parts = vec![Vec::new()];
     for line in trace.lines() {
         if line.contains("close(-2)") {
@@ -90,8 +90,8 @@ fn a_change_is_one_call_and_so_is_a_wait() {
 }
 
 #[test]
-fn where_epoll_pwait2_fails_it_is_called_once_and_no_wait_is_early() {
-    const NAME: &str = "traced::epoll::where_epoll_pwait2_fails_it_is_called_once_and_no_wait_is_early";
+fn missing_epoll_pwait2_is_called_once() {
+    const NAME: &str = "traced::epoll::missing_epoll_pwait2_is_called_once";
     if is_traced() {
         let (reader, _writer) = io::pipe().unwrap();
         let mut epoll = Epoll::new().unwrap();
@@ -119,8 +119,8 @@ fn where_epoll_pwait2_fails_it_is_called_once_and_no_wait_is_early() {
 }
 
 #[test]
-fn an_interruption_when_the_time_is_over_is_followed_by_a_look() {
-    const NAME: &str = "traced::epoll::an_interruption_when_the_time_is_over_is_followed_by_a_look";
+fn late_interruption_is_followed_by_a_check() {
+    const NAME: &str = "traced::epoll::late_interruption_is_followed_by_a_check";
     if is_traced() {
         let (reader, _writer) = full_pipe();
         let mut epoll = Epoll::new().unwrap();
@@ -136,8 +136,8 @@ fn an_interruption_when_the_time_is_over_is_followed_by_a_look() {
 }
 
 #[test]
-fn a_masked_wait_that_the_kernel_ends_early_goes_on() {
-    const NAME: &str = "traced::epoll::a_masked_wait_that_the_kernel_ends_early_goes_on";
+fn masked_wait_ended_early_resumes() {
+    const NAME: &str = "traced::epoll::masked_wait_ended_early_resumes";
     const TIME: Duration = Duration::from_millis(20);
     if is_traced() {
         let (reader, _writer) = io::pipe().unwrap();

@@ -6,8 +6,8 @@ use iomux_backend::Epoll;
 use iomux_backend::{Interest, Mode, Poll, Reactor, Timeout};
 
 #[test]
-fn a_wait_that_finds_nothing_looks_once() {
-    const NAME: &str = "traced::reactor::a_wait_that_finds_nothing_looks_once";
+fn wait_that_finds_nothing_checks_once() {
+    const NAME: &str = "traced::reactor::wait_that_finds_nothing_checks_once";
     if is_traced() {
         let mut reactor = Reactor::with(Poll::without_ppoll(), 8);
         let pipes: Vec<_> = (0..5).map(|_| std::io::pipe().unwrap()).collect();
@@ -25,8 +25,8 @@ fn a_wait_that_finds_nothing_looks_once() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_change_there_and_back_makes_no_call_and_a_change_one_at_the_wait() {
-    const NAME: &str = "traced::reactor::a_change_there_and_back_makes_no_call_and_a_change_one_at_the_wait";
+fn change_there_and_back_makes_no_call() {
+    const NAME: &str = "traced::reactor::change_there_and_back_makes_no_call";
     if is_traced() {
         let mut reactor = Reactor::with(Epoll::new().unwrap(), 8);
         let (readers, _writers): (Vec<_>, Vec<_>) = (0..5).map(|_| std::io::pipe().unwrap()).unzip();

@@ -6,7 +6,7 @@ use iomux::{Interest, SigSet, Slots, Timeout};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-const NAME: &str = "traced::slots::each_wait_takes_the_cheapest_call_that_can_express_it";
+const NAME: &str = "traced::slots::waits_use_the_cheapest_call";
 
 /// What the traced process does, and the calls that are due for it.
 fn waits(slots: &mut Slots<'_>) {
@@ -40,7 +40,7 @@ const DUE: [(&str, &str); 12] = [
 ];
 
 #[test]
-fn each_wait_takes_the_cheapest_call_that_can_express_it() {
+fn waits_use_the_cheapest_call() {
     if is_traced() {
         let (reader, _writer) = full_pipe();
         let mut slots = Slots::with_capacity(3);

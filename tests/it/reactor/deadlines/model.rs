@@ -215,7 +215,7 @@ impl World {
 }
 
 #[test]
-fn any_program_of_deadlines_gives_what_a_list_gives() {
+fn deadlines_agree_with_a_list() {
     let steps = given("IOMUX_STEPS").map_or(STEPS, |steps| usize::try_from(steps).unwrap());
     let steps = if is_emulated() { steps / 20 } else { steps };
     for (name, room) in NAMES.iter().flat_map(|name| [1, 2, 5, 64].map(|room| (name, room))) {
