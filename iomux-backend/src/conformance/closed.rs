@@ -6,9 +6,6 @@ use crate::{Capabilities, Interest, Mode, Multiplexer, Readiness};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
-/// Where numbers are that nobody else is given meanwhile.
-const FREE: RawFd = 700;
-
 /// The events that are reported of `token` within 100 ms, in which no wait ends early for nothing.
 #[track_caller]
 fn heard_in_a_while<B: Backend>(rig: &mut Rig<'_, B>, token: usize) -> Vec<Readiness> {
@@ -25,7 +22,7 @@ fn heard_in_a_while<B: Backend>(rig: &mut Rig<'_, B>, token: usize) -> Vec<Readi
 pub(super) fn a_closed_fd_is_reported_at_most_once<B: Backend>() {
     let _alone = os::numbers();
     let (reader, _writer) = full_pipe();
-    let copy = os::dup_from(reader.as_fd(), FREE).expect("a dup");
+    let copy = os::dup_far_away(reader.as_fd()).expect("a dup");
     let mut rig = Rig::<B>::new();
     let answer = os::register_number(&mut rig.mux, copy.as_raw_fd(), 1, Interest::READABLE, Mode::Level);
     assert_eq!(answer, Ok(()));
@@ -43,7 +40,7 @@ pub(super) fn a_closed_fd_does_not_disturb_the_others<B: Backend>() {
     let _alone = os::numbers();
     let (other, _writer) = full_pipe();
     let (reader, _writer2) = empty_pipe();
-    let copy = os::dup_from(reader.as_fd(), FREE).expect("a dup");
+    let copy = os::dup_far_away(reader.as_fd()).expect("a dup");
     let mut rig = Rig::<B>::new();
     let answer = os::register_number(&mut rig.mux, copy.as_raw_fd(), 1, Interest::READABLE, Mode::Level);
     assert_eq!(answer, Ok(()));
@@ -61,7 +58,7 @@ pub(super) fn a_number_that_was_closed_deregistered_and_used_again_is_the_new_ow
     let _alone = os::numbers();
     let (old, old_writer) = full_pipe();
     let (new, new_writer) = empty_pipe();
-    let number = os::dup_from(old.as_fd(), FREE).expect("a dup");
+    let number = os::dup_far_away(old.as_fd()).expect("a dup");
     let mut rig = Rig::<B>::with_room_for(1);
     let answer = os::register_number(&mut rig.mux, number.as_raw_fd(), 1, Interest::READABLE, Mode::Level);
     assert_eq!(answer, Ok(()));
@@ -82,7 +79,7 @@ pub(super) fn a_closed_fd_can_be_deregistered<B: Backend>() {
     let _alone = os::numbers();
     let (old, old_writer) = empty_pipe();
     let (new, new_writer) = empty_pipe();
-    let copy = os::dup_from(old.as_fd(), FREE).expect("a dup");
+    let copy = os::dup_far_away(old.as_fd()).expect("a dup");
     let number = copy.as_raw_fd();
     let mut rig = Rig::<B>::new();
     let result = os::register_number(&mut rig.mux, number, 1, Interest::READABLE, Mode::Level);
@@ -112,7 +109,7 @@ pub(super) fn a_closed_fd_can_be_deregistered<B: Backend>() {
 pub(super) fn an_fd_that_is_closed_after_deregister_is_not_heard_of<B: Backend>() {
     let _alone = os::numbers();
     let (reader, writer) = empty_pipe();
-    let copy = os::dup_from(reader.as_fd(), FREE).expect("a dup");
+    let copy = os::dup_far_away(reader.as_fd()).expect("a dup");
     let mut rig = Rig::<B>::new();
     let answer = os::register_number(&mut rig.mux, copy.as_raw_fd(), 1, Interest::READABLE, Mode::Level);
     assert_eq!(answer, Ok(()));

@@ -86,6 +86,21 @@ pub(super) fn dup_from(fd: BorrowedFd<'_>, lowest: RawFd) -> io::Result<OwnedFd>
     owned(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest) })
 }
 
+/// dup(2), to a number that no other property is given meanwhile. macOS lets a process have 256 fds, OpenBSD 128 or 512,
+/// unless it asks for more, so this does. The caller holds [`numbers`].
+pub(super) fn dup_far_away(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let (far_away, enough) = (700, 1024);
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: fills in `limit`.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+    if limit.rlim_cur < enough {
+        limit.rlim_cur = limit.rlim_max.min(enough);
+        // SAFETY: reads `limit`.
+        check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
+    }
+    dup_from(fd, far_away)
+}
+
 /// dup2(2): closes what `number` stood for and has it stand for `file`, with no moment in between.
 pub(super) fn replace(number: &OwnedFd, file: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: takes numbers; both are open, and whose `number` is sees it change.

@@ -5,13 +5,10 @@ use super::{Backend, lacks, os};
 use crate::{Capabilities, Events, Interest, Mode, Multiplexer, SigSet, Timeout, Token};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 
 const READABLE: Interest = Interest::READABLE;
-
-/// Where numbers are that nobody else is given meanwhile.
-const FREE: RawFd = 700;
 
 /// Waits, and checks that whoever is reported has not been for longest.
 struct Turns {
@@ -222,7 +219,7 @@ pub(super) fn edge_that_did_not_fit_is_not_lost<B: Backend>() {
 pub(super) fn what_did_not_fit_is_not_reported_of_the_next_owner_of_the_number<B: Backend>() {
     let _alone = os::numbers();
     let (other, old, new) = (full_pipe(), full_pipe(), empty_pipe());
-    let numbers = [(); 2].map(|()| os::dup_from(old.0.as_fd(), FREE).expect("a number"));
+    let numbers = [(); 2].map(|()| os::dup_far_away(old.0.as_fd()).expect("a number"));
     let mut rig = Rig::<B>::with_room_for(1);
     rig.watch(&other.0, 0, READABLE);
     for number in &numbers {
