@@ -59,16 +59,21 @@ impl Churn {
         self.writers.push((self.reactor.insert(reader, 0, interest, mode).unwrap(), writer));
     }
 
-    /// Registers and changes the largest number of sources, so that all room is allocated.
+    /// Makes the largest number of registrations, changes and removals between two waits.
     fn fill(&mut self) {
-        (0..MOST).for_each(|_| self.insert());
-        // Over kqueue(2) a change of the interest is one of filters, and a change of the token alone is none.
-        for (interest, mode) in CHANGES {
-            for (key, _) in &self.writers {
-                self.reactor.modify(*key, interest, mode).unwrap();
+        for last in 0..CHANGES.len() {
+            (0..MOST).for_each(|_| self.insert());
+            // Over kqueue(2) a change of the interest is one of filters, and a change of the token alone is none.
+            for (interest, mode) in &CHANGES[..=last] {
+                for (key, _) in &self.writers {
+                    self.reactor.modify(*key, *interest, *mode).unwrap();
+                }
+                self.turn(Timeout::Nowait);
             }
-            self.turn(Timeout::Nowait);
+            // How many filters are deleted depends on the last interest.
+            self.empty();
         }
+        (0..MOST).for_each(|_| self.insert());
     }
 
     fn step(&mut self) {

@@ -4,20 +4,29 @@ use crate::example;
 use crate::process::Program;
 use crate::server::{Server, expect, patient};
 use crate::support::skip;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 const IGNORED: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
 
-/// An example that begins with these signals ignored.
+/// An example that begins with these signals ignored. A `trap ''` would not do: OpenBSD's sh undoes it for INT and QUIT before
+/// an `exec`.
 fn ignoring(name: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", "trap '' HUP INT QUIT TERM; exec \"$@\"", "sh"]).arg(example(name)).args(arguments);
+    let mut command = Command::new(example(name));
+    let ignore = || {
+        let action = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+        // SAFETY: no function becomes a handler.
+        IGNORED.iter().try_for_each(|signal| unsafe { sigaction(*signal, &action) }.map(drop))?;
+        Ok(())
+    };
+    // SAFETY: sigaction(2) may be called between fork(2) and execve(2).
+    unsafe { command.args(arguments).pre_exec(ignore) };
     command
 }
 

@@ -273,6 +273,10 @@ fn reset_ends_it_while_stdin_is_idle() {
 
 #[test]
 fn reset_with_full_stdout_is_no_busy_loop() {
+    if !Path::new("/proc/self/syscall").exists() {
+        // As above: what has not arrived is dropped.
+        return skip("a busy loop after a reset", "no /proc/PID/syscall to see that all has come");
+    }
     let (stdin, _input) = io::pipe().unwrap();
     let (output, stdout) = io::pipe().unwrap();
     let (nc, mut peer) = Nc::with_peer(stdin, stdout);

@@ -3,11 +3,8 @@
 use super::rig::{Rig, empty_pipe, full_pipe, write};
 use super::{Backend, lacks, os};
 use crate::{Capabilities, Interest, Mode, Multiplexer, Readiness};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
-
-/// The lowest of the fd numbers that no other property uses.
-const FREE: RawFd = 700;
 
 /// Returns the events of `token` within 100 ms, and checks that no wait ends early without an event.
 #[track_caller]
@@ -25,7 +22,7 @@ fn reported_in_a_while<B: Backend>(rig: &mut Rig<'_, B>, token: usize) -> Vec<Re
 pub(super) fn closed_fd_is_reported_at_most_once<B: Backend>() {
     let _alone = os::numbers();
     let (reader, _writer) = full_pipe();
-    let copy = os::dup_from(reader.as_fd(), FREE).expect("dup");
+    let copy = os::dup_to_free_number(reader.as_fd()).expect("dup");
     let mut rig = Rig::<B>::new();
     let result = os::register_number(&mut rig.mux, copy.as_raw_fd(), 1, Interest::READABLE, Mode::Level);
     assert_eq!(result, Ok(()));
@@ -43,7 +40,7 @@ pub(super) fn closed_fd_does_not_affect_others<B: Backend>() {
     let _alone = os::numbers();
     let (other, _writer) = full_pipe();
     let (reader, _writer2) = empty_pipe();
-    let copy = os::dup_from(reader.as_fd(), FREE).expect("dup");
+    let copy = os::dup_to_free_number(reader.as_fd()).expect("dup");
     let mut rig = Rig::<B>::new();
     let result = os::register_number(&mut rig.mux, copy.as_raw_fd(), 1, Interest::READABLE, Mode::Level);
     assert_eq!(result, Ok(()));
@@ -61,7 +58,7 @@ pub(super) fn reused_fd_is_a_new_registration<B: Backend>() {
     let _alone = os::numbers();
     let (old, old_writer) = full_pipe();
     let (new, new_writer) = empty_pipe();
-    let number = os::dup_from(old.as_fd(), FREE).expect("dup");
+    let number = os::dup_to_free_number(old.as_fd()).expect("dup");
     let mut rig = Rig::<B>::with_room_for(1);
     let result = os::register_number(&mut rig.mux, number.as_raw_fd(), 1, Interest::READABLE, Mode::Level);
     assert_eq!(result, Ok(()));
@@ -82,7 +79,7 @@ pub(super) fn closed_fd_can_be_deregistered<B: Backend>() {
     let _alone = os::numbers();
     let (old, old_writer) = empty_pipe();
     let (new, new_writer) = empty_pipe();
-    let copy = os::dup_from(old.as_fd(), FREE).expect("dup");
+    let copy = os::dup_to_free_number(old.as_fd()).expect("dup");
     let number = copy.as_raw_fd();
     let mut rig = Rig::<B>::new();
     let result = os::register_number(&mut rig.mux, number, 1, Interest::READABLE, Mode::Level);
@@ -112,7 +109,7 @@ pub(super) fn closed_fd_can_be_deregistered<B: Backend>() {
 pub(super) fn fd_closed_after_deregister_is_not_reported<B: Backend>() {
     let _alone = os::numbers();
     let (reader, writer) = empty_pipe();
-    let copy = os::dup_from(reader.as_fd(), FREE).expect("dup");
+    let copy = os::dup_to_free_number(reader.as_fd()).expect("dup");
     let mut rig = Rig::<B>::new();
     let result = os::register_number(&mut rig.mux, copy.as_raw_fd(), 1, Interest::READABLE, Mode::Level);
     assert_eq!(result, Ok(()));

@@ -87,6 +87,22 @@ pub(super) fn dup_from(fd: BorrowedFd<'_>, lowest: RawFd) -> io::Result<OwnedFd>
     owned(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest) })
 }
 
+/// Duplicates `fd` to a number that no other property uses, dup(2). The caller holds [`numbers`].
+///
+/// By default, macOS limits a process to 256 fds, and OpenBSD to 128 or 512, so this raises the soft limit.
+pub(super) fn dup_to_free_number(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let (free, enough) = (700, 1024);
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: fills `limit`.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+    if limit.rlim_cur < enough {
+        limit.rlim_cur = limit.rlim_max.min(enough);
+        // SAFETY: reads `limit`.
+        check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
+    }
+    dup_from(fd, free)
+}
+
 /// Makes `number` a duplicate of `file`, and closes its old file atomically: dup2(2).
 pub(super) fn replace(number: &OwnedFd, file: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: takes numbers. Both are open, and the owner of `number` expects the change.

@@ -5,13 +5,10 @@ use super::{Backend, lacks, os};
 use crate::{Capabilities, Events, Interest, Mode, Multiplexer, SigSet, Timeout, Token};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 
 const READABLE: Interest = Interest::READABLE;
-
-/// The lowest of the fd numbers that no other property uses.
-const FREE: RawFd = 700;
 
 /// Records when each source was reported, and checks that those that wait longest come first.
 struct Turns {
@@ -222,7 +219,7 @@ pub(super) fn unreported_edge_is_kept<B: Backend>() {
 pub(super) fn reused_fd_gets_no_stale_event<B: Backend>() {
     let _alone = os::numbers();
     let (other, old, new) = (full_pipe(), full_pipe(), empty_pipe());
-    let numbers = [(); 2].map(|()| os::dup_from(old.0.as_fd(), FREE).expect("dup"));
+    let numbers = [(); 2].map(|()| os::dup_to_free_number(old.0.as_fd()).expect("dup"));
     let mut rig = Rig::<B>::with_room_for(1);
     rig.watch(&other.0, 0, READABLE);
     for number in &numbers {
