@@ -51,7 +51,7 @@ fn only_the_interest_is_reported() {
 }
 
 #[test]
-fn a_hangup_wakes_a_wait_that_asks_for_nothing_and_urgent_data_does_not_end_it() {
+fn empty_interest_hears_hangup_not_urgent_data() {
     if HANGUP_ALONE.is_none() {
         return skip("a hangup alone", "this system's poll(2) does not wake for it, see docs/platforms.md");
     }
@@ -92,7 +92,7 @@ fn hangup_is_reported_for_an_empty_interest() {
 }
 
 #[test]
-fn the_writing_end_of_a_pipe_without_a_reader_reports_it_and_a_write_would_not_block() {
+fn writer_without_a_reader_is_an_error() {
     let (reader, mut writer) = empty_pipe();
     drop(reader);
     let readiness = reported(writer.as_fd(), Interest::WRITABLE);

@@ -126,7 +126,7 @@ fn full_mask_blocks_signals_during_the_call() {
 }
 
 #[test]
-fn a_pending_signal_is_let_through_by_a_check_that_finds_no_fd() {
+fn nowait_delivers_a_pending_signal() {
     if !HAS_PPOLL {
         return skip("a pending signal", "no ppoll");
     }

@@ -112,7 +112,7 @@ fn what_spins_can_do_what_it_could() {
 }
 
 #[test]
-fn what_is_ready_takes_one_check_and_a_wait_without_time_is_one() {
+fn ready_sources_need_one_check() {
     let ((reader, _writer), count) = (full_pipe(), AtomicUsize::new(0));
     let (mut spin, mut events) = (Spin::new(Counted::new(&count)), Events::with_capacity(4));
     assert_eq!(spin.wait(&mut events, Timeout::Nowait), Ok(0));
@@ -170,7 +170,7 @@ fn a_signal_ends_a_masked_spin() {
 }
 
 #[test]
-fn a_spin_ends_with_the_callers_time_and_the_sleep_has_what_is_left() {
+fn spin_and_sleep_share_the_timeout() {
     let ((reader, _writer), count) = (empty_pipe(), AtomicUsize::new(0));
     let mut events = Events::with_capacity(4);
     let time = Duration::from_millis(3);
@@ -191,7 +191,7 @@ fn a_spin_ends_with_the_callers_time_and_the_sleep_has_what_is_left() {
 }
 
 #[test]
-fn spins_that_find_nothing_are_skipped_for_longer_and_longer() {
+fn failed_spins_are_followed_by_more_sleeps() {
     let ((reader, _writer), count) = (empty_pipe(), AtomicUsize::new(0));
     let (mut spin, mut events) = (Spin::with_limit(Counted::new(&count), LONG), Events::with_capacity(4));
     spin.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
@@ -244,7 +244,7 @@ fn each_of_the_wakes_that_meet_a_spin_is_reported_once() {
 }
 
 #[test]
-fn a_wake_that_comes_while_a_spin_finds_a_source_is_the_next_events() {
+fn wake_during_a_found_source_comes_next() {
     let ((reader, writer), count) = (empty_pipe(), AtomicUsize::new(0));
     let counted = Counted::new(&count);
     let meanwhile = Rc::clone(&counted.meanwhile);

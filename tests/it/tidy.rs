@@ -312,7 +312,7 @@ fn links_lead_to_existing_files() {
 }
 
 #[test]
-fn each_action_of_the_workflow_is_pinned_to_a_commit_and_names_its_release() {
+fn workflow_actions_are_pinned() {
     let workflow = fs::read_to_string(root().join(".github/workflows/ci.yml")).unwrap();
     let is_pinned = |action: &str| {
         let Some((commit, release)) = action.split_once('@').and_then(|(_, it)| it.split_once(" # v")) else {

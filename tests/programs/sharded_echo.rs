@@ -51,7 +51,7 @@ fn totals(said: &str) -> (Vec<[u64; 2]>, [u64; 2]) {
 }
 
 #[test]
-fn hundreds_of_connections_come_back_and_are_each_counted_once() {
+fn each_connection_is_counted_once() {
     let count = AT_ONCE.min(200);
     for way in WAYS {
         let server = Server::start("sharded_echo", way);

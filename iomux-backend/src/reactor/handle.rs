@@ -335,7 +335,7 @@ mod tests {
     use crate::waker::WakerSource;
 
     #[test]
-    fn a_burst_leaves_no_memory_behind_and_what_is_usual_keeps_its_own() {
+    fn a_burst_of_tasks_is_freed() {
         let source = WakerSource::new().unwrap();
         let mut inbox = Inbox::<(), (), ()>::closed();
         let handle = inbox.open(Key { place: 0, generation: 0 }, source.waker());

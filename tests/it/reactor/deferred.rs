@@ -253,7 +253,7 @@ fn exclusive_registration_is_not_deferred() {
 }
 
 #[test]
-fn a_requeue_leaves_all_but_an_exclusive_registration_alone() {
+fn requeue_changes_exclusive_sources_only() {
     let (mut reactor, modified) = over_epoll();
     let once = insert(&mut reactor, Mode::OneShot);
     assert_eq!(found(&mut reactor), [(once, Readiness::READABLE)]);
