@@ -335,12 +335,13 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
 
     #[inline]
     pub(super) fn remove(&mut self, key: Key) -> Option<(S, T)> {
-        let mut source = self.slab.get(key)?.source()?;
+        let mut source = self.slab.get_mut(key)?.source_mut()?;
         if source.deferred.is_some() {
             self.drop_deferred(key);
-            source = self.slab.get(key)?.source()?;
+            source = self.slab.get_mut(key)?.source_mut()?;
         }
-        if source.registered.is_some() {
+        // Before the call, which may unwind: the source then stays, and the next change is submitted whatever it is.
+        if source.registered.replace(PAUSED).is_some() {
             // The source leaves the slab whatever this returns.
             let _ = self.multiplexer.deregister(source.fd());
         }

@@ -294,6 +294,21 @@ fn a_multiplexer_that_unwinds_from_every_call_leaves_no_fd_behind() {
 }
 
 #[test]
+fn a_source_whose_removal_unwinds_is_not_silent() {
+    for name in NAMES {
+        let mut reactor = Reactor::with(Traced::new(by_name(name).unwrap()), 8);
+        let key = insert(&mut reactor, full_pipe().0, 0);
+        tracing::subscriber::with_default(Panics, || assert!(panics(|| reactor.remove(key))));
+        // It was deregistered before the call unwound, so a change that is deferred is rejected.
+        if reactor.modify(key, READABLE, Mode::Level).is_ok() {
+            assert_eq!(reactor.wait(Timeout::Nowait), Ok(1), "{name}");
+            assert!(reactor.next_ready().unwrap().readiness().is_invalid(), "{name}");
+        }
+        assert!(reactor.remove(key).is_some(), "{name}");
+    }
+}
+
+#[test]
 fn a_multiplexer_that_unwinds_from_a_change_has_it_made_by_the_next() {
     for name in NAMES {
         let mut reactor = Reactor::with(Traced::new(by_name(name).unwrap()), 8);
