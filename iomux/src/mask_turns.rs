@@ -1,7 +1,7 @@
 //! Fairness between signals and events in masked waits.
 
 use crate::error::Error;
-use crate::poll::ppoll;
+use crate::poll::{HAS_PPOLL, ppoll};
 use crate::signal::SigSet;
 use crate::timeout::Timeout;
 use core::cell::Cell;
@@ -109,7 +109,9 @@ impl MaskTurns {
         mask: &SigSet,
         wait: impl FnOnce() -> Result<usize, E>,
     ) -> Result<usize, E> {
-        self.wait_after(if NOWAIT_SEES_SIGNALS { by_ppoll } else { by_sigpending }, mask, wait)
+        // Without ppoll(2), `by_ppoll` returns the error.
+        let check = if NOWAIT_SEES_SIGNALS || !HAS_PPOLL { by_ppoll } else { by_sigpending };
+        self.wait_after(check, mask, wait)
     }
 
     /// Waits as [`wait`](Self::wait) does, with `check` to run the handlers of pending signals.
@@ -178,7 +180,6 @@ fn end_if_pending(is_pending: bool, run: impl FnOnce() -> Result<usize, Error>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::poll::HAS_PPOLL;
     use crate::signal::{MaskGuard, Signal, resend_in_handler};
 
     const INTERRUPTED: Result<usize, Error> = Err(Error::Interrupted);
@@ -301,6 +302,17 @@ mod tests {
                 turns = MaskTurns::new();
             }
         }
+    }
+
+    #[test]
+    fn masked_wait_without_ppoll_makes_no_call() {
+        if HAS_PPOLL {
+            eprintln!("skipped: a masked wait without ppoll(2): this platform has it");
+            return;
+        }
+        let not_waited = || -> Result<usize, Error> { unreachable!("there is no ppoll(2)") };
+        let result = MaskTurns::new().wait(&SigSet::empty(), not_waited);
+        assert!(matches!(result, Err(Error::Unsupported { .. })), "{result:?}");
     }
 
     #[test]
