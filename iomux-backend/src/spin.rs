@@ -16,6 +16,9 @@ use wakers::Wakers;
 /// The default limit of a spin.
 const LIMIT: Duration = Duration::from_micros(50);
 
+/// The longest limit, so that every wait that can't end fails with [`Error::NothingToWaitFor`] at last.
+const LONGEST: Duration = Duration::from_secs(10);
+
 /// A wrapper of any multiplexer whose waits check for a short time before they sleep.
 ///
 /// It is for programs that wait for a peer on another core, whose answers arrive within microseconds. A sleeping thread
@@ -118,13 +121,13 @@ impl<M> Spin<M> {
         Self::with_limit(multiplexer, LIMIT)
     }
 
-    /// Creates a multiplexer whose waits spin for at most `limit`.
+    /// Creates a multiplexer whose waits spin for at most `limit`, which is cut to 10 s.
     ///
     /// A longer limit finds later events without a sleep, but a spin that finds none takes longer. So does a wait that fails
     /// with [`Error::NothingToWaitFor`], since it spins first.
     #[must_use]
     pub fn with_limit(multiplexer: M, limit: Duration) -> Self {
-        Self { multiplexer, limit, pace: Pace::new(), wakers: Wakers::default() }
+        Self { multiplexer, limit: limit.min(LONGEST), pace: Pace::new(), wakers: Wakers::default() }
     }
 
     /// Returns a reference to the wrapped multiplexer.
@@ -239,3 +242,16 @@ impl<'fd, M: Multiplexer<'fd>> Multiplexer<'fd> for Spin<M> {
 
 // SAFETY: it forwards every call to the multiplexer that it owns, which makes the promise.
 unsafe impl<'fd, M: TrustedMultiplexer<'fd>> TrustedMultiplexer<'fd> for Spin<M> {}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::Poll;
+
+    #[test]
+    fn limit_is_cut() {
+        let limits =
+            [Duration::ZERO, LONGEST, Duration::MAX].map(|limit| Spin::with_limit(Poll::new(), limit).limit);
+        assert_eq!(limits, [Duration::ZERO, LONGEST, LONGEST]);
+    }
+}
