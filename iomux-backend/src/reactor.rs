@@ -241,9 +241,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// Stops reporting a source until it is [resumed](Self::resume) or [modified](Self::modify): back pressure for a peer that
     /// sends faster than the program reads.
     ///
-    /// A source with an empty interest would report a hangup in every wait. A paused source reports a hangup once, or not at
-    /// all if the multiplexer lacks [`Capabilities::ONE_SHOT`](crate::Capabilities::ONE_SHOT). An event of the last wait that was
-    /// not taken yet is dropped. The next wait reports its hangup again, and the first wait after the resume the rest.
+    /// A source with an empty interest would report a hangup in every wait. A paused source reports a hangup once. It reports
+    /// none in [`Mode::Exclusive`], or if the multiplexer lacks [`Capabilities::ONE_SHOT`](crate::Capabilities::ONE_SHOT). An
+    /// event of the last wait that was not taken yet is dropped. The next wait reports its hangup again, and the first wait after
+    /// the resume the rest.
     ///
     /// # Errors
     /// Returns [`Error::NoSuchKey`] if there is no source under `key`.
@@ -299,7 +300,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// # Errors
     /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
     /// - Returns what [`Multiplexer::register`](crate::Multiplexer::register) returns. The source is then not reported until
-    ///   it is [resumed](Self::resume) or [modified](Self::modify).
+    ///   it is requeued, [resumed](Self::resume) or [modified](Self::modify).
     ///
     /// # Examples
     /// ```

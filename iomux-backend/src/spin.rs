@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_micros(50);
 /// gives up its core. The kernel wakes it by an interrupt, which takes longer than such an answer.
 ///
 /// A wait checks with [`Timeout::Nowait`] repeatedly, for at most 50 µs or the time of
-/// [`with_limit`](Self::with_limit). Then it sleeps. [`Timeout::Nowait`] itself checks once.
+/// [`with_limit`](Self::with_limit). Then it sleeps. A wait whose timeout is zero or has expired checks once.
 ///
 /// A wait spins only while that has lately found events. After a few spins in a row that found none, the next wait
 /// sleeps immediately. Each further spin that finds none doubles the number of waits that sleep, up to 256 in a row. After
@@ -120,7 +120,8 @@ impl<M> Spin<M> {
 
     /// Creates a multiplexer whose waits spin for at most `limit`.
     ///
-    /// A longer limit finds later events without a sleep, but a spin that finds none takes longer.
+    /// A longer limit finds later events without a sleep, but a spin that finds none takes longer. So does a wait that fails
+    /// with [`Error::NothingToWaitFor`], since it spins first.
     #[must_use]
     pub fn with_limit(multiplexer: M, limit: Duration) -> Self {
         Self { multiplexer, limit, pace: Pace::new(), wakers: Wakers::default() }
@@ -159,6 +160,10 @@ impl<M> Spin<M> {
             Timeout::After(time) => now.checked_add(time).map_or(timeout, Timeout::Until),
             timeout => timeout,
         };
+        if matches!(timeout, Timeout::Until(end) if end <= now) {
+            // The check was the wait. It was no spin either.
+            return found;
+        }
         let limit = now.checked_add(self.limit);
         let end = match timeout {
             Timeout::Until(end) => Some(limit.map_or(end, |limit| limit.min(end))),

@@ -1,7 +1,7 @@
-//! A C file of `_Static_assert`s for the target that this is compiled for, one for each constant, size
-//! and offset that iomux-sys declares: so its compiler and the system's own headers can check them.
+//! A C file with a `_Static_assert` for each constant, size and offset that iomux-sys declares for the target.
 //!
-//! The text is made at compile time and lies in the library as it is: nothing runs, and nothing is linked.
+//! A C compiler for the target checks them against the C headers of the platform. The text is built at compile time and
+//! stored in the library, so the check neither runs nor links a program for the target.
 //! ```sh
 //! cargo build -p iomux-sys --example static_asserts --target x86_64-unknown-freebsd
 //! sed -n '/^#define _GNU_SOURCE$/,/^#undef _GNU_SOURCE$/p' libstatic_asserts.rlib > check.c
@@ -10,14 +10,14 @@
 
 use iomux_sys::{Constant, HEADERS, Header, Struct};
 
-/// Room for the text; a longer one does not compile.
+/// The room for the text. A longer text does not compile.
 const ROOM: usize = 64 * 1024;
 
-/// The text: its first and its last line are the only ones like them in the library.
+/// The text. Its first line and its last line occur nowhere else in the library.
 #[used]
 pub static STATIC_ASSERTS: [u8; ROOM] = {
     let mut text = Text { bytes: [b' '; ROOM], length: 0 };
-    // In pieces, or the library would hold the line a second time, as a literal.
+    // Each line is split, because a literal of the whole line would also be in the library.
     text.add("\n#define ");
     text.add("_GNU_SOURCE\n#include <stddef.h>\n");
     let mut index = 0;
@@ -35,7 +35,7 @@ struct Text {
     length: usize,
 }
 
-// All of it is `const`, which has no `for`, no `write!` and no slices of `str`.
+// All functions are `const`, so they can't use `for`, `write!` or slices of `str`.
 impl Text {
     const fn add(&mut self, text: &str) {
         let mut index = 0;
@@ -82,9 +82,9 @@ impl Text {
         }
     }
 
-    /// A header of an older version lacks some.
+    /// Adds the assertion of a constant, unless an older header lacks the constant.
     const fn constant(&mut self, constant: &Constant) {
-        // As many bytes as ours has: C's may be wider, and signed otherwise.
+        // Only the bytes of the Rust type are compared. The C type may be wider, or of another sign.
         let mask = u64::MAX >> (64 - 8 * constant.size);
         self.add("#ifdef ");
         self.add(constant.name);
@@ -100,7 +100,7 @@ impl Text {
         self.otherwise_lacks(constant.name);
     }
 
-    /// The compiler says what is not compared.
+    /// Adds a warning with the name of what the header lacks.
     const fn otherwise_lacks(&mut self, name: &str) {
         self.add("#else\n#warning no ");
         self.add(name);
@@ -109,7 +109,7 @@ impl Text {
 
     const fn layout(&mut self, layout: &Struct) {
         self.measure(&["sizeof(struct ", layout.name, ")"], "==", layout.size);
-        // More than C asks for is as good: m68k's compilers differ.
+        // A larger alignment than C's is sound. The compilers for m68k differ in it.
         self.measure(&["_Alignof(struct ", layout.name, ")"], "<=", layout.align);
         let mut index = 0;
         while index < layout.fields.len() {

@@ -17,10 +17,10 @@ mod redox;
 #[cfg(target_os = "redox")]
 use redox as system;
 
-// A star: the file of a system is its header, and a macro declares most of its names.
+// A star import: the file of a platform is its header, and a macro declares most of its names.
 pub use system::*;
 
-// illumos and Redox have no epoll_pwait2(2), and Android kills the process that calls it.
+// illumos and Redox have no epoll_pwait2(2). Android kills a process that calls it.
 #[cfg(target_os = "linux")]
 mod pwait2;
 #[cfg(target_os = "linux")]
@@ -39,8 +39,8 @@ pub(crate) const HEADER: Header =
 mod symbol {
     use super::{c_int, epoll_event, sigset_t};
 
-    // SAFETY: as <sys/epoll.h> declares it. libc lacks it for Android and Redox; there is no `time_t`
-    // in it, so it is one symbol on every system.
+    // SAFETY: the declaration is that of <sys/epoll.h>. libc lacks it for Android and Redox. It has no `time_t`, so
+    // the symbol is the same on every platform.
     unsafe extern "C" {
         pub(super) fn epoll_pwait(
             epfd: c_int,
@@ -52,31 +52,33 @@ mod symbol {
     }
 }
 
-/// epoll_ctl(2): adds, changes or removes what is watched of `fd`.
+/// Adds, changes or removes the registration of `fd`, epoll_ctl(2).
 ///
 /// # Safety
-/// `event` points to an event that nothing writes during the call; it may be null for `EPOLL_CTL_DEL`.
+/// `event` points to an event that nothing writes during the call. It may be null for `EPOLL_CTL_DEL`.
 #[inline]
 pub unsafe fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int {
-    // SAFETY: the caller guarantees the event; the layout is libc's, asserted next to the struct.
+    // SAFETY: the caller guarantees the event. The layout is that of libc, as asserted next to the struct.
     unsafe { libc::epoll_ctl(epfd, op, fd, event.cast()) }
 }
 
-/// epoll_wait(2): waits until something is ready, or for `timeout` ms; a negative one is infinite.
+/// Waits until an fd is ready, or for `timeout` ms, epoll_wait(2).
+///
+/// A negative `timeout` is infinite.
 ///
 /// # Safety
 /// `events` points to room for `maxevents` events that nothing else uses during the call.
 #[inline]
 pub unsafe fn epoll_wait(epfd: c_int, events: *mut epoll_event, maxevents: c_int, timeout: c_int) -> c_int {
-    // SAFETY: the caller guarantees the array; the layout is libc's, asserted next to the struct.
+    // SAFETY: the caller guarantees the array. The layout is that of libc, as asserted next to the struct.
     unsafe { libc::epoll_wait(epfd, events.cast(), maxevents, timeout) }
 }
 
-/// epoll_pwait(2): epoll_wait(2) with a signal mask that holds during the call only.
+/// Waits as [`epoll_wait`] does, with the signal mask replaced during the call, epoll_pwait(2).
 ///
 /// # Safety
-/// `events` points to room for `maxevents` events that nothing else uses during the call; `sigmask`
-/// is null or points to a set.
+/// - `events` points to room for `maxevents` events that nothing else uses during the call.
+/// - `sigmask` is null or points to a set.
 #[inline]
 pub unsafe fn epoll_pwait(
     epfd: c_int,
@@ -85,11 +87,11 @@ pub unsafe fn epoll_pwait(
     timeout: c_int,
     sigmask: *const sigset_t,
 ) -> c_int {
-    // SAFETY: the caller guarantees the pointers; the declaration is that of the system's header.
+    // SAFETY: the caller guarantees the pointers. The declaration is that of the C header.
     unsafe { symbol::epoll_pwait(epfd, events, maxevents, timeout, sigmask) }
 }
 
-/// `struct __kernel_timespec`: 64-bit on every processor, whatever the C library's `time_t` is.
+/// `struct __kernel_timespec`: 64-bit on every architecture, whatever the `time_t` of the C library is.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct __kernel_timespec {
@@ -99,7 +101,7 @@ pub struct __kernel_timespec {
     pub tv_nsec: i64,
 }
 
-/// The type of epoll_pwait2(2): a null timeout is infinite, a null mask leaves the mask as it is.
+/// The type of epoll_pwait2(2). A null timeout is infinite, and a null mask leaves the signal mask unchanged.
 pub type EpollPwait2Fn = unsafe fn(
     epfd: c_int,
     events: *mut epoll_event,
@@ -108,6 +110,6 @@ pub type EpollPwait2Fn = unsafe fn(
     sigmask: *const sigset_t,
 ) -> c_int;
 
-/// There is no epoll_pwait2(2) here.
+/// `None`: this platform has no epoll_pwait2(2).
 #[cfg(not(target_os = "linux"))]
 pub const EPOLL_PWAIT2: Option<EpollPwait2Fn> = None;

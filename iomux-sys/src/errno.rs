@@ -1,4 +1,4 @@
-//! `<errno.h>`: the error numbers that a multiplexer tells apart.
+//! `<errno.h>`: the error numbers that a multiplexer distinguishes.
 
 pub use libc::{
     EAGAIN, EBADF, EEXIST, EFAULT, EINTR, EINVAL, ELOOP, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENOSPC,

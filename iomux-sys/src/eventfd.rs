@@ -1,4 +1,4 @@
-//! `<sys/eventfd.h>`: eventfd(2), a counter to wait for.
+//! `<sys/eventfd.h>`: eventfd(2), a counter with an fd.
 #![cfg(any(
     target_os = "android",
     target_os = "freebsd",
@@ -30,11 +30,11 @@ pub use libc::eventfd;
 
 constants! {
     as in libc {
-        /// `EFD_SEMAPHORE`: a read takes 1, not all.
+        /// `EFD_SEMAPHORE`: a read decrements the counter by 1 instead of setting it to 0.
         EFD_SEMAPHORE: c_int = system::SEMAPHORE;
         /// `EFD_CLOEXEC`: sets close-on-exec.
         EFD_CLOEXEC: c_int = system::CLOEXEC;
-        /// `EFD_NONBLOCK`: sets non-blocking.
+        /// `EFD_NONBLOCK`: sets `O_NONBLOCK`.
         EFD_NONBLOCK: c_int = system::NONBLOCK;
     }
     not in libc {}

@@ -2,7 +2,7 @@
 
 use crate::table::Header;
 
-/// All headers, for the tests. One that is missing here is dead code, of which the compiler warns.
+/// All headers, for the tests. The compiler warns of dead code if a header is missing here.
 #[doc(hidden)]
 pub const HEADERS: &[Header] = &[
     crate::poll::HEADER,

@@ -37,7 +37,7 @@ mod openbsd;
 #[cfg(target_os = "openbsd")]
 use openbsd as system;
 
-// A star: the file of a system is its header, and a macro declares most of its names.
+// A star import: the file of a platform is its header, and a macro declares most of its names.
 pub use system::*;
 
 #[cfg(not(target_os = "linux"))]
@@ -49,7 +49,7 @@ use crate::time::timespec;
 use core::ffi::{c_int, c_void};
 pub use symbol::kqueue;
 
-// libkqueue's header is a library's, and not compared.
+// No test compares libkqueue's header, because it is not part of a platform.
 #[cfg(not(target_os = "linux"))]
 pub(crate) const HEADER: crate::table::Header = crate::table::Header {
     includes: &["sys/types.h", "sys/event.h"],
@@ -58,7 +58,7 @@ pub(crate) const HEADER: crate::table::Header = crate::table::Header {
     structs: STRUCTS,
 };
 
-/// `EV_SET`: a change; fields that it does not name are 0.
+/// Returns a change, `EV_SET`. Fields without a parameter are 0.
 #[must_use]
 pub const fn EV_SET(
     ident: usize,
@@ -80,13 +80,15 @@ pub const fn EV_SET(
     }
 }
 
-/// kevent(2): applies `nchanges` changes, then waits for up to `nevents` events, or for `timeout`;
-/// a null one is infinite.
+/// Applies `nchanges` changes, then waits for up to `nevents` events, kevent(2).
+///
+/// A null `timeout` is infinite.
 ///
 /// # Safety
-/// `changelist` points to `nchanges` changes that nothing writes during the call, `eventlist` to room
-/// for `nevents` events that nothing else uses; the two may be the same array. `timeout` is null or
-/// points to a timespec.
+/// - `changelist` points to `nchanges` changes that nothing writes during the call.
+/// - `eventlist` points to room for `nevents` events that nothing else uses during the call. It may be the same array
+///   as `changelist`.
+/// - `timeout` is null or points to a timespec.
 #[inline]
 pub unsafe fn kevent(
     kq: c_int,
@@ -96,6 +98,6 @@ pub unsafe fn kevent(
     nevents: nevents_t,
     timeout: *const timespec,
 ) -> c_int {
-    // SAFETY: the caller guarantees the pointers; the layout is the symbol's, asserted next to the struct.
+    // SAFETY: the caller guarantees the pointers. The layout is that of the symbol, as asserted next to the struct.
     unsafe { symbol::kevent(kq, changelist.cast(), nchanges, eventlist.cast(), nevents, timeout) }
 }

@@ -1,53 +1,57 @@
-//! The C interface of poll(2), ppoll(2), epoll(7), eventfd(2) and kqueue(2), declared per target.
+//! The C interface of poll(2), ppoll(2), epoll(7), eventfd(2) and kqueue(2), declared for each platform.
 //!
-//! Structs, constants and functions by their C names, one module a C header, and nothing on top: no
-//! ownership, no errors, no time. For those there is the crate `iomux`, a safe slot table over poll(2)
-//! and ppoll(2), and on it `iomux-backend`, which multiplexes over all three mechanisms.
+//! Each module declares the structs, constants and functions of one C header, under their C names. The crate has no
+//! owned fds, no error types and no conversions of time. `iomux` adds these for poll(2) and ppoll(2), as a safe table
+//! of slots. `iomux-backend` multiplexes with all three mechanisms.
 //!
-//! | module | C header | where |
+//! | module | C header | platforms |
 //! |---|---|---|
-//! | [`poll`] | `<poll.h>` | everywhere |
-//! | [`signal`], [`time`], [`errno`], [`unistd`], [`fcntl`] | the same | everywhere |
+//! | [`poll`] | `<poll.h>` | all |
+//! | [`signal`], [`time`], [`errno`], [`unistd`], [`fcntl`] | the header of that name | all |
 //! | `epoll` | `<sys/epoll.h>` | Linux, Android, illumos, Redox |
 //! | `epoll_params` | `<sys/epoll.h>` | Linux |
-//! | [`prctl`] | `<sys/prctl.h>` | Linux, Android; nothing elsewhere |
+//! | [`prctl`] | `<sys/prctl.h>` | Linux, Android; its functions are `None` elsewhere |
 //! | `eventfd` | `<sys/eventfd.h>` | Linux, Android, FreeBSD, NetBSD, illumos |
 //! | `kqueue` | `<sys/event.h>` | Apple, FreeBSD, NetBSD, OpenBSD, DragonFly; Linux with libkqueue and `--cfg iomux_libkqueue` |
 //!
-//! Targets: Linux (every C library and processor), Android, Apple, FreeBSD, NetBSD, OpenBSD, DragonFly,
-//! illumos, Solaris, AIX, Haiku, Hurd, Redox, Cygwin, QNX. On any other target, the compiler's error
-//! says what to add.
+//! The platforms are Linux (every C library and architecture), Android, Apple, FreeBSD, NetBSD, OpenBSD, DragonFly,
+//! illumos, Solaris, AIX, Haiku, Hurd, Redox, Cygwin and QNX. On any other platform, the crate does not compile, and
+//! the compiler's error lists what to add.
 //!
-//! # Example
+//! # Relation to libc
+//! This crate declares its own structs and constants. If libc has the same item, a compile-time assertion compares
+//! the two for the target of the build.
+//!
+//! Functions come from libc, which knows the symbols of each platform (32-bit time, symbol versions). There are two
+//! exceptions. `epoll` calls epoll_pwait2(2) by its system call number, and the crate declares a few functions that
+//! libc lacks.
+//!
+//! The interface contains two structs of libc, `timespec` and `sigset_t`. So a new major version of libc requires a
+//! new major version of iomux-sys.
+//!
+//! # Platform notes
+//! - [`poll::PPOLL`] is ppoll(2). It is `None` on Apple, AIX, QNX and Redox. On NetBSD it is pollts(2), which is older
+//!   than ppoll(2) there.
+//! - `epoll::EPOLL_PWAIT2` is epoll_pwait2(2). It is `None` except on Linux.
+//! - [`poll::RDHUP`] is the flag for a peer that has closed its writing half. It is `None` except on Linux, Android,
+//!   FreeBSD and illumos.
+//! - The values of constants differ between platforms, and on Linux between architectures. QNX's `POLLIN` consists of
+//!   two bits, and AIX's `POLLNVAL` is negative.
+//! - On m68k, libc's `POLLWRNORM` and `POLLWRBAND` differ from the C header. This crate has the values of the header.
+//! - On NetBSD, `kevent` is the struct of NetBSD 6 to 10, as in libc. Later versions still support it.
+//!
+//! # Examples
 //! ```
 //! use iomux_sys::poll::{POLLIN, POLLOUT, poll, pollfd};
 //! use std::os::{fd::AsRawFd, unix::net::UnixStream};
 //!
 //! let (socket, _peer) = UnixStream::pair()?;
 //! let mut fds = [pollfd { fd: socket.as_raw_fd(), events: POLLIN | POLLOUT, revents: 0 }];
-//! // SAFETY: `fds` is an array of one entry, and this thread's own.
+//! // SAFETY: `fds` has one entry, and nothing else uses it.
 //! assert_eq!(unsafe { poll(fds.as_mut_ptr(), 1, 0) }, 1);
 //! assert_eq!(fds[0].revents, POLLOUT);
 //! # Ok::<(), std::io::Error>(())
 //! ```
-//!
-//! # What is whose
-//! Structs and constants are this crate's, and every one that libc has too is compared with libc's when
-//! the crate is compiled, for the target it is compiled for. Functions come through libc, which knows
-//! each system's symbols (32-bit time, symbol versions), except epoll_pwait2(2), which `epoll`
-//! calls by its number, and a few that libc does not declare. Of libc's types only `timespec` and
-//! `sigset_t` are part of this interface: a new major version of libc is one of iomux-sys.
-//!
-//! # Platform notes
-//! - ppoll(2) is [`poll::PPOLL`], an `Option`: Apple, AIX, QNX and Redox have none. On NetBSD it is
-//!   pollts(2), which is older.
-//! - epoll_pwait2(2) is `epoll::EPOLL_PWAIT2`, an `Option`: only Linux has it.
-//! - The bit for a peer that has closed its writing half is [`poll::RDHUP`], an `Option`: Linux,
-//!   Android, FreeBSD and illumos have one.
-//! - The numbers differ: by system, and on Linux by processor. QNX's `POLLIN` is two bits, and AIX's
-//!   `POLLNVAL` is negative.
-//! - libc disagrees with the system's header on m68k (`POLLWRNORM`, `POLLWRBAND`); here is the header's.
-//! - libc's `kevent` on NetBSD is the one of NetBSD 6 to 10, which later ones keep.
 //!
 //! # Manuals
 //! poll: [POSIX](https://pubs.opengroup.org/onlinepubs/9799919799/functions/poll.html),
@@ -64,12 +68,7 @@
 //! [OpenBSD](https://man.openbsd.org/kqueue.2),
 //! [DragonFly](https://man.dragonflybsd.org/?command=kqueue&section=2).
 #![no_std]
-#![allow(
-    non_camel_case_types,
-    non_snake_case,
-    non_upper_case_globals,
-    reason = "C's names are kept as C writes them"
-)]
+#![allow(non_camel_case_types, non_snake_case, non_upper_case_globals, reason = "items have their C names")]
 
 #[macro_use]
 mod table;

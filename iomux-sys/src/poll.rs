@@ -1,4 +1,4 @@
-//! `<poll.h>`: poll(2), ppoll(2), and the events they wait for.
+//! `<poll.h>`: poll(2), ppoll(2) and their events.
 
 #[macro_use]
 mod macros;
@@ -63,11 +63,11 @@ use redox as system;
 mod solaris;
 #[cfg(target_os = "solaris")]
 use solaris as system;
-// Where libc does not declare ppoll(2).
+// libc lacks ppoll(2) on these platforms.
 #[cfg(any(target_os = "illumos", target_os = "solaris"))]
 mod undeclared;
 
-// A star: the file of a system is its header, and a macro declares most of its names.
+// A star import: the file of a platform is its header, and a macro declares most of its names.
 pub use system::*;
 
 use crate::signal::sigset_t;
@@ -75,15 +75,15 @@ use crate::table::Header;
 use crate::time::timespec;
 use core::ffi::{c_int, c_short};
 
-/// `struct pollfd`: one entry of the array given to poll(2).
+/// `struct pollfd`: an entry of the array that poll(2) takes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct pollfd {
-    /// The fd to ask about; a negative one is ignored, and its `revents` become 0.
+    /// The fd to poll. The kernel ignores a negative fd and sets its `revents` to 0.
     pub fd: c_int,
-    /// What is asked: a union of `POLL*`.
+    /// The interest: a combination of `POLL*`.
     pub events: c_short,
-    /// What was reported: a union of `POLL*`, written by the kernel.
+    /// The readiness, which the kernel writes: a combination of `POLL*`.
     pub revents: c_short,
 }
 layout_as_in_libc!(POLLFD: pollfd { fd, events, revents });
@@ -91,38 +91,45 @@ layout_as_in_libc!(POLLFD: pollfd { fd, events, revents });
 pub(crate) const HEADER: Header =
     Header { includes: &["poll.h"], guard: None, constants: CONSTANTS, structs: &[POLLFD] };
 
-/// poll(2): waits until one of `nfds` entries is ready, or for `timeout` ms; a negative one is infinite.
+/// Waits until one of `nfds` entries is ready, or for `timeout` ms, poll(2).
+///
+/// A negative `timeout` is infinite.
 ///
 /// # Safety
 /// `fds` points to `nfds` entries that nothing else uses during the call.
 #[inline]
 pub unsafe fn poll(fds: *mut pollfd, nfds: nfds_t, timeout: c_int) -> c_int {
-    // SAFETY: the caller guarantees the array; the layout is libc's, asserted above.
+    // SAFETY: the caller guarantees the array. The layout is that of libc, as asserted above.
     unsafe { libc::poll(fds.cast(), nfds, timeout) }
 }
 
-/// The type of ppoll(2): a null timeout is infinite, a null mask leaves the signal mask as it is.
+/// The type of ppoll(2). A null timeout is infinite, and a null mask leaves the signal mask unchanged.
 pub type PpollFn =
     unsafe fn(fds: *mut pollfd, nfds: nfds_t, timeout: *const timespec, mask: *const sigset_t) -> c_int;
 
-/// Whether a ppoll(2) that does not sleep fails with EINTR if a pending signal gets through its mask.
+/// Whether a ppoll(2) that does not sleep fails with EINTR if its mask lets a pending signal through.
 ///
-/// Linux checks for signals before it returns 0 (`do_poll` in fs/select.c), illumos and Solaris before they poll
-/// (`pollsys` in syscall/poll.c). FreeBSD (`seltdwait` in kern/sys_generic.c), NetBSD (`sel_do_scan` in
-/// kern/sys_select.c) and OpenBSD (`doppoll` in kern/sys_generic.c) check in the sleep alone: without one they return 0
-/// or the count, and run the handler on the way back. DragonFly (`sys_ppoll` in kern/sys_generic.c) leaves the signal
-/// pending then. The rest is not known, so a program can't rely on it there.
+/// Linux checks for signals before it returns 0 (`do_poll` in fs/select.c). illumos and Solaris check before they poll
+/// (`pollsys` in syscall/poll.c).
+///
+/// FreeBSD (`seltdwait` in kern/sys_generic.c), NetBSD (`sel_do_scan` in kern/sys_select.c) and OpenBSD (`doppoll` in
+/// kern/sys_generic.c) check only when the call sleeps. Otherwise they return 0 or the count, and run the handler when
+/// the call returns. DragonFly (`sys_ppoll` in kern/sys_generic.c) leaves the signal pending then.
+///
+/// The behavior of the other platforms is unknown, so the value is `false` there.
 pub const NOWAIT_SEES_SIGNALS: bool =
     cfg!(any(target_os = "android", target_os = "illumos", target_os = "linux", target_os = "solaris",));
 
-/// What to ask poll(2) for so that a hangup alone ends it: `Some(0)` if nothing need be asked, `None` if nothing
-/// helps.
+/// The `events` of an fd for which only a hangup matters.
 ///
-/// FreeBSD wakes a socket's waiter only if something was asked of a direction (`sopoll_generic` in
-/// kern/uipc_socket.c). `POLLPRI` is the least that can be asked: only urgent data reports it. The kernel ignores
-/// `POLLHUP` here, which tells this from an interest in urgent data.
+/// The value is `Some(0)` if poll(2) reports a hangup of an fd with empty `events`. It is `None` if no `events` make
+/// poll(2) report it.
 ///
-/// Apple (`poll_nocancel` in kern/sys_generic.c) watches an fd only for what was asked. NetBSD (`sodopoll` in
+/// On FreeBSD, a hangup wakes the waiter of a socket only if `events` has a flag for reading or writing
+/// (`sopoll_generic` in kern/uipc_socket.c). `POLLPRI` is the weakest flag, because only urgent data sets it. The
+/// kernel ignores `POLLHUP` in `events`, so this bit distinguishes the value from an interest in urgent data.
+///
+/// Apple (`poll_nocancel` in kern/sys_generic.c) watches an fd only for its `events`. NetBSD (`sodopoll` in
 /// kern/uipc_socket.c) reports no hangup of a socket.
 pub const HANGUP_ALONE: Option<c_short> = if cfg!(target_os = "freebsd") {
     Some(POLLPRI | POLLHUP)
@@ -132,7 +139,7 @@ pub const HANGUP_ALONE: Option<c_short> = if cfg!(target_os = "freebsd") {
     Some(0)
 };
 
-// Every system has this header, so a target that is unknown is unknown here first.
+// Every platform has this header, so an unknown target fails to compile here first.
 #[cfg(not(any(
     target_os = "aix",
     target_os = "android",
@@ -152,10 +159,10 @@ pub const HANGUP_ALONE: Option<c_short> = if cfg!(target_os = "freebsd") {
 )))]
 compile_error!(
     "iomux-sys does not know this target. To add it: \
-     (1) write iomux-sys/src/poll/<system>.rs, its <poll.h>: nfds_t, the POLL* constants, RDHUP, ppoll; \
-     poll/haiku.rs is the shortest to start from. \
-     (2) name the system in iomux-sys/src/poll.rs (twice) and signal.rs; also in epoll.rs, eventfd.rs, \
-     kqueue.rs and headers.rs, for each of these mechanisms that it has. \
-     (3) run `cargo check -p iomux-sys --target <target>`: each constant and struct is compared \
-     with libc's, and a wrong one does not compile."
+     (1) Write iomux-sys/src/poll/<platform>.rs with its <poll.h>: nfds_t, the POLL* constants, RDHUP, ppoll. \
+     Start from poll/haiku.rs, which is the shortest. \
+     (2) Name the platform in iomux-sys/src/poll.rs (twice) and signal.rs, and in epoll.rs, eventfd.rs, \
+     kqueue.rs and headers.rs for each of these mechanisms that it has. \
+     (3) Run `cargo check -p iomux-sys --target <target>`. It compares each constant and struct with libc's, \
+     and a wrong one does not compile."
 );

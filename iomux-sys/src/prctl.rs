@@ -1,4 +1,4 @@
-//! `<sys/prctl.h>`: the timer slack of a thread, which only Linux and Android have.
+//! `<sys/prctl.h>`: the timer slack of a thread, on Linux and Android.
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
 mod linux;

@@ -1,12 +1,12 @@
-//! `<signal.h>`: the signal set that ppoll(2) takes, a thread's own mask, and the signals' numbers.
+//! `<signal.h>`: signal sets, the mask of a thread, and the signal numbers.
 //!
-//! All of it is libc's own: `sigset_t` belongs to libc's functions, and the numbers are plain `int`s
-//! that differ by processor as well as by system, so a second list of them could only be wrong.
+//! All items are re-exports of libc. `sigset_t` is a type of libc's functions. The numbers differ between platforms and
+//! architectures, so a second list of them would only add a source of errors.
 
 use core::ffi::c_int;
 #[cfg(not(target_os = "haiku"))]
 pub use libc::SIGIO;
-// One signal, two names: Haiku has the one that POSIX gives it.
+// The signal has two names. Haiku has the name of POSIX.
 #[cfg(target_os = "haiku")]
 pub use libc::SIGPOLL as SIGIO;
 pub use libc::{
@@ -18,13 +18,13 @@ pub use libc::{
     pthread_sigmask, sigaddset, sigdelset, sigemptyset, sigfillset, sigismember, sigpending, sigset_t,
 };
 
-/// Returns `SIGRTMIN` and `SIGRTMAX`, where the system has real-time signals.
+/// Returns `SIGRTMIN` and `SIGRTMAX`, or `None` if the platform has no real-time signals.
 #[must_use]
 pub fn real_time_signals() -> Option<(c_int, c_int)> {
     real_time()
 }
 
-// The C library keeps some of the signals, so these two are functions.
+// The C library reserves some of the signals, so these two are functions.
 #[cfg(any(
     target_os = "android",
     target_os = "hurd",
@@ -38,7 +38,7 @@ fn real_time() -> Option<(c_int, c_int)> {
 
 #[cfg(target_os = "haiku")]
 fn real_time() -> Option<(c_int, c_int)> {
-    // SAFETY: as Haiku's <signal.h> declares them; they take nothing, and any thread may call them.
+    // SAFETY: the declarations are those of Haiku's <signal.h>. Any thread may call them.
     unsafe extern "C" {
         safe fn __signal_get_sigrtmin() -> c_int;
         safe fn __signal_get_sigrtmax() -> c_int;
@@ -51,10 +51,10 @@ fn real_time() -> Option<(c_int, c_int)> {
     Some((libc::SIGRTMIN, libc::SIGRTMAX))
 }
 
-// libc lacks both from here on: the numbers are those of the system's header.
+// libc lacks both names on the platforms below. The numbers are those of the C header.
 #[cfg(target_os = "cygwin")]
 fn real_time() -> Option<(c_int, c_int)> {
-    // The last is `_NSIG - 1`.
+    // 64 is `_NSIG - 1`.
     Some((32, 64))
 }
 
@@ -70,7 +70,7 @@ fn real_time() -> Option<(c_int, c_int)> {
 
 #[cfg(target_os = "nto")]
 fn real_time() -> Option<(c_int, c_int)> {
-    // 57 to 64 are the system's own.
+    // QNX reserves 57 to 64.
     Some((41, 56))
 }
 

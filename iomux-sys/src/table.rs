@@ -1,12 +1,14 @@
-//! How this crate declares what a C header holds: once, compared with libc at compile time, and
-//! listed, so that a test can ask the system's own header for the same.
+//! The macros that declare the contents of a C header.
+//!
+//! They declare each item once, and compare it with libc at compile time. They also list it, so that a test can compare
+//! the list with the platform's C header.
 
-/// What one C header holds, as this crate declares it.
+/// The contents of a C header, as this crate declares them.
 #[derive(Clone, Copy, Debug)]
 pub struct Header {
-    /// What a C program includes, in this order.
+    /// The headers that a C program includes, in this order.
     pub includes: &'static [&'static str],
-    /// A macro that an older system's header lacks, and with it everything here.
+    /// A macro that older headers lack. A header without it also lacks all items of this list.
     pub guard: Option<&'static str>,
     /// The constants.
     pub constants: &'static [Constant],
@@ -21,7 +23,7 @@ pub struct Constant {
     pub name: &'static str,
     /// Its value on this target.
     pub value: i128,
-    /// The size of its type here, in bytes: C's may be wider, and then the rest is its sign.
+    /// The size of its Rust type in bytes. A wider C type is sign-extended.
     pub size: usize,
 }
 
@@ -49,16 +51,16 @@ pub struct Field {
     pub size: usize,
 }
 
-/// The size of what `_field` reads out of a struct; it is never called.
+/// Returns the size of the field that `_field` would read from a struct.
 pub(crate) const fn size_of_field<S, F>(_field: fn(S) -> F) -> usize {
     size_of::<F>()
 }
 
 /// Declares the constants of a C header, and lists them as `CONSTANTS`.
 ///
-/// Those under `as in libc` are compared with libc's: a wrong one does not compile, on any target.
-/// `, unless <condition>` exempts the targets where libc is wrong; it is said there how that is known.
-/// Those under `not in libc` are unknown to libc.
+/// Constants under `as in libc` are compared with libc's. A wrong value does not compile, on any target.
+/// `, unless <condition>` exempts the targets where libc is wrong, with a comment that names the evidence.
+/// libc lacks the constants under `not in libc`.
 macro_rules! constants {
     (
         as in libc { $(
@@ -68,8 +70,8 @@ macro_rules! constants {
     ) => {
         $($(#[$doc])* pub const $name: $ty = $value;)*
         $($(#[$own_doc])* pub const $own_name: $own_ty = $own_value;)*
-        // libc may give the same bits another sign or width; the cast is to the header's type.
-        // It marks some as changing between versions; ours are those of the oldest one supported.
+        // libc may give the same bits another sign or width, so they are cast to the type of the header. libc
+        // deprecates constants that change between versions. These values are those of the oldest supported version.
         #[allow(
             deprecated,
             clippy::cast_possible_truncation,
@@ -79,7 +81,7 @@ macro_rules! constants {
         const _: () = {
             $(assert!(
                 $name == libc::$name as $ty $(|| $wrong_in_libc)?,
-                concat!(stringify!($name), " is not what libc says"),
+                concat!(stringify!($name), " differs from libc's"),
             );)*
         };
         pub(crate) const CONSTANTS: &[crate::table::Constant] = &[
@@ -97,8 +99,9 @@ macro_rules! constants {
     };
 }
 
-/// Compares a struct's size, alignment and each field's offset and size with libc's, and lists it
-/// as `$list` if one is given. `data = u64` says that libc calls the field `data` `u64`.
+/// Compares the size and alignment of a struct, and the offset and size of each field, with libc's.
+///
+/// It also lists the struct as `$list`, if that is given. `data = u64` means that libc calls the field `data` `u64`.
 macro_rules! layout_as_in_libc {
     ($list:ident: $name:ident { $($field:ident),+ }) => {
         layout_as_in_libc!($list: $name { $($field = $field),+ });
@@ -116,7 +119,7 @@ macro_rules! layout_as_in_libc {
                 core::mem::offset_of!($name, $field) == core::mem::offset_of!(libc::$name, $theirs)
                     && size_of_field(|ours: $name| ours.$field)
                         == size_of_field(|theirs: libc::$name| theirs.$theirs),
-                concat!(stringify!($name), ".", stringify!($field), " is not as libc has it"),
+                concat!(stringify!($name), ".", stringify!($field), " differs from libc's"),
             );)+
         };
     };
@@ -141,7 +144,7 @@ macro_rules! layout {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_size_of_a_field_is_its_types() {
+    fn size_of_a_field_is_that_of_its_type() {
         assert_eq!(super::size_of_field(|it: (u8, u32)| it.1), 4);
         assert_eq!(super::size_of_field(|it: (u8, [u16; 5])| it.1), 10);
     }

@@ -1,3 +1,3 @@
-//! `<unistd.h>`: the limit of open files, and write(2).
+//! `<unistd.h>`: sysconf(3) with the open-files limit, and write(2).
 
 pub use libc::{_SC_OPEN_MAX, sysconf, write};

@@ -2,15 +2,16 @@
 
 use crate::limits::max_open_files;
 use iomux_sys::errno::{EINTR, EINVAL, ENOSYS, EOPNOTSUPP, EPERM};
+use std::env::consts::OS;
 use std::io;
 use std::os::fd::RawFd;
 
-/// The error of a call of this crate.
+/// An error of this crate.
 ///
-/// A call that fails changes no slot. A wait that fails also discards the readiness of the wait before.
+/// A call that fails changes no slot. A wait that fails also discards the readiness of the previous wait.
 ///
-/// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`], and keeps the text with the
-/// call. [`raw_os_error`](Self::raw_os_error) is the number.
+/// `?` converts it to an [`io::Error`] in a function that returns [`io::Result`]. The message stays the same.
+/// [`raw_os_error`](Self::raw_os_error) returns the error number.
 ///
 /// # Examples
 /// ```
@@ -19,21 +20,21 @@ use std::os::fd::RawFd;
 /// let mut slots = Slots::with_capacity(4);
 /// let error = slots.clear(4).unwrap_err();
 /// assert_eq!(error, Error::IndexOutOfRange { index: 4, capacity: 4 });
-/// assert_eq!(error.to_string(), "no slot 4: the table has 4 slots, counted from 0");
-/// assert_eq!(error.raw_os_error(), None, "found before any system call");
+/// assert_eq!(error.to_string(), "slot index 4 is out of range: the table has 4 slots");
+/// assert_eq!(error.raw_os_error(), None, "no system call was made");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The table has no slot of that index.
-    #[error("no slot {index}: the table has {capacity} slots, counted from 0")]
+    #[error("slot index {index} is out of range: the table has {capacity} slots")]
     IndexOutOfRange {
         /// The index that was given.
         index: usize,
         /// The number of slots in the table.
         capacity: usize,
     },
-    /// More slots were to be polled than the table has.
+    /// The number of slots to poll is larger than the table.
     #[error("can't poll the first {count} slots: the table has {capacity}")]
     CountOutOfRange {
         /// The count that was given.
@@ -41,19 +42,19 @@ pub enum Error {
         /// The number of slots in the table.
         capacity: usize,
     },
-    /// The slot holds no fd whose interest could be changed.
-    #[error("slot {index} is empty: give it an fd with `set` first")]
+    /// The slot has no fd.
+    #[error("slot {index} is empty: set its fd with `set` first")]
     EmptySlot {
         /// The index of the empty slot.
         index: usize,
     },
-    /// A negative number is not an fd; the kernel would ignore the slot silently.
-    #[error("{fd} is not an fd that can be polled: to empty a slot, use `clear`")]
+    /// The fd is negative, so the kernel would ignore the slot silently.
+    #[error("invalid fd {fd}: must not be negative; to empty a slot, use `clear`")]
     NegativeFd {
         /// The number that was given.
         fd: RawFd,
     },
-    /// The kernel rejects more slots than the process may have open files (EINVAL), used or not.
+    /// The kernel rejects more slots than the process may have open files (EINVAL), whether they are in use or not.
     #[error(
         "can't poll {count} slots: the open-files limit (RLIMIT_NOFILE) is {limit}; \
          use lower indices, or raise the limit"
@@ -70,20 +71,23 @@ pub enum Error {
         /// The number of slots that was given.
         capacity: usize,
     },
-    /// No slot has an fd that could become ready, and the timeout is infinite: the wait would never end.
-    #[error("would wait indefinitely: no fd is set, or all are paused, and the timeout is infinite")]
+    /// The wait would never end, because every slot is empty or paused, and the timeout is infinite.
+    #[error(
+        "the wait would never end: every slot is empty or paused, and the timeout is infinite; \
+         set or resume a slot, or use a finite timeout"
+    )]
     NothingToWaitFor,
     /// A signal handler ran before anything was ready (EINTR).
     #[error("interrupted by a signal before anything was ready: call again, or use `wait`")]
     Interrupted,
-    /// This system does not support the feature.
-    #[error("{what} is not supported by this system's poll")]
+    /// This platform does not support the feature.
+    #[error("{what} is not supported on {OS}{}", alternative(.what))]
     Unsupported {
         /// The name of the feature.
         what: &'static str,
     },
-    /// This system has no signal of that number.
-    #[error("{number} is not a signal of this system")]
+    /// This platform has no signal of that number, or libc reserves it.
+    #[error("invalid signal {number}: this platform does not have it, or libc reserves it")]
     NoSuchSignal {
         /// The number that was given.
         number: i32,
@@ -110,7 +114,7 @@ impl Error {
         }
     }
 
-    /// Returns the error that `errno` means after `call` was given `count` slots.
+    /// Returns the error of `call` over `count` slots that failed with the `errno` of `code`.
     #[cold]
     pub(crate) fn from_errno(call: &'static str, code: i32, count: usize) -> Self {
         match code {
@@ -124,11 +128,20 @@ impl Error {
     }
 }
 
-/// Returns what to do about an errno.
+/// Returns what to do about an `errno`.
 fn advice(call: &str, code: i32) -> &'static str {
     match (call, code) {
-        // A sandbox: the call itself has no such error.
+        // Only a sandbox causes these errors.
         ("ppoll", ENOSYS | EOPNOTSUPP | EPERM) => "; allow ppoll(2), or wait without a signal mask",
+        _ => "",
+    }
+}
+
+/// Returns what to use instead of an unsupported feature.
+fn alternative(what: &str) -> &'static str {
+    match what {
+        "a signal mask" => "; wait without a mask, and write to a pipe in the signal handler",
+        "Interest::READ_CLOSED" => "; use Interest::READABLE, and read until end of file",
         _ => "",
     }
 }
@@ -139,8 +152,7 @@ pub(crate) fn errno() -> i32 {
     io::Error::last_os_error().raw_os_error().unwrap_or_default()
 }
 
-/// The [kind](io::Error::kind) is that of the error number; the text and the error itself
-/// ([`get_ref`](io::Error::get_ref)) stay.
+/// The [kind](io::Error::kind) is that of the error number. [`get_ref`](io::Error::get_ref) returns the [`Error`].
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error {
@@ -165,14 +177,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn einval_is_too_many_slots_only_past_the_limit() {
+    fn einval_past_the_limit_is_too_many_slots() {
         let Some(limit) = max_open_files() else {
             eprintln!("skipped: EINVAL past the limit: there is no limit");
             return;
         };
         let at = |count| Error::from_errno("poll", EINVAL, count);
         assert_eq!(at(limit + 1), Error::TooManySlots { count: limit + 1, limit });
-        assert_eq!(at(limit), Error::Os { call: "poll", code: EINVAL }, "something else was wrong");
+        assert_eq!(at(limit), Error::Os { call: "poll", code: EINVAL }, "not because of the count");
         let other = Error::from_errno("ppoll", iomux_sys::errno::ENOMEM, limit + 1);
         assert_eq!(other, Error::Os { call: "ppoll", code: iomux_sys::errno::ENOMEM });
         assert_eq!(Error::from_errno("poll", EINTR, limit + 1), Error::Interrupted);

@@ -3,10 +3,10 @@
 use core::fmt;
 use iomux_sys::poll as c;
 
-/// Whether poll(2) of this system can report [`Interest::READ_CLOSED`].
+/// Whether poll(2) of this platform can report [`Interest::READ_CLOSED`].
 pub const HAS_READ_CLOSED: bool = c::RDHUP.is_some();
 
-/// The bit of [`Interest::READ_CLOSED`]: poll's own, or one that poll(2) leaves free here.
+/// The bit of [`Interest::READ_CLOSED`]: that of poll(2), or a bit that poll(2) of this platform does not use.
 const READ_CLOSED: i16 = match c::RDHUP {
     Some(bit) => bit,
     None => highest_bit_free_of(TAKEN),
@@ -40,12 +40,15 @@ bitflags::bitflags! {
     /// them.
     ///
     /// # Platform notes
-    /// poll(2) of macOS reports no hangup of an fd with an empty interest, and NetBSD's none of a socket. FreeBSD's
-    /// wakes up for a socket's hangup only if something is asked of a direction. iomux asks for urgent data then,
-    /// and hides it. Once it has arrived, a hangup is not heard until the interest is set again.
+    /// With an empty interest, poll(2) of macOS reports no hangup, and poll(2) of NetBSD reports no hangup of a
+    /// socket.
     ///
-    /// Bits that have no name here can be set with [`from_bits_retain`](Self::from_bits_retain). They reach
-    /// the kernel unchanged.
+    /// On FreeBSD, the hangup of a socket wakes poll(2) only if the interest includes data to read or write. For an
+    /// empty interest, iomux therefore polls for urgent data, and hides it. Once urgent data has arrived, a hangup is
+    /// not reported until the interest is set again.
+    ///
+    /// [`from_bits_retain`](Self::from_bits_retain) sets bits that have no name here. They reach the kernel
+    /// unchanged.
     ///
     /// # Examples
     /// ```
@@ -71,17 +74,17 @@ bitflags::bitflags! {
         ///
         /// # Platform notes
         /// poll(2) reports it on Linux, Android, FreeBSD and illumos
-        /// ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)); elsewhere, a slot with this interest is
+        /// ([`HAS_READ_CLOSED`](crate::HAS_READ_CLOSED)). Elsewhere, a slot with this interest is
         /// [`Error::Unsupported`](crate::Error::Unsupported), and the bit never reaches the kernel. FreeBSD 13.0 and
-        /// earlier take the bit and never report it.
+        /// earlier accept the bit, but never report it.
         #[doc(alias = "POLLRDHUP")]
         #[doc(alias = "EPOLLRDHUP")]
         const READ_CLOSED = READ_CLOSED;
         /// There is normal data to read; the same as `READABLE` for most fds.
         ///
         /// # Platform notes
-        /// Linux never reports it of an eventfd(2), a timerfd(2) or a signalfd(2). The fd of an epoll that becomes
-        /// ready does not wake a wait for it, and an outer epoll never reports it then. Such fds need `READABLE`.
+        /// Linux never reports it for an eventfd(2), a timerfd(2) or a signalfd(2). An epoll fd that becomes ready does
+        /// not wake a wait for this flag, and an outer epoll never reports it. Use `READABLE` for such fds.
         #[doc(alias = "POLLRDNORM")]
         const READ_NORMAL = c::POLLRDNORM;
         /// There is data of a priority band to read.
@@ -97,26 +100,39 @@ bitflags::bitflags! {
 }
 
 bitflags::bitflags! {
-    /// The events that were reported of an fd: the `revents` of `struct pollfd`.
+    /// The events that the kernel returned for an fd: the `revents` of `struct pollfd`.
     ///
     /// Bits that this crate has no name for are kept as the kernel set them.
     ///
     /// [`is_readable`](Self::is_readable) and [`is_writable`](Self::is_writable) mean "would not block". So a
-    /// program that only reads or only writes learns of errors and hangups from its next read or write, and
-    /// needs no check for them.
+    /// program that only reads or only writes needs no check for errors and hangups. Its next read or write
+    /// returns them.
     ///
     /// # Examples
     /// ```
-    /// use iomux::Readiness;
+    /// use iomux::{Interest, Slots, Timeout};
+    /// use std::io::{Read, Write};
+    /// use std::os::fd::AsFd;
+    /// use std::os::unix::net::UnixStream;
     ///
-    /// let is_half_closed = Readiness::READABLE | Readiness::READ_CLOSED; // the peer will send no more
-    /// assert!(is_half_closed.is_read_closed() && !is_half_closed.is_closed(), "a write may succeed");
-    /// let is_reset = Readiness::READABLE | Readiness::ERROR | Readiness::HANGUP;
-    /// assert!(is_reset.is_error() && is_reset.is_closed() && is_reset.is_read_closed());
-    /// assert!(is_reset.is_writable(), "a write fails immediately");
-    /// let is_not_open = Readiness::INVALID;
-    /// assert!(is_not_open.is_invalid() && is_not_open.is_readable(), "a read fails immediately");
-    /// assert!(Readiness::PRIORITY.is_priority() && !Readiness::PRIORITY.is_readable(), "out of band");
+    /// let (stream, peer) = UnixStream::pair()?;
+    /// let mut slots = Slots::with_capacity(1);
+    /// slots.set(0, stream.as_fd(), Interest::READABLE | Interest::WRITABLE)?;
+    /// (&peer).write_all(b"ping")?;
+    /// slots.poll(Timeout::Infinite)?;
+    /// for ready in slots.ready() {
+    ///     if ready.readiness().is_readable() {
+    ///         let mut bytes = [0; 64];
+    ///         match (&stream).read(&mut bytes)? {
+    ///             0 => println!("end of file"),
+    ///             count => println!("read {count} bytes"),
+    ///         }
+    ///     }
+    ///     if ready.readiness().is_writable() {
+    ///         (&stream).write_all(b"pong")?;
+    ///     }
+    /// }
+    /// # std::io::Result::Ok(())
     /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Readiness: i16 {
@@ -293,7 +309,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_poll_has_no_bit_for_read_closed_it_gets_one_that_means_nothing_else() {
+    fn read_closed_gets_a_free_bit() {
         for (bits, name) in C_NAMES {
             assert!(name == "POLLRDHUP" || TAKEN & bits == bits, "{name}");
         }

@@ -22,31 +22,31 @@
 //! - [`Slots`] is the table: [`set`](Slots::set) and [`clear`](Slots::clear) slots, then
 //!   [`poll`](Slots::poll), [`ppoll`](Slots::ppoll) or [`wait`](Slots::wait), then iterate over the
 //!   [`ready`](Slots::ready) ones. Its storage is a `Vec`, an array in a `static`, or a borrowed slice.
-//! - [`poll`](poll()), [`ppoll`](ppoll()) and [`wait`](wait()) are the calls alone, over a slice of
-//!   [`PollFd`]s.
-//! - [`wait_with`] and [`MaskTurns`] are for a custom multiplexer: they decide deadline, EINTR and signal
-//!   masks around a system call of the caller.
+//! - [`poll`](poll()), [`ppoll`](ppoll()) and [`wait`](wait()) are the same calls over a slice of [`PollFd`]s,
+//!   without a table.
+//! - [`wait_with`] and [`MaskTurns`] are for a custom multiplexer. They handle deadlines, EINTR and signal masks
+//!   around a system call of the caller.
 //!
-//! [`Interest`] is what to poll an fd for, [`Readiness`] what was reported, [`Timeout`] how long to wait,
-//! [`SigSet`] a signal mask, and [`Error`] what went wrong.
+//! An [`Interest`] has the events to poll an fd for, and a [`Readiness`] the events that the kernel returned. A
+//! [`Timeout`] limits a wait, and a [`SigSet`] is its signal mask.
 //!
 //! # Guarantees
 //! - An fd can't be closed while it is in a slot, because the slot holds its borrow. The compiler checks it.
-//! - An index or a count past the table is an [`Error`], and nothing is changed.
-//! - The readiness of a slot is that of a poll that succeeded and reached the slot, and never that of an fd
-//!   that was in the slot before.
-//! - No wait is early, and none is infinite because a number was too large. Signals neither extend nor
-//!   shorten [`Slots::wait`].
+//! - An index or a count past the end of the table is an [`Error`], and changes nothing.
+//! - The readiness of a slot is that of the last poll, if that poll succeeded and reached the slot. It is never that
+//!   of an fd that was in the slot before.
+//! - No wait times out early, and no duration is so long that a wait fails or becomes infinite. Signals neither
+//!   extend nor shorten [`Slots::wait`].
 //! - Only [`Slots::grow`] allocates after construction.
-//! - Bits that a kernel reports and this crate has no name for are kept, and never panic.
+//! - Bits of `revents` that have no name in this crate are kept, and never cause a panic.
 //!
 //! # Platform notes
-//! Linux, Android, Apple, FreeBSD, NetBSD, OpenBSD, DragonFly, illumos, Solaris, AIX, Haiku, Hurd, Redox,
-//! Cygwin, QNX.
+//! The crate supports Linux, Android, Apple, FreeBSD, NetBSD, OpenBSD, DragonFly, illumos, Solaris, AIX, Haiku, Hurd,
+//! Redox, Cygwin and QNX.
 //!
-//! Where a system has no ppoll(2), [`HAS_PPOLL`] is `false`, timeouts are rounded up to ms and a mask is
-//! [`Error::Unsupported`]. Where poll(2) can't report that a peer has shut down writing, [`HAS_READ_CLOSED`]
-//! is `false` and that interest is [`Error::Unsupported`].
+//! Where there is no ppoll(2), [`HAS_PPOLL`] is `false`. Timeouts are rounded up to ms then, and a mask is
+//! [`Error::Unsupported`]. Where poll(2) can't report that a peer has shut down writing, [`HAS_READ_CLOSED`] is
+//! `false`, and that interest is [`Error::Unsupported`].
 //!
 //! The crate needs std for [`BorrowedFd`](std::os::fd::BorrowedFd) and [`Instant`](std::time::Instant).
 

@@ -1,7 +1,7 @@
 //! Fairness between signals and events in masked waits.
 
 use crate::error::Error;
-use crate::poll::ppoll;
+use crate::poll::{HAS_PPOLL, ppoll};
 use crate::signal::SigSet;
 use crate::timeout::Timeout;
 use core::cell::Cell;
@@ -12,15 +12,17 @@ use iomux_sys::poll::NOWAIT_SEES_SIGNALS;
 
 /// The alternation of pending signals and events in the masked waits of a multiplexer.
 ///
-/// If an fd is ready, ppoll(2) and epoll_pwait(2) return without running the handler of a pending signal, so
-/// a loop that is always busy would never see the signal. [`wait`](Self::wait) therefore makes a call first
-/// that can't find an fd, which runs the handler. Endless signals would then starve the events, so the wait
-/// after an interrupted one skips that call.
+/// If an fd is ready, ppoll(2) and epoll_pwait(2) return without running the handler of a pending signal. So a loop
+/// that is always busy would never see the signal. [`wait`](Self::wait) therefore first makes a call without fds,
+/// which runs the handler. Endless signals would then starve the events, so the wait after an interrupted one skips
+/// that call.
 ///
 /// # Platform notes
-/// On Linux, Android, illumos and Solaris that call is a ppoll(2) without fds and without time. On the BSDs such a call
-/// does not fail with EINTR, so sigpending(2) is called first, and a ppoll(2) that could sleep only if a signal is
-/// pending. If another thread takes that signal, a wait may be interrupted though no handler has run in this thread.
+/// On Linux, Android, illumos and Solaris, that call is a ppoll(2) with a zero timeout.
+///
+/// On the BSDs, such a ppoll(2) does not fail with EINTR, so `wait` calls sigpending(2) instead. If that finds a
+/// signal, `wait` makes a ppoll(2) that can sleep. If another thread takes the signal first, `wait` returns
+/// [`Error::Interrupted`] although no handler has run in this thread.
 ///
 /// # Examples
 /// ```
@@ -42,9 +44,9 @@ use iomux_sys::poll::NOWAIT_SEES_SIGNALS;
 /// ```
 #[derive(Debug, Default)]
 pub struct MaskTurns {
-    /// The thread whose last wait here a signal kept from reporting events, by the address of its `OWED_HERE`.
+    /// The thread whose last wait a signal interrupted before it could find events: the address of its `OWED_HERE`.
     owed_to: AtomicUsize,
-    /// A number that no other has, once events are owed; 0 before. (An address would be used again.)
+    /// A unique number, or 0 if no events have been owed yet. An address would be reused.
     id: AtomicUsize,
 }
 
@@ -52,20 +54,21 @@ pub struct MaskTurns {
 static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
 
 thread_local! {
-    /// The `MaskTurns` whose last wait by this thread a signal kept from reporting events, by its id.
+    /// The id of the `MaskTurns` whose last wait in this thread a signal interrupted before it could find events.
     static OWED_HERE: Cell<usize> = const { Cell::new(0) };
 }
 
 impl MaskTurns {
-    /// Creates the turns of a multiplexer that owes nothing.
+    /// Creates the turns of a multiplexer. No events are owed to a thread.
     #[must_use]
     pub const fn new() -> Self {
         Self { owed_to: AtomicUsize::new(0), id: AtomicUsize::new(0) }
     }
 
-    /// Notes whether events are owed to this thread, and returns whether they were.
+    /// Records whether events are owed to this thread, and returns whether they were.
     ///
-    /// Both sides remember: here another thread may write over it, and in the thread another multiplexer.
+    /// It is recorded both here and in the thread. Another thread may overwrite it here, and another multiplexer may
+    /// overwrite it in the thread.
     fn replace_owed(&self, is_owed: bool) -> bool {
         OWED_HERE.with(|owed_here| {
             let (id, thread) = (self.id.load(Ordering::Relaxed), ptr::from_ref(owed_here) as usize);
@@ -98,15 +101,17 @@ impl MaskTurns {
     /// `wait` waits with `mask`, and returns how many events it found.
     ///
     /// # Errors
-    /// - Returns [`Error::Interrupted`] if a handler has run. No event was taken from the kernel then.
+    /// - Returns [`Error::Interrupted`] if a handler has run. The kernel keeps all events.
     /// - Returns [`Error::Unsupported`] where there is no ppoll(2).
-    /// - Returns what `wait` returns.
+    /// - Returns the error of `wait` if it fails.
     pub fn wait<E: From<Error>>(
         &self,
         mask: &SigSet,
         wait: impl FnOnce() -> Result<usize, E>,
     ) -> Result<usize, E> {
-        self.wait_after(if NOWAIT_SEES_SIGNALS { by_ppoll } else { by_sigpending }, mask, wait)
+        // Without ppoll(2), `by_ppoll` returns the error.
+        let check = if NOWAIT_SEES_SIGNALS || !HAS_PPOLL { by_ppoll } else { by_sigpending };
+        self.wait_after(check, mask, wait)
     }
 
     /// Waits as [`wait`](Self::wait) does, with `check` to run the handlers of pending signals.
@@ -162,9 +167,8 @@ fn by_sigpending(mask: &SigSet) -> Result<(), Error> {
 /// Lets `run`, a ppoll(2) that sleeps, run the handler of a pending signal. Returns [`Error::Interrupted`] whether or not
 /// `run` does.
 ///
-/// The sleep alone would not do. If a signal arrives when its time has just expired, the handler runs, and the call
-/// returns 0: the signal would be lost. If another thread takes the signal first, the wait ends without need and without
-/// harm.
+/// The result of `run` is not enough. If the signal arrives just as the time expires, the handler runs, but `run`
+/// returns 0, so the signal would be lost. If another thread takes the signal first, the wait ends early, without harm.
 fn end_if_pending(is_pending: bool, run: impl FnOnce() -> Result<usize, Error>) -> Result<(), Error> {
     if !is_pending {
         return Ok(());
@@ -176,12 +180,11 @@ fn end_if_pending(is_pending: bool, run: impl FnOnce() -> Result<usize, Error>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::poll::HAS_PPOLL;
     use crate::signal::{MaskGuard, Signal, resend_in_handler};
 
     const INTERRUPTED: Result<usize, Error> = Err(Error::Interrupted);
 
-    /// The ways to check that work here. The one of the BSDs works everywhere.
+    /// The checks that work on this platform. The check of the BSDs works everywhere.
     fn checks() -> &'static [Check] {
         if NOWAIT_SEES_SIGNALS { &[by_ppoll, by_sigpending] } else { &[by_sigpending] }
     }
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_not_kept_waiting_by_an_event_that_is_gone() {
+    fn lost_event_does_not_delay_a_signal() {
         let Some(blocked) = blocked(Signal::ALRM, 1_000) else { return };
         for &check in checks() {
             raise(Signal::ALRM);
@@ -238,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_that_arrives_after_the_wait_is_left_for_the_next() {
+    fn late_signal_is_left_for_the_next_wait() {
         let Some(blocked) = blocked(Signal::QUIT, 0) else { return };
         for &check in checks() {
             let (turns, mask) = (MaskTurns::new(), blocked.wait_mask());
@@ -252,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn one_thread_takes_no_turn_of_another() {
+    fn threads_have_separate_turns() {
         let Some(blocked) = blocked(Signal::WINCH, 1_000) else { return };
         for &check in checks() {
             raise(Signal::WINCH);
@@ -260,7 +263,7 @@ mod tests {
             for round in 0..10 {
                 assert_eq!(turns.wait_after(check, &mask, found(1)), INTERRUPTED, "round {round}");
                 std::thread::scope(|scope| {
-                    // It is owed nothing, and has a signal of its own.
+                    // No events are owed to it, and it has its own pending signal.
                     let other = scope.spawn(|| {
                         raise(Signal::WINCH);
                         turns.wait_after(check, &mask, found(1))
@@ -273,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn one_multiplexer_takes_no_turn_of_another() {
+    fn multiplexers_have_separate_turns() {
         let Some(blocked) = blocked(Signal::URG, 1_000) else { return };
         for &check in checks() {
             raise(Signal::URG);
@@ -288,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_multiplexer_in_the_place_of_another_is_owed_nothing() {
+    fn new_multiplexer_is_owed_nothing() {
         let Some(blocked) = blocked(Signal::IO, 1_000) else { return };
         for &check in checks() {
             raise(Signal::IO);
@@ -302,7 +305,18 @@ mod tests {
     }
 
     #[test]
-    fn a_pending_signal_ends_the_wait_whatever_the_sleep_returns() {
+    fn masked_wait_without_ppoll_makes_no_call() {
+        if HAS_PPOLL {
+            eprintln!("skipped: a masked wait without ppoll(2): this platform has it");
+            return;
+        }
+        let not_waited = || -> Result<usize, Error> { unreachable!("there is no ppoll(2)") };
+        let result = MaskTurns::new().wait(&SigSet::empty(), not_waited);
+        assert!(matches!(result, Err(Error::Unsupported { .. })), "{result:?}");
+    }
+
+    #[test]
+    fn pending_signal_always_ends_the_wait() {
         let not_slept = || unreachable!("no signal is pending");
         assert_eq!(end_if_pending(false, not_slept), Ok(()));
         assert_eq!(end_if_pending(true, || Err(Error::Interrupted)), Err(Error::Interrupted));
@@ -316,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn the_check_by_sigpending_waits_for_nothing_and_loses_no_signal() {
+    fn sigpending_check_loses_no_signal() {
         let Some(blocked) = blocked(Signal::INT, 0) else { return };
         let mask = blocked.wait_mask();
         assert_eq!(by_sigpending(&mask), Ok(()), "none is pending");

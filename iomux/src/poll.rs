@@ -13,10 +13,9 @@ use iomux_sys::errno::{EINTR, EINVAL, ENOSYS, EOPNOTSUPP, EPERM};
 use iomux_sys::poll::{self as c, nfds_t};
 use iomux_sys::time::timespec;
 
-/// Whether this system has ppoll(2), or an equivalent call (NetBSD's `pollts`).
+/// Whether this platform has ppoll(2), or an equivalent call (NetBSD's `pollts`).
 ///
-/// Where it has none, timeouts are rounded up to ms for poll(2), and a signal mask is
-/// [`Error::Unsupported`].
+/// Without it, timeouts are rounded up to ms for poll(2), and a signal mask is [`Error::Unsupported`].
 #[doc(alias = "has_ppoll")]
 pub const HAS_PPOLL: bool = c::PPOLL.is_some();
 
@@ -26,16 +25,17 @@ pub const fn has_ppoll() -> bool {
     HAS_PPOLL
 }
 
-/// Waits until an fd of `fds` is ready, poll(2), and returns how many are; 0 if the timeout expired.
+/// Waits until an fd of `fds` is ready, poll(2), and returns the number of ready fds.
 ///
-/// [`PollFd::readiness`] returns what was reported. Each call makes the cheapest system call that can express
-/// the timeout: poll(2) for [`Timeout::Nowait`], [`Timeout::Infinite`] and whole ms, ppoll(2) for a finer
-/// one. From 10 ms on, a finer one takes poll(2) for its whole ms, and ppoll(2) only for the rest. Timeouts are
-/// rounded up, never down. A timeout that is too long for a system is waited for in chunks.
+/// It returns 0 if the timeout expired. [`PollFd::readiness`] returns the readiness of each fd, which is empty after
+/// an error.
+///
+/// Each call makes the cheapest system call that can express the timeout. That is poll(2) for [`Timeout::Nowait`],
+/// [`Timeout::Infinite`] and whole ms, and ppoll(2) for a finer timeout. From 10 ms on, a finer timeout takes poll(2)
+/// for its whole ms, and ppoll(2) only for the rest. Timeouts are rounded up, never down. A timeout that is too long
+/// for one system call is waited for in chunks.
 ///
 /// # Errors
-/// The readiness of every slot is empty after an error.
-///
 /// - Returns [`Error::Interrupted`] if a signal handler ran first.
 /// - Returns [`Error::TooManySlots`] if `fds` is longer than the open-files limit.
 /// - Returns [`Error::Os`] if poll(2) fails for another reason.
@@ -48,9 +48,9 @@ pub const fn has_ppoll() -> bool {
 /// [illumos](https://illumos.org/man/2/poll). Where there is no ppoll(2) ([`HAS_PPOLL`]), or a sandbox rejects it,
 /// timeouts are rounded up to ms.
 ///
-/// Linux resumes a wait after the process was stopped (SIGSTOP): poll(2) with its deadline, ppoll(2) with the time
-/// that was left. A timeout that expired during the stop therefore ends the wait within 10 ms after it. On
-/// architectures without the call poll(2) (aarch64, riscv64) every wait ends late by the time of the stop.
+/// On Linux, a wait resumes after the process was stopped (SIGSTOP). poll(2) keeps its deadline, and ppoll(2) its
+/// remaining time. So a timeout that expired during the stop ends the wait within 10 ms after the stop. On
+/// architectures without the system call poll(2) (aarch64, riscv64), every wait ends late by the duration of the stop.
 ///
 /// # Examples
 /// ```
@@ -71,14 +71,14 @@ pub fn poll(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize
     PollCall::new(fds, None).interruptible(timeout.into())
 }
 
-/// Waits as [`poll`] does, with the calling thread's signal mask replaced by `mask` meanwhile, ppoll(2).
+/// Waits as [`poll`] does, with the calling thread's signal mask replaced by `mask` during the wait, ppoll(2).
 ///
-/// The kernel replaces the mask and waits in one step, so no signal is lost between a check and the wait:
-/// [`SigSet`] shows how. `None` leaves the mask unchanged, which is [`poll`]; `Some(&SigSet::empty())` lets
-/// every signal through.
+/// The kernel replaces the mask and waits in one step, so no signal is lost between a check and the wait. [`SigSet`]
+/// has an example. `None` leaves the mask unchanged, as [`poll`] does. `Some(&SigSet::empty())` lets every signal
+/// through.
 ///
-/// If an fd is ready, the kernel does not fail with EINTR for a pending signal:
-/// [`Slots::ppoll`](crate::Slots::ppoll) explains what to do, [`MaskTurns`](crate::MaskTurns) does it.
+/// If an fd is ready, the call does not fail with EINTR for a pending signal. [`Slots::ppoll`](crate::Slots::ppoll)
+/// explains what to do, and [`MaskTurns`](crate::MaskTurns) does it.
 ///
 /// # Errors
 /// - Returns the errors of [`poll`].
@@ -86,13 +86,13 @@ pub fn poll(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize
 /// - Returns [`Error::Os`] for a mask where a sandbox rejects ppoll(2) (EPERM, ENOSYS).
 ///
 /// # Platform notes
-/// [Linux](https://man7.org/linux/man-pages/man2/poll.2.html); POSIX since 2024; NetBSD's is
-/// [pollts](https://man.netbsd.org/pollts.2). On Linux a wait with a mask ends late by the time that the process was
-/// stopped (SIGSTOP) meanwhile.
+/// [Linux](https://man7.org/linux/man-pages/man2/poll.2.html), POSIX since 2024, NetBSD's
+/// [pollts](https://man.netbsd.org/pollts.2). On Linux, if the process is stopped (SIGSTOP) during a wait with a mask,
+/// the wait ends late by the duration of the stop.
 ///
-/// FreeBSD, NetBSD, OpenBSD and DragonFly look for signals only when the call sleeps. A call that does not sleep, since
-/// an fd is ready or there is no time, returns 0 or the count though a signal is pending. All but DragonFly run its
-/// handler then.
+/// FreeBSD, NetBSD, OpenBSD and DragonFly check for signals only when the call sleeps. If an fd is ready or the
+/// timeout is zero, the call returns the count or 0, even if a signal is pending. All except DragonFly then run the
+/// handler.
 #[doc(alias = "ppoll_or_poll")]
 #[doc(alias = "pollts")]
 #[inline]
@@ -106,7 +106,7 @@ pub fn ppoll(
 
 /// Waits as [`poll`] does, and resumes after a signal handler has run (EINTR).
 ///
-/// The deadline stays: signals neither extend nor shorten the wait.
+/// Signals neither extend nor shorten the wait.
 ///
 /// # Errors
 /// - Returns the errors of [`poll`], except [`Error::Interrupted`].
@@ -116,7 +116,7 @@ pub fn wait(fds: &mut [PollFd<'_>], timeout: impl Into<Timeout>) -> Result<usize
     PollCall::new(fds, None).resumed(timeout.into())
 }
 
-/// The same calls, made as on a system without ppoll(2), for tests.
+/// The same calls as on a platform without ppoll(2), for tests.
 pub mod without_ppoll {
     use super::{Error, PollCall, PollFd, SigSet, Timeout};
 
@@ -150,7 +150,7 @@ pub mod without_ppoll {
 }
 
 thread_local! {
-    /// Whether a sandbox has rejected a ppoll(2) of this thread. Filters of system calls belong to threads.
+    /// Whether a sandbox has rejected a ppoll(2) of this thread. A filter of system calls belongs to a thread.
     static PPOLL_IS_REJECTED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -167,7 +167,7 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
         Self { fds, mask, has_ppoll: HAS_PPOLL }
     }
 
-    /// Creates the call of a system without ppoll(2).
+    /// Creates the call of a platform without ppoll(2).
     fn without_ppoll(fds: &'a mut [PollFd<'fd>], mask: Option<&'a SigSet>) -> Self {
         Self { fds, mask, has_ppoll: false }
     }
@@ -190,25 +190,25 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
     }
 
     /// Makes one wait that resumes after a signal handler.
-    // Always: a frame between the kernel and the caller costs a return.
+    // Always inlined, because a frame between the kernel and the caller costs a return.
     #[inline(always)]
     pub(crate) fn resumed(mut self, timeout: Timeout) -> Result<usize, Error> {
         let can_end = timeout != Timeout::Infinite || self.fds.iter().any(PollFd::is_armed);
         wait_with(&mut self, timeout, Interrupt::Resume, can_end)
     }
 
-    /// Makes a call for a time that ms can't express, or with a mask. Returns its name and its result.
+    /// Makes a call with a mask, or for a time that is not whole ms. Returns its name and its result.
     fn fine_or_masked(&mut self, chunk: Chunk) -> (&'static str, Result<usize, i32>) {
         let is_masked = self.mask.is_some();
         let can_be_fine = self.has_ppoll && !PPOLL_IS_REJECTED.get();
         if is_masked || can_be_fine {
             match chunk.long_ms() {
-                // The rest is for the next call.
+                // The next call waits for the rest.
                 Some(ms) if !is_masked => return ("poll", sys_poll(self.fds, ms)),
                 _ => {}
             }
             match sys_ppoll(self.fds, chunk.timespec(), self.mask) {
-                // A sandbox forbids it: the call itself has no such error.
+                // Only a sandbox causes these errors.
                 Err(ENOSYS | EPERM | EOPNOTSUPP) if !is_masked => PPOLL_IS_REJECTED.set(true),
                 result => return ("ppoll", result),
             }
@@ -216,7 +216,7 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
         ("poll", sys_poll(self.fds, chunk.poll_ms()))
     }
 
-    /// Returns what a failed call means. The kernel left the readiness of an earlier call: it is cleared.
+    /// Returns the outcome or error of a failed call, and clears the readiness that an earlier call left.
     #[cold]
     #[inline(never)]
     fn failed(&mut self, call: &'static str, code: i32) -> Result<Outcome, Error> {
@@ -248,8 +248,8 @@ impl WaitCall for PollCall<'_, '_> {
 
 /// Returns the length of `fds` as the kernel takes it, or EINVAL.
 ///
-/// Linux takes an `unsigned int` whatever `nfds_t` is, and AIX uses half of one: both would cut a larger
-/// number off silently.
+/// Linux reads an `unsigned int`, whatever `nfds_t` is, and AIX reads half of one. Both would truncate a larger
+/// number silently.
 #[inline]
 #[allow(clippy::cast_possible_truncation, reason = "`nfds_t` holds `MAX_NFDS`")]
 fn count(fds: usize) -> Result<nfds_t, i32> {
@@ -262,7 +262,7 @@ fn result(returned: c_int) -> Result<usize, i32> {
     usize::try_from(returned).map_err(|_| errno())
 }
 
-/// Makes one poll(2) over `fds`, for `timeout` ms; negative is infinite.
+/// Makes one poll(2) over `fds`, for `timeout` ms. A negative timeout is infinite.
 #[inline]
 pub(crate) fn sys_poll(fds: &mut [PollFd<'_>], timeout: i32) -> Result<usize, i32> {
     let count = count(fds.len())?;
@@ -270,8 +270,9 @@ pub(crate) fn sys_poll(fds: &mut [PollFd<'_>], timeout: i32) -> Result<usize, i3
     result(unsafe { c::poll(fds.as_mut_ptr().cast(), count, timeout) })
 }
 
-/// Makes one ppoll(2) over `fds`; no timeout is infinite, no mask keeps the thread's. ENOSYS where there is
-/// none.
+/// Makes one ppoll(2) over `fds`. `None` is an infinite timeout, and leaves the mask unchanged.
+///
+/// It returns ENOSYS where there is no ppoll(2).
 #[inline]
 fn sys_ppoll(fds: &mut [PollFd<'_>], timeout: Option<Timespec>, mask: Option<&SigSet>) -> Result<usize, i32> {
     let Some(ppoll) = c::PPOLL else {
@@ -285,10 +286,10 @@ fn sys_ppoll(fds: &mut [PollFd<'_>], timeout: Option<Timespec>, mask: Option<&Si
     result(unsafe { ppoll(fds.as_mut_ptr().cast(), count, timeout, mask) })
 }
 
-/// Converts to libc's timespec: the widths of `time_t` and of `tv_nsec` depend on the system.
+/// Converts to libc's timespec. The widths of `time_t` and of `tv_nsec` depend on the platform.
 #[allow(clippy::cast_possible_truncation, reason = "a chunk has at most 1,789 s and 10^9 - 1 ns")]
 fn c_timespec(time: Timespec) -> timespec {
-    // SAFETY: a timespec is integers (and padding on some systems), so all zeroes is one.
+    // SAFETY: a timespec has only integers and padding, so all zeroes is a valid value.
     let mut c = unsafe { MaybeUninit::<timespec>::zeroed().assume_init() };
     c.tv_sec = time.tv_sec as _;
     c.tv_nsec = time.tv_nsec as _;
@@ -319,7 +320,7 @@ mod tests {
     ];
 
     #[test]
-    fn no_wait_is_early_with_or_without_ppoll() {
+    fn no_wait_is_early() {
         let (reader, _writer) = std::io::pipe().unwrap();
         let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
         for (number, wait) in WAITS.into_iter().enumerate() {
@@ -335,14 +336,14 @@ mod tests {
     }
 
     #[test]
-    fn without_ppoll_a_time_is_rounded_up_to_ms() {
+    fn without_ppoll_ms_are_rounded_up() {
         let begin = Instant::now();
         assert_eq!(without_ppoll::poll(&mut [], Duration::from_nanos(1)), Ok(0));
         assert!(begin.elapsed() >= MS, "{:?}", begin.elapsed());
     }
 
     #[test]
-    fn without_ppoll_a_mask_is_unsupported_and_the_readiness_is_empty() {
+    fn without_ppoll_masks_are_unsupported() {
         let (_reader, writer) = std::io::pipe().unwrap();
         let mut fds = [PollFd::new(writer.as_fd(), Interest::WRITABLE).unwrap()];
         assert_eq!(without_ppoll::ppoll(&mut fds, Timeout::Nowait, None), Ok(1));
@@ -353,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_the_call_does_not_take_is_rejected_and_not_cut_off() {
+    fn too_many_fds_are_einval() {
         assert_eq!(count(0), Ok(0));
         assert_eq!(count(c::MAX_NFDS), Ok(c::MAX_NFDS as nfds_t));
         for too_long in [c::MAX_NFDS + 1, u32::MAX as usize, usize::MAX] {
@@ -362,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn has_ppoll_is_a_function_too() {
+    fn has_ppoll_equals_the_constant() {
         assert_eq!(has_ppoll(), HAS_PPOLL);
     }
 
@@ -397,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_go_on_for_as_long_as_it_takes() {
+    fn chunks_repeat_until_ready() {
         for timeout in [Timeout::Infinite, Duration::MAX.into(), Duration::from_secs(600).into()] {
             let (reader, mut writer) = std::io::pipe().unwrap();
             let mut fds = [PollFd::new(reader.as_fd(), Interest::READABLE).unwrap()];
@@ -413,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_signals_do_not_keep_a_wait_from_ending() {
+    fn deadline_survives_endless_signals() {
         if !HAS_PPOLL {
             eprintln!("skipped: endless signals: no ppoll(2) to let them through");
             return;
@@ -434,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_ends_an_interruptible_wait_in_chunks() {
+    fn signal_ends_a_wait_in_chunks() {
         if !HAS_PPOLL {
             eprintln!("skipped: a signal in a wait in chunks: no ppoll(2) to let it through");
             return;

@@ -1,4 +1,4 @@
-//! One fd slot: `struct pollfd`, with the fd's borrow in it.
+//! One fd slot: `struct pollfd`, with a borrow of the fd.
 
 use crate::error::Error;
 use crate::interest::{CNames, HAS_READ_CLOSED, Interest, Readiness};
@@ -8,9 +8,9 @@ use core::mem::{ManuallyDrop, transmute};
 use iomux_sys::poll::{self as c, POLLPRI, pollfd};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
-/// An fd, its interest and its readiness: `struct pollfd`, 8 bytes, passed to the kernel as it is.
+/// An fd, its interest and its readiness, in the 8 bytes of `struct pollfd`.
 ///
-/// It borrows the fd, so the fd can't be closed while it is in here.
+/// It borrows the fd, so the fd can't be closed while the slot lives.
 ///
 /// `Debug` prints it as strace does: `{fd=3, events=POLLIN, revents=POLLIN|POLLHUP}`.
 ///
@@ -30,8 +30,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 #[derive(Clone)]
 #[repr(transparent)]
 pub struct PollFd<'fd> {
-    /// Its `fd` is -1, or open for `'fd` once the sign bit that pauses it is cleared. Only [`PollFd::new`]
-    /// and [`PollFd::from_raw`] write the number, so [`PollFd::fd`] can lend it.
+    /// Its `fd` is -1, or an fd that is open for `'fd`, with the sign bit set while the slot is paused. Only
+    /// [`PollFd::new`] and [`PollFd::from_raw`] write the number, so [`PollFd::fd`] can lend it.
     raw: pollfd,
     open: PhantomData<BorrowedFd<'fd>>,
 }
@@ -66,8 +66,8 @@ impl<'fd> PollFd<'fd> {
     /// - Returns the errors of [`new`](Self::new).
     ///
     /// # Safety
-    /// `fd` stays open for as long as this value or a copy of it is used, or anything that was taken from
-    /// them: a `BorrowedFd` of [`fd`](Self::fd), a [`Ready`](crate::Ready).
+    /// `fd` stays open while the caller uses this slot, a copy of it, or what was taken from either: a `BorrowedFd` or
+    /// a [`Ready`](crate::Ready).
     #[inline]
     pub unsafe fn from_raw(fd: RawFd, interest: Interest) -> Result<Self, Error> {
         Self::checked(fd, interest)
@@ -90,8 +90,8 @@ impl<'fd> PollFd<'fd> {
         if self.is_empty() {
             return None;
         }
-        // SAFETY: not -1, and open for as long as the returned borrow is used: `new` had a
-        // `BorrowedFd<'fd>`, and the caller of `from_raw` promised it of everything taken from the slot.
+        // SAFETY: the number is not -1, and open while the returned borrow is used. `new` had a `BorrowedFd<'fd>`, and
+        // the caller of `from_raw` guarantees it for everything taken from the slot.
         Some(unsafe { BorrowedFd::borrow_raw(self.raw.fd & !PAUSED) })
     }
 
@@ -112,7 +112,7 @@ impl<'fd> PollFd<'fd> {
         Interest::from_bits_retain(self.raw.events)
     }
 
-    /// Sets the interest. The readiness stays; an empty slot keeps its empty interest.
+    /// Sets the interest. The readiness stays. An empty slot keeps its empty interest.
     ///
     /// # Errors
     /// - Returns [`Error::Unsupported`] for [`Interest::READ_CLOSED`] where poll(2) can't report it.
@@ -171,21 +171,22 @@ impl<'fd> PollFd<'fd> {
         self.raw.fd < 0 && !self.is_empty()
     }
 
-    /// Returns the readiness that the last call reported, [`poll`](crate::poll()), [`ppoll`](crate::ppoll())
-    /// or [`wait`](crate::wait()); it is empty if that call failed.
+    /// Returns the readiness that the last [`poll`](crate::poll()), [`ppoll`](crate::ppoll()) or
+    /// [`wait`](crate::wait()) returned. It is empty if that call failed.
     #[inline]
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         Readiness::from_bits_retain(self.raw.revents)
     }
 
-    /// Hides urgent data from a slot that asked for it only to hear a hangup, by `alone`. Returns `true` if
-    /// nothing else was reported.
+    /// Hides urgent data from a slot that polls for it only to get a hangup, with the `events` of `alone`.
+    ///
+    /// Returns `true` if nothing else is ready.
     fn hide_urgent(&mut self, alone: i16) -> bool {
         if self.raw.events != alone || self.raw.revents & POLLPRI == 0 {
             return false;
         }
-        // Urgent data stays until it is read: it would end each further call.
+        // Urgent data stays until it is read, so it would end every further call.
         self.raw.events = 0;
         self.raw.revents &= !POLLPRI;
         self.raw.revents == 0
@@ -196,7 +197,7 @@ impl<'fd> PollFd<'fd> {
         self.raw.revents = 0;
     }
 
-    /// Returns all of it as one word: the compiler can put a few words into one vector register.
+    /// Returns the slot as one word, because the compiler can put several words into one vector register.
     #[inline]
     fn word(&self) -> u64 {
         // SAFETY: a pollfd is 8 bytes of integers without padding.
@@ -223,16 +224,16 @@ const fn events_for(interest: Interest) -> i16 {
     if interest.is_empty() { HANGUP_ALONE } else { interest.bits() }
 }
 
-/// The `events` of an empty interest. No other interest has them.
+/// The `events` of an empty interest. No other interest has the same `events`.
 const HANGUP_ALONE: i16 = match c::HANGUP_ALONE {
     Some(events) => events,
     None => 0,
 };
 
-/// `true` if the kernel is asked only for what the caller asks for, so its count is final.
+/// Whether the kernel polls only for the interest of the caller, so that its count is final.
 pub(crate) const COUNT_IS_FINAL: bool = HANGUP_ALONE == 0;
 
-/// Returns how many of the `ready` slots of `fds` are ready for what the caller asked for, and hides the rest.
+/// Hides readiness that is only due to [`HANGUP_ALONE`], and returns how many of the `ready` slots are still ready.
 #[inline]
 pub(crate) fn hide_unasked(fds: &mut [PollFd<'_>], ready: usize) -> usize {
     if COUNT_IS_FINAL || ready == 0 { ready } else { hide_urgent(fds, ready, HANGUP_ALONE) }
@@ -254,8 +255,8 @@ pub(crate) fn rebind<'new>(fds: Vec<PollFd<'_>>) -> Vec<PollFd<'new>> {
     let mut fds = ManuallyDrop::new(fds);
     fds.fill(PollFd::EMPTY);
     let (pointer, length, capacity) = (fds.as_mut_ptr(), fds.len(), fds.capacity());
-    // SAFETY: the parts of a Vec that is never dropped; only the lifetime of its items differs, and
-    // none of them holds an fd.
+    // SAFETY: these are the parts of a Vec that is never dropped. Only the lifetime of its items differs, and no item
+    // holds an fd.
     unsafe { Vec::from_raw_parts(pointer.cast(), length, capacity) }
 }
 
@@ -299,9 +300,9 @@ mod tests {
     use std::os::fd::AsFd;
 
     #[test]
-    fn urgent_data_is_hidden_from_a_slot_that_asked_for_it_only_to_hear_a_hangup() {
+    fn urgent_data_is_hidden_unless_wanted() {
         use iomux_sys::poll::POLLHUP;
-        // As on a system where a hangup alone does not wake poll(2).
+        // As on a platform where a hangup alone does not wake poll(2).
         let alone = POLLPRI | POLLHUP;
         let reported = |events, revents| {
             let mut slot = PollFd::with(0, Interest::from_bits_retain(events));
@@ -311,11 +312,11 @@ mod tests {
         assert_eq!(reported(alone, POLLPRI), (0, 0, 0), "nothing to report, and no busy loop");
         assert_eq!(reported(alone, POLLPRI | POLLHUP), (1, 0, POLLHUP), "the hangup is reported");
         assert_eq!(reported(alone, POLLHUP), (1, alone, POLLHUP));
-        assert_eq!(reported(POLLPRI, POLLPRI), (1, POLLPRI, POLLPRI), "the caller asked for it");
+        assert_eq!(reported(POLLPRI, POLLPRI), (1, POLLPRI, POLLPRI), "the interest of the caller");
     }
 
     #[test]
-    fn rebinding_keeps_the_allocation_and_empties_every_slot() {
+    fn rebind_empties_and_keeps_memory() {
         let stdin = std::io::stdin();
         let mut fds = Vec::with_capacity(9);
         fds.resize(5, PollFd::new(stdin.as_fd(), Interest::READABLE).unwrap());

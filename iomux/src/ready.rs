@@ -51,7 +51,7 @@ impl<'fd> Ready<'fd> {
         self.fd
     }
 
-    /// Returns the slot's interest. Its readiness may be more, such as errors and hangups.
+    /// Returns the slot's interest. The readiness may have further events, such as errors and hangups.
     #[inline]
     #[must_use]
     pub fn interest(&self) -> Interest {
@@ -75,7 +75,7 @@ impl<'fd> Ready<'fd> {
     }
 }
 
-/// The number of slots checked at once, by a few vector instructions.
+/// The number of slots that a few vector instructions check together.
 const CHUNK: usize = 16;
 
 /// Returns the first slot of `fds`, from index `from` on, that the last call found ready.
@@ -98,8 +98,8 @@ const CHUNK: usize = 16;
 /// }
 /// # std::io::Result::Ok(())
 /// ```
-// Where many slots are ready the next one is near, so it checks single slots up to the end of a chunk; where
-// few are ready, it skips whole chunks.
+// If many slots are ready, the next one is near, so single slots are checked up to the end of a chunk. If few are
+// ready, whole chunks are skipped.
 #[inline]
 #[must_use]
 pub fn next_ready<'fd>(fds: &[PollFd<'fd>], from: usize) -> Option<Ready<'fd>> {
@@ -133,7 +133,7 @@ pub struct ReadySlots<'a, 'fd> {
     /// The slots that were polled.
     polled: &'a [PollFd<'fd>],
     next: usize,
-    /// The number of ready slots that are still to be found.
+    /// The number of ready slots that are not found yet.
     left: usize,
 }
 
@@ -235,7 +235,7 @@ impl fmt::Debug for Slot<'_, '_> {
 pub struct Iter<'a, 'fd> {
     slots: &'a [PollFd<'fd>],
     next: usize,
-    /// The number of slots that the last poll has reported on.
+    /// The number of slots whose readiness is that of the last poll.
     reported: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Signals, sets of them, and the calling thread's mask: what a race-free ppoll(2) needs.
+//! Signals, signal sets and the mask of the calling thread, which a race-free ppoll(2) needs.
 
 use crate::error::{Error, errno};
 use core::ffi::{c_int, c_void};
@@ -8,9 +8,9 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use iomux_sys::signal::{self as c, sigset_t};
 
-/// A signal that this system has.
+/// A signal of this platform.
 ///
-/// Other crates take its number: [`as_raw`](Self::as_raw).
+/// [`as_raw`](Self::as_raw) returns its number, which other crates take.
 ///
 /// # Examples
 /// ```
@@ -40,27 +40,27 @@ macro_rules! signals {
 }
 
 signals! {
-    /// The terminal was closed, or "read your configuration again".
+    /// The terminal was closed. A daemon often reads its configuration again.
     HUP = SIGHUP "SIGHUP";
-    /// Ctrl-C.
+    /// An interrupt from the keyboard, Ctrl-C.
     INT = SIGINT "SIGINT";
-    /// Ctrl-\.
+    /// A quit from the keyboard, Ctrl-\\.
     QUIT = SIGQUIT "SIGQUIT";
-    /// "End yourself."
+    /// A request to terminate.
     TERM = SIGTERM "SIGTERM";
-    /// For the program's own use.
+    /// Free for use by the program.
     USR1 = SIGUSR1 "SIGUSR1";
-    /// For the program's own use.
+    /// Free for use by the program.
     USR2 = SIGUSR2 "SIGUSR2";
-    /// A timer of alarm(2) or setitimer(2).
+    /// A timer of alarm(2) or setitimer(2) has expired.
     ALRM = SIGALRM "SIGALRM";
-    /// A child has ended or stopped.
+    /// A child has terminated or stopped.
     CHLD = SIGCHLD "SIGCHLD";
     /// A write to a pipe or socket that has no reader left.
     PIPE = SIGPIPE "SIGPIPE";
     /// A stopped process continues.
     CONT = SIGCONT "SIGCONT";
-    /// Ctrl-Z.
+    /// A stop from the keyboard, Ctrl-Z.
     TSTP = SIGTSTP "SIGTSTP";
     /// A read from the terminal in the background.
     TTIN = SIGTTIN "SIGTTIN";
@@ -70,11 +70,11 @@ signals! {
     WINCH = SIGWINCH "SIGWINCH";
     /// Urgent data has arrived.
     URG = SIGURG "SIGURG";
-    /// "End immediately"; can't be blocked.
+    /// Terminates the process. It can't be blocked.
     KILL = SIGKILL "SIGKILL";
-    /// "Stop"; can't be blocked.
+    /// Stops the process. It can't be blocked.
     STOP = SIGSTOP "SIGSTOP";
-    /// abort(3).
+    /// The process called abort(3).
     ABRT = SIGABRT "SIGABRT";
     /// An fd is ready (`O_ASYNC`).
     IO = SIGIO "SIGIO";
@@ -84,7 +84,7 @@ impl Signal {
     /// Creates a signal from its number.
     ///
     /// # Errors
-    /// - Returns [`Error::NoSuchSignal`] if this system has no such signal, or libc reserves it.
+    /// - Returns [`Error::NoSuchSignal`] if this platform has no such signal, or libc reserves it.
     pub fn new(number: i32) -> Result<Self, Error> {
         let known = SigSet::empty().insert_number(number);
         known.then_some(Self(number)).ok_or(Error::NoSuchSignal { number })
@@ -129,12 +129,12 @@ impl fmt::Debug for Signal {
     }
 }
 
-/// No system has a signal past this.
+/// The upper limit of signal numbers on all platforms.
 const HIGHEST_SIGNAL: i32 = 255;
 
-/// A set of signals, `sigset_t`: the mask of [`ppoll`](crate::ppoll()), and the calling thread's own.
+/// A set of signals, `sigset_t`, such as the mask of [`ppoll`](crate::ppoll()) or of the calling thread.
 ///
-/// A wait that a signal must be able to end takes three steps:
+/// To let a signal end a wait, take three steps:
 ///
 /// 1. Block the signal, so that its handler can run only during the wait.
 /// 2. Check the flag that the handler sets.
@@ -162,19 +162,20 @@ const HIGHEST_SIGNAL: i32 = 255;
 pub struct SigSet(sigset_t);
 
 impl SigSet {
-    /// Creates a set without signals. As a mask it lets every signal through, unlike no mask.
+    /// Creates a set without signals. As a mask, it lets every signal through.
     #[must_use]
     pub fn empty() -> Self {
-        // SAFETY: a sigset_t is integers, so all zeroes is one. (sigemptyset(3) of glibc writes no more
-        // than the kernel's part of it.)
+        // SAFETY: a sigset_t has only integers, so all zeroes is a valid value. sigemptyset(3) of glibc writes only
+        // the part that the kernel uses.
         let mut set = unsafe { MaybeUninit::<sigset_t>::zeroed().assume_init() };
         // SAFETY: `set` is a sigset_t that this function alone can reach.
         unsafe { c::sigemptyset(&raw mut set) };
         Self(set)
     }
 
-    /// Creates a set of every signal, except those that libc keeps for itself. As a mask it blocks all of them except
-    /// SIGKILL and SIGSTOP.
+    /// Creates a set of every signal, except those that libc reserves.
+    ///
+    /// As a mask, it blocks all of them except SIGKILL and SIGSTOP.
     #[must_use]
     pub fn full() -> Self {
         let mut set = Self::empty();
@@ -188,7 +189,7 @@ impl SigSet {
     /// A new thread has the mask of the thread that started it.
     ///
     /// # Errors
-    /// - Returns [`Error::Os`] if the call fails, which no system is known to do.
+    /// - Returns [`Error::Os`] if the call fails, which no platform is known to do.
     pub fn current() -> Result<Self, Error> {
         Self::change_mask(c::SIG_BLOCK, None)
     }
@@ -213,7 +214,7 @@ impl SigSet {
         self.insert_number(signal.0);
     }
 
-    /// Adds a signal, and returns `false` if this system has none of that number.
+    /// Adds a signal, and returns `false` if this platform has no signal of that number.
     fn insert_number(&mut self, number: c_int) -> bool {
         // SAFETY: an initialised sigset_t, borrowed mutably; libc rejects an unknown number.
         unsafe { c::sigaddset(&raw mut self.0, number) == 0 }
@@ -249,7 +250,7 @@ impl SigSet {
     /// guard is dropped.
     ///
     /// # Errors
-    /// - Returns [`Error::Os`] if the call fails, which no system is known to do.
+    /// - Returns [`Error::Os`] if the call fails, which no platform is known to do.
     #[doc(alias = "pthread_sigmask")]
     pub fn block(&self) -> Result<MaskGuard, Error> {
         MaskGuard::change(c::SIG_BLOCK, self)
@@ -261,7 +262,7 @@ impl SigSet {
     /// The handler of a pending signal runs before this returns.
     ///
     /// # Errors
-    /// - Returns [`Error::Os`] if the call fails, which no system is known to do.
+    /// - Returns [`Error::Os`] if the call fails, which no platform is known to do.
     #[doc(alias = "pthread_sigmask")]
     pub fn unblock(&self) -> Result<MaskGuard, Error> {
         MaskGuard::change(c::SIG_UNBLOCK, self)
@@ -346,13 +347,13 @@ impl fmt::Debug for SigSet {
     }
 }
 
-/// Undoes its change of the calling thread's signal mask when dropped: [`SigSet::block`],
-/// [`SigSet::unblock`].
+/// A guard that undoes a change of the calling thread's signal mask when it is dropped.
 ///
-/// A guard undoes only what it changed. Guards of different signals may be dropped in any order. Of two
-/// guards for the same signal, the first one changes the mask, and undoes the change.
+/// [`SigSet::block`] and [`SigSet::unblock`] return it. A guard undoes only what it changed. Guards of different
+/// signals may be dropped in any order. Of two guards for the same signal, only the first one changes the mask, and
+/// undoes the change.
 ///
-/// It is not `Send`: the mask belongs to its thread.
+/// It is not `Send`, because the mask belongs to its thread.
 ///
 /// # Examples
 /// ```
@@ -370,7 +371,7 @@ impl fmt::Debug for SigSet {
 #[must_use = "the mask is restored when this is dropped, so immediately if it is not kept"]
 pub struct MaskGuard {
     before: SigSet,
-    /// Kept, since a loop asks for it in every turn, and to walk a set costs a call per signal.
+    /// Stored, because a loop needs it for each wait, and iterating over a set costs a call per signal.
     wait_mask: SigSet,
     /// The signals whose state was different before, and how to restore them.
     changed: SigSet,
@@ -395,10 +396,9 @@ impl MaskGuard {
         &self.before
     }
 
-    /// Returns the mask for [`ppoll`](crate::ppoll()): the mask before, with the guard's own signals let
-    /// through.
+    /// Returns the mask for [`ppoll`](crate::ppoll()): the mask before the change, without the guard's signals.
     ///
-    /// The guard's signals are let through even if another guard blocks them, too.
+    /// So a wait lets the guard's signals through, even if another guard blocks them, too.
     #[must_use]
     pub fn wait_mask(&self) -> SigSet {
         self.wait_mask

@@ -12,11 +12,11 @@ const UNSUPPORTED: Error = Error::Unsupported { what: "a timer slack" };
 /// It is 50 µs unless it was changed. A new thread has the slack of the thread that started it.
 ///
 /// # Errors
-/// - Returns [`Error::Unsupported`] except on Linux and Android.
+/// - Returns [`Error::Unsupported`] if the platform is neither Linux nor Android.
 ///
 /// # Platform notes
-/// [prctl(2)](https://man7.org/linux/man-pages/man2/PR_GET_TIMERSLACK.2const.html). A thread of a real-time
-/// scheduling policy has no slack, whatever this returns.
+/// [prctl(2)](https://man7.org/linux/man-pages/man2/PR_GET_TIMERSLACK.2const.html). A thread with a
+/// real-time scheduling policy has no slack, whatever this function returns.
 #[doc(alias = "PR_GET_TIMERSLACK")]
 pub fn timer_slack() -> Result<Duration, Error> {
     let get = GET_TIMERSLACK.ok_or(UNSUPPORTED)?;
@@ -27,13 +27,13 @@ pub fn timer_slack() -> Result<Duration, Error> {
 
 /// Sets how late a wait of the calling thread may end, `prctl(PR_SET_TIMERSLACK)`.
 ///
-/// The kernel ends waits together that are no further apart than the slack, to save energy. The finest slack,
-/// 1 ns, brings short timeouts closest to their time. [`Duration::ZERO`] restores the thread's default.
+/// To save energy, the kernel ends waits together if their timeouts are no further apart than the slack. The smallest
+/// slack, 1 ns, makes short timeouts most exact. [`Duration::ZERO`] restores the thread's default.
 ///
-/// The slack holds for every timed wait of this thread, and for threads that it starts later.
+/// The slack applies to every timed wait of this thread, and to threads that it starts later.
 ///
 /// # Errors
-/// - Returns [`Error::Unsupported`] except on Linux and Android.
+/// - Returns [`Error::Unsupported`] if the platform is neither Linux nor Android.
 /// - Returns [`Error::Os`] if prctl(2) fails, which no kernel is known to do.
 ///
 /// # Examples
@@ -42,7 +42,7 @@ pub fn timer_slack() -> Result<Duration, Error> {
 ///
 /// match iomux::set_timer_slack(Duration::from_nanos(1)) {
 ///     Ok(()) => println!("waits may end {:?} late", iomux::timer_slack()?),
-///     Err(error) => println!("waits end when the kernel likes: {error}"),
+///     Err(error) => println!("the slack is unchanged: {error}"),
 /// }
 /// # Ok::<(), iomux::Error>(())
 /// ```
@@ -67,11 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slack_that_was_set_is_the_threads_until_zero_is_set() {
-        // A thread of its own: others keep theirs.
+    fn slack_holds_until_it_is_reset() {
+        // A new thread, so that the slack of other tests stays.
         let tried = || {
             let Ok(default) = timer_slack() else {
-                return eprintln!("skipped: timer slack: this system, or its emulator, has none");
+                return eprintln!("skipped: timer slack: this platform, or its emulator, has none");
             };
             set_timer_slack(Duration::from_micros(7)).unwrap();
             assert_eq!(timer_slack(), Ok(Duration::from_micros(7)));

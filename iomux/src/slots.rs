@@ -1,4 +1,4 @@
-//! The table of fd slots: set and read by index, passed to poll(2) as it is.
+//! The table of fd slots, which are set and read by index. poll(2) takes the table unchanged.
 
 use crate::error::Error;
 use crate::interest::{Interest, Readiness};
@@ -13,13 +13,18 @@ use std::os::fd::{BorrowedFd, RawFd};
 
 /// A table of fd slots, addressed by indices that the caller chooses.
 ///
-/// A slot is empty, or holds an fd and its interest. [`poll`](Self::poll) passes the table to the kernel as
-/// it is, up to the highest slot in use, and [`ready`](Self::ready) iterates over the ready slots. Only
+/// A slot is empty, or holds an fd and its interest. [`poll`](Self::poll) passes the slots up to the highest one in
+/// use to the kernel, without a copy. [`ready`](Self::ready) iterates over the ready slots. Only
 /// [`grow`](Self::grow) allocates after construction.
 ///
-/// The storage `S` is anything that holds [`PollFd`]s: a `Vec` ([`with_capacity`](Self::with_capacity)), an
-/// array that needs no heap and may be a `const` or a `static` ([`array`](Self::array)), a borrowed slice or
-/// a boxed one ([`over`](Self::over)). The caller chooses its size; the open-files limit is not a good one.
+/// The storage `S` holds the [`PollFd`]s:
+///
+/// - a `Vec`, from [`with_capacity`](Self::with_capacity)
+/// - an array, from [`array`](Self::array), which needs no heap and may be a `const` or a `static`
+/// - a borrowed or a boxed slice, given to [`over`](Self::over)
+///
+/// The caller chooses the number of slots. Don't use the open-files limit for it, because it
+/// [may be huge](crate::max_open_files).
 ///
 /// A slot borrows its fd for `'fd`, so no fd can be closed while its table lives. A program that closes some
 /// of its fds either rebuilds the table with [`recycle`](Self::recycle), which keeps the allocation, or uses
@@ -81,8 +86,9 @@ impl LastPoll {
         Self { slots: slots as u32, ready: ready as u32, ..Self::NONE }
     }
 
-    /// Returns the number of slots whose readiness counts: 0 if no slot was ready, whatever the kernel
-    /// left in them.
+    /// Returns the number of slots whose readiness is that of the last poll.
+    ///
+    /// It is 0 if no slot was ready, even if the kernel left bits in `revents`.
     #[inline]
     fn reported(&self) -> usize {
         if self.ready == 0 { 0 } else { self.slots as usize }
@@ -102,10 +108,10 @@ impl Slots<'_> {
         Self::over(vec![PollFd::EMPTY; capacity])
     }
 
-    /// Grows the table to at least `capacity` slots. The slots and their readiness stay.
+    /// Grows the table to at least `capacity` slots. The existing slots keep their fds and their readiness.
     ///
     /// # Errors
-    /// - Returns [`Error::OutOfMemory`] if there is no memory for it. The table is unchanged.
+    /// - Returns [`Error::OutOfMemory`] if there is no memory for the slots. The table is unchanged.
     pub fn grow(&mut self, capacity: usize) -> Result<(), Error> {
         let more = capacity.saturating_sub(self.storage.len());
         self.storage.try_reserve_exact(more).map_err(|_| Error::OutOfMemory { capacity })?;
@@ -115,7 +121,7 @@ impl Slots<'_> {
 
     /// Empties every slot, and returns the same allocation as a table for fds of another lifetime.
     ///
-    /// It lets a loop close some of its fds: recycle the table, close them, and set the others again.
+    /// It lets a loop close some of its fds. Recycle the table, close these fds, and set the others again.
     ///
     /// # Examples
     /// ```
@@ -215,8 +221,8 @@ where
 
     /// Sets slot `index` to poll `fd` for `interest`, replacing the previous entry and its readiness.
     ///
-    /// No system call is made. Errors and hangups are reported whatever the interest, and by every poll for
-    /// as long as they last. [`pause`](Self::pause) a slot to hear nothing of its fd.
+    /// No system call is made. Every poll reports errors and hangups while they last, whatever the interest.
+    /// [`pause`](Self::pause) a slot to ignore them.
     ///
     /// # Errors
     /// - Returns [`Error::IndexOutOfRange`] if the table has no such slot.
@@ -230,16 +236,18 @@ where
         self.put(index, PollFd::new(fd, interest)?)
     }
 
-    /// Sets a slot as [`set`](Self::set) does, from the number of an fd, so that fds can be closed while
-    /// their table lives.
+    /// Sets a slot as [`set`](Self::set) does, from the number of an fd.
+    ///
+    /// It does not borrow the fd, so the caller can close fds while the table lives.
     ///
     /// # Errors
     /// - Returns the errors of [`set`](Self::set).
     ///
     /// # Safety
-    /// `fd` stays open until the slot is cleared or set to another, in this table or, once it is dropped, in
-    /// its storage (a borrowed buffer, [`into_inner`](Self::into_inner)); and for as long as anything that
-    /// was taken from the slot is used: a `BorrowedFd`, a [`Ready`], a copied [`PollFd`].
+    /// - `fd` stays open until the slot is cleared or set to another fd. The slot outlives its table in a borrowed
+    ///   buffer, and in the storage that [`into_inner`](Self::into_inner) returns.
+    /// - `fd` stays open while the caller uses anything taken from the slot: a `BorrowedFd`, a [`Ready`] or a copied
+    ///   [`PollFd`].
     ///
     /// # Examples
     /// ```
@@ -330,7 +338,7 @@ where
         self.filled_slot_mut(index).map(PollFd::resume)
     }
 
-    /// Empties slot `index`, whatever it was, and clears its readiness.
+    /// Empties slot `index`, and clears its readiness. The slot may be empty already.
     ///
     /// Clearing the highest slot in use searches for the next one below, over all empty slots between them.
     ///
@@ -381,21 +389,19 @@ where
         Ok(if index < self.last_poll.reported() { slot.readiness() } else { Readiness::empty() })
     }
 
-    /// Waits until an fd is ready, poll(2), and returns how many are; 0 if the timeout expired.
+    /// Waits until an fd is ready, poll(2), and returns the number of ready slots.
     ///
-    /// The kernel polls the slots up to the highest one in use. [`ready`](Self::ready) and
-    /// [`next_ready`](Self::next_ready) return the ready ones. Each call makes the cheapest system call that
-    /// can express the timeout: poll(2) for [`Timeout::Nowait`], [`Timeout::Infinite`] and whole ms, ppoll(2)
-    /// for a finer one. From 10 ms on, a finer one takes poll(2) for its whole ms, and ppoll(2) only for the
-    /// rest. Timeouts are rounded up, never down. A timeout that is too long for a system is waited for in
-    /// chunks.
+    /// It returns 0 if the timeout expired. The kernel polls the slots up to the highest one in use.
+    /// [`ready`](Self::ready) and [`next_ready`](Self::next_ready) return the ready ones. No slot is ready after an
+    /// error.
     ///
-    /// With no slot in use and an infinite timeout it waits until a signal handler runs, as pause(2) does.
+    /// Each call makes the cheapest system call that can express the timeout, as [`iomux::poll`](crate::poll()) does.
+    /// Timeouts are rounded up, never down.
+    ///
+    /// With no slot in use and an infinite timeout, it waits until a signal handler runs, as pause(2) does.
     /// [`wait`](Self::wait) returns an error instead.
     ///
     /// # Errors
-    /// No slot is ready after an error.
-    ///
     /// - Returns [`Error::Interrupted`] if a signal handler ran first. [`wait`](Self::wait) resumes instead.
     /// - Returns [`Error::TooManySlots`] if the highest slot in use is past the open-files limit.
     /// - Returns [`Error::Os`] if poll(2) fails for another reason.
@@ -444,12 +450,12 @@ where
         Error::from_errno("poll", code, slots.len())
     }
 
-    /// Polls as [`poll`](Self::poll) does, the first `count` slots instead of those up to the highest in use.
+    /// Polls the first `count` slots as [`poll`](Self::poll) does, instead of those up to the highest in use.
     ///
     /// # Errors
     /// - Returns the errors of [`poll`](Self::poll).
     /// - Returns [`Error::CountOutOfRange`] if the table has fewer slots. Nothing is polled, and the
-    ///   readiness of the poll before stays.
+    ///   readiness of the previous poll stays.
     pub fn poll_first(&mut self, count: usize, timeout: impl Into<Timeout>) -> Result<usize, Error> {
         let slots = self.storage.as_mut();
         let capacity = slots.len();
@@ -458,20 +464,21 @@ where
         self.record(count, result)
     }
 
-    /// Polls as [`poll`](Self::poll) does, with the calling thread's signal mask replaced by `mask`
-    /// meanwhile, ppoll(2).
+    /// Polls as [`poll`](Self::poll) does, with the calling thread's signal mask replaced by `mask` during the
+    /// wait, ppoll(2).
     ///
-    /// `None` leaves the mask unchanged; the empty set lets every signal through. [`SigSet`] shows how to
-    /// lose no signal.
+    /// `None` leaves the mask unchanged. The empty set lets every signal through. [`SigSet`] shows how to lose no
+    /// signal.
     ///
-    /// If an fd is ready, the kernel does not fail with EINTR for a pending signal, and Linux does not run its
-    /// handler. So a loop that is always busy would never see SIGTERM. [`MaskTurns`](crate::MaskTurns) runs the
-    /// handler before the wait, by a check that can't find an fd. On Linux and illumos,
-    /// `iomux::ppoll(&mut [], Timeout::Nowait, Some(mask))` is such a check, which returns `Err(Interrupted)`
-    /// if a handler has run. On the BSDs that call returns `Ok(0)`, whether or not one has run.
+    /// If an fd is ready, the call does not fail with EINTR for a pending signal, and Linux does not run the handler.
+    /// So a loop that is always busy would never see SIGTERM. [`MaskTurns`](crate::MaskTurns) runs the handler before
+    /// the wait, with a call that has no fds.
     ///
-    /// [`SigSet::full`] lets only those signals through that can't be blocked: SIGKILL, SIGSTOP, and what libc
-    /// keeps for itself. By such a signal setuid(2) of glibc interrupts the calls of all threads.
+    /// On Linux and illumos, `iomux::ppoll(&mut [], Timeout::Nowait, Some(mask))` is such a call. It returns
+    /// `Err(Interrupted)` if a handler has run. On the BSDs it returns `Ok(0)`, whether or not a handler has run.
+    ///
+    /// [`SigSet::full`] lets only those signals through that can't be blocked: SIGKILL, SIGSTOP, and those that libc
+    /// reserves. setuid(2) of glibc sends such a signal, which interrupts the calls of all threads.
     ///
     /// # Errors
     /// - Returns the errors of [`poll`](Self::poll).
@@ -490,7 +497,7 @@ where
 
     /// Polls as [`poll`](Self::poll) does, and resumes after a signal handler has run (EINTR).
     ///
-    /// The deadline stays: signals neither extend nor shorten the wait.
+    /// Signals neither extend nor shorten the wait.
     ///
     /// # Errors
     /// - Returns the errors of [`poll`](Self::poll), except [`Error::Interrupted`].
@@ -515,7 +522,7 @@ where
 
     /// Returns the slots that the last poll found ready, in the order of their indices.
     ///
-    /// The table can't be changed while the iterator lives; with [`next_ready`](Self::next_ready) it can.
+    /// The table can't be changed while the iterator lives. With [`next_ready`](Self::next_ready) it can.
     #[doc(alias = "iter_ready")]
     pub fn ready(&self) -> ReadySlots<'_, 'fd> {
         let slots = self.storage.as_ref();

@@ -1,32 +1,32 @@
-//! `Timeout`, and the `Chunk` of it that one system call sleeps: rounded up, at most the longest time for all
-//! systems.
+//! `Timeout`, and `Chunk`, the part of a timeout that one system call sleeps.
 
 use std::time::{Duration, Instant};
 
-/// How long a call may wait.
+/// The time that a call may wait.
 ///
-/// No call returns 0 before its timeout has expired. No number is too large: [`Duration::MAX`] is a timeout
-/// like any other.
+/// No call returns 0 before its timeout has expired. No duration is too long, not even [`Duration::MAX`].
 ///
 /// # Examples
 /// ```
-/// use iomux::Timeout;
+/// use iomux::{Slots, Timeout};
 /// use std::time::{Duration, Instant};
 ///
-/// assert_eq!(Timeout::from(Duration::from_millis(5)), Timeout::After(Duration::from_millis(5)));
-/// assert_eq!(Timeout::from(None), Timeout::Infinite);
-/// let end = Instant::now() + Duration::from_secs(1);
-/// assert_eq!(Timeout::from(end), Timeout::Until(end));
+/// let mut slots = Slots::with_capacity(8);
+/// slots.poll(Timeout::Nowait)?;
+/// slots.poll(Duration::from_millis(5))?; // Timeout::After
+/// let deadline = Instant::now() + Duration::from_millis(5);
+/// slots.poll(deadline)?; // Timeout::Until
+/// # Ok::<(), iomux::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timeout {
-    /// Wait until something is ready.
+    /// The call waits until something is ready.
     Infinite,
-    /// Don't wait: check once.
+    /// The call checks once, and does not wait.
     Nowait,
-    /// Wait for at least this long.
+    /// The call waits for at least this duration.
     After(Duration),
-    /// Wait at least until then. A past instant is [`Nowait`](Self::Nowait).
+    /// The call waits at least until this instant. A past instant is [`Nowait`](Self::Nowait).
     Until(Instant),
 }
 
@@ -74,19 +74,19 @@ impl Timeout {
     }
 }
 
-/// The longest time that one system call sleeps; a longer timeout is waited for in chunks.
+/// The longest time that one system call sleeps. A longer timeout is waited for in chunks.
 ///
-/// 32-bit Linux before 2.6.37 takes more than 1,789,569 ms for infinite, Darwin rejects more than
-/// 100,000,000 s, and milliseconds have to fit an `int`: this fits them all.
+/// It is valid on every platform. 32-bit Linux before 2.6.37 treats more than 1,789,569 ms as infinite, Darwin rejects
+/// more than 100,000,000 s, and the milliseconds must fit into an `int`.
 pub(crate) const LONGEST: Duration = Duration::from_secs(1_789);
 
-/// From here on, poll(2) waits for the whole ms of a time, and ppoll(2) only for the rest.
+/// The time from which poll(2) waits for the whole ms, and ppoll(2) only for the rest.
 ///
-/// A process that was stopped resumes its ppoll(2) with the time that was left when it stopped, and its poll(2)
-/// with the deadline. A shorter time ends at most this much after the process continues, and takes one call.
+/// When a stopped process continues, its ppoll(2) resumes with the remaining time, and its poll(2) with the deadline. A
+/// wait for a shorter time ends at most this long after the process continues, and takes one call.
 const LONG: Duration = Duration::from_millis(10);
 
-/// The time that one system call may sleep: a [`Timeout`], or a part of it that every system accepts.
+/// The time that one system call may sleep: a [`Timeout`], or a part of it that every platform accepts.
 ///
 /// [`wait_with`](crate::wait_with) passes it to a [`WaitCall`](crate::WaitCall), which converts it to the
 /// type that its system call needs. Every conversion rounds up, never down.
@@ -100,7 +100,7 @@ impl Chunk {
     /// The call sleeps until something is ready.
     pub const INFINITE: Self = Self(None);
 
-    /// Creates a chunk of `time`, cut to the longest that every system accepts.
+    /// Creates a chunk of `time`, cut to the longest that every platform accepts.
     #[inline]
     pub(crate) fn new(time: Duration) -> Self {
         Self(Some(time.min(LONGEST)))
@@ -141,8 +141,7 @@ impl Chunk {
         (is_long && !self.is_whole_ms()).then(|| self.poll_ms() - 1)
     }
 
-    /// Returns the timeout of ppoll(2), kevent(2) and epoll_pwait2(2); `None`, a null pointer there, is
-    /// infinite.
+    /// Returns the timeout of ppoll(2), kevent(2) and epoll_pwait2(2). `None` is infinite, a null pointer in C.
     #[inline]
     #[must_use]
     pub fn timespec(self) -> Option<Timespec> {
@@ -174,8 +173,8 @@ mod tests {
     }
 
     #[test]
-    fn ms_are_rounded_up_never_down_and_saturate() {
-        let piece = 1_789_000;
+    fn ms_round_up_and_saturate() {
+        let longest_ms = 1_789_000;
         let table = [
             (None, -1),
             (Some(Duration::ZERO), 0),
@@ -187,17 +186,17 @@ mod tests {
             (Some(Duration::from_secs(1) - NS), 1_000),
             (Some(Duration::from_secs(1)), 1_000),
             (Some(Duration::from_secs(1) + NS), 1_001),
-            (Some(LONGEST - MS), piece - 1),
-            (Some(LONGEST - NS), piece),
-            (Some(LONGEST), piece),
-            (Some(LONGEST + NS), piece),
-            (Some(Duration::from_millis((1 << 31) - 1)), piece),
-            (Some(Duration::from_millis(1 << 31)), piece),
-            (Some(Duration::from_millis((1 << 32) - 1)), piece),
-            (Some(Duration::from_millis(1 << 32)), piece),
-            (Some(Duration::from_millis((1 << 32) + 1)), piece),
-            (Some(Duration::from_secs(100_000_001)), piece),
-            (Some(Duration::MAX), piece),
+            (Some(LONGEST - MS), longest_ms - 1),
+            (Some(LONGEST - NS), longest_ms),
+            (Some(LONGEST), longest_ms),
+            (Some(LONGEST + NS), longest_ms),
+            (Some(Duration::from_millis((1 << 31) - 1)), longest_ms),
+            (Some(Duration::from_millis(1 << 31)), longest_ms),
+            (Some(Duration::from_millis((1 << 32) - 1)), longest_ms),
+            (Some(Duration::from_millis(1 << 32)), longest_ms),
+            (Some(Duration::from_millis((1 << 32) + 1)), longest_ms),
+            (Some(Duration::from_secs(100_000_001)), longest_ms),
+            (Some(Duration::MAX), longest_ms),
         ];
         for (remaining, ms) in table {
             assert_eq!(chunk(remaining).poll_ms(), ms, "{remaining:?}");
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timespec_is_exact_to_the_nanosecond_and_saturates() {
+    fn timespec_is_exact_and_saturates() {
         let longest = (1_789, 0);
         let table = [
             (Duration::ZERO, (0, 0)),
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_milliseconds_are_for_poll_and_no_other_time_is() {
+    fn only_whole_ms_are_for_poll() {
         let ms = |time: Duration| Timeout::After(time).exact_ms();
         assert_eq!(ms(Duration::from_millis(7)), Some(7));
         assert_eq!(ms(Duration::from_millis(2500)), Some(2500));
@@ -244,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_ms_of_a_long_time_are_for_poll_and_never_round_up() {
+    fn long_ms_never_round_up() {
         let long_ms = |time: Duration| Chunk::new(time).long_ms();
         assert_eq!([LONG - NS, LONG, LONG + MS, LONGEST, Duration::MAX].map(long_ms), [None; 5]);
         assert_eq!(long_ms(LONG + NS), Some(10));

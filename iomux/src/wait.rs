@@ -1,4 +1,4 @@
-//! One way to wait: the deadline, chunks, EINTR and the last check, for any system call.
+//! The deadline, chunks, EINTR and the last check of a wait, for any system call.
 
 use crate::error::Error;
 use crate::timeout::{Chunk, Timeout};
@@ -30,7 +30,7 @@ use std::time::Instant;
 /// # Ok::<(), Error>(())
 /// ```
 pub trait WaitCall {
-    /// Why the call failed.
+    /// The error of the call.
     type Error: From<Error>;
 
     /// Makes the system call, which may sleep for `chunk`, and returns its outcome.
@@ -46,9 +46,9 @@ pub trait WaitCall {
 /// The outcome of a [`WaitCall`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The number of ready fds or events; 0 if the chunk has expired, or nothing that counts was found.
+    /// The number of ready fds or events. It is 0 if the chunk has expired, or if no event is for the caller.
     Ready(usize),
-    /// The call failed with EINTR: a signal handler ran first, or the process was stopped and continues.
+    /// The call failed with EINTR, because a signal handler ran or the process was stopped and continued.
     Interrupted,
 }
 
@@ -63,18 +63,19 @@ pub enum Interrupt {
 
 /// Waits until `call` finds something ready or the timeout expires, and returns how many are ready.
 ///
-/// It returns 0 only after the timeout has expired. A long timeout is waited for in chunks. An interrupted
-/// wait resumes with the remaining time. If none remains, one more call that does not sleep finds what a
-/// signal handler has just made ready.
+/// It returns 0 only after the timeout has expired. A long timeout is waited for in chunks.
+///
+/// With [`Interrupt::Resume`], an interrupted wait resumes with the remaining time. If none remains, one more call that
+/// does not sleep finds what a signal handler may have made ready.
 ///
 /// `can_end` is `false` if nothing is registered that could end an infinite wait.
 ///
-/// [`Timeout::Nowait`] and a zero [`Timeout::After`] read no clock, a past [`Timeout::Until`] reads it once.
+/// [`Timeout::Nowait`] and a zero [`Timeout::After`] do not read the clock. A past [`Timeout::Until`] reads it once.
 ///
 /// # Errors
 /// - Returns [`Error::NothingToWaitFor`] if the timeout is infinite and `can_end` is `false`.
 /// - Returns [`Error::Interrupted`] if the call was interrupted and `interrupt` is [`Interrupt::End`].
-/// - Returns what `call` returns.
+/// - Returns the error of `call` if it fails.
 // Always inlined, so that a constant timeout leaves one call and one comparison.
 #[inline(always)]
 pub fn wait_with<C: WaitCall>(
@@ -97,7 +98,7 @@ pub fn wait_with<C: WaitCall>(
     }
 }
 
-/// Ends an expired wait whose last call was interrupted: a handler may just have made something ready.
+/// Ends an expired wait whose last call was interrupted, because a handler may have made something ready.
 #[cold]
 #[inline(never)]
 fn check_again<C: WaitCall>(call: &mut C, interrupt: Interrupt) -> Result<usize, C::Error> {
@@ -106,8 +107,8 @@ fn check_again<C: WaitCall>(call: &mut C, interrupt: Interrupt) -> Result<usize,
     }
     match call.call(Chunk::NONE)? {
         Outcome::Ready(ready) => Ok(ready),
-        // The kernel interrupts no call that does not sleep. Where a sandbox does, or where a call of several steps is
-        // interrupted by its own work, once is enough.
+        // The kernel interrupts only calls that sleep. A sandbox may interrupt others, and so may a call with several
+        // steps. One more check is enough then.
         Outcome::Interrupted => Ok(0),
     }
 }
@@ -144,7 +145,7 @@ fn timed<C: WaitCall>(call: &mut C, timeout: Timeout, interrupt: Interrupt) -> R
             Outcome::Ready(0) => true,
             Outcome::Ready(ready) => return Ok(ready),
             Outcome::Interrupted if interrupt == Interrupt::End => return Err(Error::Interrupted.into()),
-            // The kernel prefers EINTR to 0, so under endless signals no call would ever return 0.
+            // The kernel prefers EINTR to 0, so under endless signals no call would return 0.
             Outcome::Interrupted => false,
         };
         left = deadline.map_or(left, |end| end.saturating_duration_since(Instant::now()));
@@ -168,7 +169,7 @@ mod tests {
         fn call(&mut self, chunk: Chunk) -> Result<Outcome, Error> {
             self.chunks.push(chunk);
             let begin = Instant::now();
-            while Instant::now() == begin {} // the clock of some systems is coarse
+            while Instant::now() == begin {} // the clock of some platforms is coarse
             Ok(self.outcomes.remove(0))
         }
     }
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_without_time_calls_once_and_again_after_an_interruption() {
+    fn zero_timeout_retries_after_eintr() {
         use Outcome::{Interrupted, Ready};
         let past = Timeout::Until(Instant::now());
         for timeout in [Timeout::Nowait, Timeout::After(Duration::ZERO), past] {
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_with_time_left_resumes_until_something_is_ready() {
+    fn wait_resumes_until_ready() {
         use Outcome::{Interrupted, Ready};
         let long = [Timeout::Infinite, Duration::MAX.into(), Duration::from_secs(600).into()];
         for timeout in long {
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_whose_time_expires_checks_again_only_after_an_interruption() {
+    fn expired_wait_retries_only_after_eintr() {
         use Outcome::{Interrupted, Ready};
         let resume = |outcomes: &[Outcome]| run(outcomes, Duration::from_nanos(1).into(), Interrupt::Resume);
         assert_eq!(resume(&[Ready(0)]), (Ok(0), 1), "the call was the check");
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wait_is_cut_into_chunks_of_the_remaining_time() {
+    fn chunks_shrink_to_the_remaining_time() {
         use Outcome::{Interrupted, Ready};
         let mut script = Script { outcomes: vec![Ready(0), Interrupted, Ready(1)], chunks: Vec::new() };
         assert_eq!(wait_with(&mut script, Duration::MAX.into(), Interrupt::Resume, true), Ok(1));
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_infinite_wait_that_cannot_end_makes_no_call() {
+    fn endless_wait_makes_no_call() {
         let mut script = Script { outcomes: Vec::new(), chunks: Vec::new() };
         let result = wait_with(&mut script, Timeout::Infinite, Interrupt::Resume, false);
         assert_eq!((result, script.chunks.len()), (Err(Error::NothingToWaitFor), 0));

@@ -67,11 +67,11 @@ fn errors_say_what_and_what_to_do() {
     let texts = [
         (
             Error::IndexOutOfRange { index: 8, capacity: 8 },
-            "no slot 8: the table has 8 slots, counted from 0",
+            "slot index 8 is out of range: the table has 8 slots",
         ),
         (Error::CountOutOfRange { count: 9, capacity: 8 }, "can't poll the first 9 slots: the table has 8"),
-        (Error::EmptySlot { index: 3 }, "slot 3 is empty: give it an fd with `set` first"),
-        (Error::NegativeFd { fd: -1 }, "-1 is not an fd that can be polled: to empty a slot, use `clear`"),
+        (Error::EmptySlot { index: 3 }, "slot 3 is empty: set its fd with `set` first"),
+        (Error::NegativeFd { fd: -1 }, "invalid fd -1: must not be negative; to empty a slot, use `clear`"),
         (
             Error::TooManySlots { count: 81, limit: 64 },
             "can't poll 81 slots: the open-files limit (RLIMIT_NOFILE) is 64; use lower indices, or raise the limit",
@@ -79,18 +79,29 @@ fn errors_say_what_and_what_to_do() {
         (Error::OutOfMemory { capacity: 9 }, "no memory for a table of 9 slots"),
         (
             Error::NothingToWaitFor,
-            "would wait indefinitely: no fd is set, or all are paused, and the timeout is infinite",
+            "the wait would never end: every slot is empty or paused, and the timeout is infinite; \
+             set or resume a slot, or use a finite timeout",
         ),
         (Error::Interrupted, "interrupted by a signal before anything was ready: call again, or use `wait`"),
         (
-            Error::Unsupported { what: "a signal mask" },
-            "a signal mask is not supported by this system's poll",
+            Error::NoSuchSignal { number: 0 },
+            "invalid signal 0: this platform does not have it, or libc reserves it",
         ),
-        (Error::NoSuchSignal { number: 0 }, "0 is not a signal of this system"),
     ];
     for (error, text) in texts {
         assert_eq!(error.to_string(), text);
     }
+    let os = std::env::consts::OS;
+    assert_eq!(
+        Error::Unsupported { what: "a signal mask" }.to_string(),
+        format!(
+            "a signal mask is not supported on {os}; wait without a mask, and write to a pipe in the signal handler"
+        )
+    );
+    assert_eq!(
+        Error::Unsupported { what: "a timer slack" }.to_string(),
+        format!("a timer slack is not supported on {os}")
+    );
     let error = Error::Os { call: "poll", code: libc::ENOMEM };
     assert!(error.to_string().starts_with("poll: "), "{error}");
     assert!(error.to_string().contains(&std::io::Error::from_raw_os_error(libc::ENOMEM).to_string()));

@@ -171,23 +171,38 @@ fn a_signal_ends_a_masked_spin() {
 
 #[test]
 fn spin_and_sleep_share_the_timeout() {
+    const TIME: Duration = Duration::from_millis(3);
     let ((reader, _writer), count) = (empty_pipe(), AtomicUsize::new(0));
     let mut events = Events::with_capacity(4);
-    let time = Duration::from_millis(3);
+    let after: fn() -> Timeout = || Timeout::After(TIME);
     for (limit, timeout) in
-        [(LONG, time.into()), (LONG, Timeout::Until(Instant::now() + time)), (Duration::ZERO, time.into())]
+        [(LONG, after), (LONG, || Timeout::Until(Instant::now() + TIME)), (Duration::ZERO, after)]
     {
         let mut spin = Spin::with_limit(Counted::new(&count), limit);
         spin.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
-        let begin = Instant::now();
+        let (begin, timeout) = (Instant::now(), timeout());
         assert_eq!(spin.wait(&mut events, timeout), Ok(0));
         assert!(begin.elapsed() < LONG / 2);
-        let Some(&Timeout::Until(end)) = spin.get_ref().waits.last() else {
-            unreachable!("the last has a deadline")
+        let last = *spin.get_ref().waits.last().unwrap();
+        let Timeout::Until(end) = last else {
+            assert!(matches!(timeout, Timeout::Until(_)), "only a deadline can have passed before the wait");
+            continue;
         };
-        assert!(Instant::now() >= end && end <= begin + time + LONG / 2);
-        assert!(matches!(timeout, Timeout::Until(until) if until == end) || end >= begin + time);
+        assert!(Instant::now() >= end && end <= begin + TIME + LONG / 2);
+        assert!(matches!(timeout, Timeout::Until(until) if until == end) || end >= begin + TIME);
     }
+}
+
+#[test]
+fn past_deadline_takes_one_check() {
+    let ((reader, _writer), count) = (empty_pipe(), AtomicUsize::new(0));
+    let (mut spin, mut events) = (Spin::with_limit(Counted::new(&count), LONG), Events::with_capacity(4));
+    spin.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
+    for _ in 0..4 {
+        assert_eq!(spin.wait(&mut events, Timeout::Until(Instant::now())), Ok(0));
+    }
+    assert_eq!(spin.get_ref().waits, [Timeout::Nowait; 4]);
+    assert!(spins(&mut spin, &mut events));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The words of the documentation, as far as a program can check them.
 
-use crate::support::{root, skip};
-use std::collections::BTreeMap;
+use crate::support::root;
 use std::fs;
 use std::path::PathBuf;
 
@@ -92,10 +91,6 @@ const WORDS: [(&str, &str); 61] = [
 /// A line next to "refused" that has one of these is about a connection that the peer refused, ECONNREFUSED.
 const REFUSED_BY_PEER: [&str; 3] = ["connect", "ECONNREFUSED", "peer"];
 
-/// Files and folders that are still to be rewritten, and why. The first entry that fits counts.
-const NOT_YET: [(&str, &str); 2] =
-    [("ARCHITECTURE.md", "is being rewritten"), ("docs/", "its pages are being rewritten")];
-
 /// A line of a file, as `file:line`, and what is wrong with it.
 struct Offence {
     path: String,
@@ -124,20 +119,11 @@ fn files(extension: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Prints all offences in one run, and fails if there is one outside `NOT_YET`.
+/// Fails with all offences, if there are any.
 #[track_caller]
-fn assert_none(test: &str, offences: &[Offence], what_to_do: &str) {
-    let mut skipped = BTreeMap::new();
-    let mut text = String::new();
-    for Offence { path, line, what } in offences {
-        match NOT_YET.iter().find(|(start, _)| path.starts_with(start)) {
-            Some(entry) => *skipped.entry(entry).or_insert(0) += 1,
-            None => text += &format!("{path}:{line}: {what}\n"),
-        }
-    }
-    for ((start, reason), count) in skipped {
-        skip(test, &format!("{start} {reason} ({count} left)"));
-    }
+fn assert_none(offences: &[Offence], what_to_do: &str) {
+    let lines = offences.iter().map(|Offence { path, line, what }| format!("{path}:{line}: {what}\n"));
+    let text: String = lines.collect();
     assert!(text.is_empty(), "{what_to_do}:\n{text}");
 }
 
@@ -199,11 +185,7 @@ fn a_summary_starts_with_a_verb() {
         }
     }
     assert!(checked > 100, "the functions are not found: {checked}");
-    assert_none(
-        "summaries",
-        &offences,
-        "start the summary with a verb in the third person, of VERBS: Returns, Creates",
-    );
+    assert_none(&offences, "start the summary with a verb in the third person, of VERBS: Returns, Creates");
 }
 
 #[test]
@@ -233,7 +215,7 @@ fn an_error_is_returned() {
         }
     }
     assert!(checked > 50, "the sections are not found: {checked}");
-    assert_none("errors", &offences, "write `Returns [`Error::X`] if …`, as a list if there are several");
+    assert_none(&offences, "write `Returns [`Error::X`] if …`, as a list if there are several");
 }
 
 /// What is written for people in a line of Rust: its comment, or its strings.
@@ -292,7 +274,7 @@ fn words_of_the_glossary_are_used() {
         }
     }
     offences.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
-    assert_none("words", &offences, "use the words of man pages and of std");
+    assert_none(&offences, "use the words of man pages and of std");
 }
 
 #[test]
@@ -303,9 +285,5 @@ fn the_readme_is_short() {
     let line = readme.lines().count();
     let offences = [Offence { path: "README.md".into(), line, what }];
     let offences = if count > LONGEST_README { &offences[..] } else { &[] };
-    assert_none(
-        "length of the README",
-        offences,
-        "move what a first reader can do without to docs/ or the guide",
-    );
+    assert_none(offences, "move what a first reader can do without to docs/ or the guide");
 }

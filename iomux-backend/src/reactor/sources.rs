@@ -335,12 +335,13 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
 
     #[inline]
     pub(super) fn remove(&mut self, key: Key) -> Option<(S, T)> {
-        let mut source = self.slab.get(key)?.source()?;
+        let mut source = self.slab.get_mut(key)?.source_mut()?;
         if source.deferred.is_some() {
             self.drop_deferred(key);
-            source = self.slab.get(key)?.source()?;
+            source = self.slab.get_mut(key)?.source_mut()?;
         }
-        if source.registered.is_some() {
+        // Before the call, which may unwind: the source then stays, and the next change is submitted whatever it is.
+        if source.registered.replace(PAUSED).is_some() {
             // The source leaves the slab whatever this returns.
             let _ = self.multiplexer.deregister(source.fd());
         }
@@ -391,10 +392,17 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     /// Registers an exclusive source again, after those of other multiplexers.
     pub(super) fn requeue(&mut self, key: Key) -> Result<(), Error> {
         let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
-        let Some((interest, Mode::Exclusive)) = source.registered else { return Ok(()) };
-        // It is forgotten whatever this returns.
-        let _ = self.multiplexer.deregister(source.fd());
-        // SAFETY: as in `insert`: it still counts as registered, so that it is deregistered before it goes.
+        let (interest, Mode::Exclusive) = source.wanted else { return Ok(()) };
+        if source.paused.is_some() {
+            return Ok(());
+        }
+        // It is registered, unless the last requeue failed. It counts as registered before each call, which may unwind, so that
+        // it is deregistered before it is dropped.
+        if source.registered.replace(source.wanted).is_some() {
+            // The kernel forgets it whatever this returns.
+            let _ = self.multiplexer.deregister(source.fd());
+        }
+        // SAFETY: as in `insert`.
         let result =
             unsafe { self.multiplexer.register_raw(source.fd, Token(key.place), interest, Mode::Exclusive) };
         result.inspect_err(|_| source.registered = None)

@@ -1,6 +1,6 @@
-//! The macro by which the file of a system declares its `<sys/event.h>`.
+//! The macro with which the file of a platform declares its `<sys/event.h>`.
 
-/// Declares the constants that have one value on every system, and the system's own beside them.
+/// Declares the constants that have the same value on every platform, and those of this platform.
 macro_rules! kqueue_constants {
     (
         as in libc { $($as_in_libc:tt)* }
@@ -12,23 +12,23 @@ macro_rules! kqueue_constants {
                 EV_ADD: flags_t = 0x1;
                 /// `EV_DELETE`: removes the event.
                 EV_DELETE: flags_t = 0x2;
-                /// `EV_ENABLE`: lets the event be reported again.
+                /// `EV_ENABLE`: enables the event again.
                 EV_ENABLE: flags_t = 0x4;
-                /// `EV_DISABLE`: keeps the event, and does not report it.
+                /// `EV_DISABLE`: disables the event without removing it.
                 EV_DISABLE: flags_t = 0x8;
-                /// `EV_ONESHOT`: reported once, then removed.
+                /// `EV_ONESHOT`: removes the event after its first report.
                 EV_ONESHOT: flags_t = 0x10;
-                /// `EV_CLEAR`: edge-triggered: the state is reset after it was reported.
+                /// `EV_CLEAR`: makes the event edge-triggered, by resetting its state after each report.
                 EV_CLEAR: flags_t = 0x20;
-                /// `EV_RECEIPT`: answers the change with an `EV_ERROR` whose data is 0 on success.
+                /// `EV_RECEIPT`: returns an `EV_ERROR` event for the change, whose data is 0 on success.
                 EV_RECEIPT: flags_t = 0x40;
-                /// `EV_DISPATCH`: reported once, then disabled.
+                /// `EV_DISPATCH`: disables the event after each report.
                 EV_DISPATCH: flags_t = 0x80;
-                /// `EV_FLAG1`: belongs to the filter.
+                /// `EV_FLAG1`: its meaning depends on the filter.
                 EV_FLAG1: flags_t = 0x2000;
-                /// `EV_ERROR`: an error, whose number is in the data; a bit, beside others.
+                /// `EV_ERROR`: an error, whose number is in the data; other flags may be set, too.
                 EV_ERROR: flags_t = 0x4000;
-                /// `EV_EOF`: the other end is gone.
+                /// `EV_EOF`: end of file or hangup.
                 EV_EOF: flags_t = 0x8000;
 
                 /// `NOTE_LOWAT`: the data is the low-water mark (READ, WRITE).
@@ -59,21 +59,21 @@ macro_rules! kqueue_constants {
                 NOTE_TRACK: u32 = 0x1;
                 /// `NOTE_TRACKERR`: a child could not be followed (PROC).
                 NOTE_TRACKERR: u32 = 0x2;
-                /// `NOTE_CHILD`: this is a child that is followed (PROC).
+                /// `NOTE_CHILD`: the event is for a child that is followed (PROC).
                 NOTE_CHILD: u32 = 0x4;
-                /// `NOTE_FFNOP`: leave the stored flags (USER).
+                /// `NOTE_FFNOP`: ignores the given flags (USER).
                 NOTE_FFNOP: u32 = 0x0;
-                /// `NOTE_FFAND`: and the flags with the stored ones (USER).
+                /// `NOTE_FFAND`: combines the given flags with the stored flags by AND (USER).
                 NOTE_FFAND: u32 = 0x4000_0000;
-                /// `NOTE_FFOR`: or the flags with the stored ones (USER).
+                /// `NOTE_FFOR`: combines the given flags with the stored flags by OR (USER).
                 NOTE_FFOR: u32 = 0x8000_0000;
-                /// `NOTE_FFCOPY`: replace the stored flags (USER).
+                /// `NOTE_FFCOPY`: replaces the stored flags (USER).
                 NOTE_FFCOPY: u32 = 0xc000_0000;
-                /// `NOTE_FFCTRLMASK`: the bits that say which of these (USER).
+                /// `NOTE_FFCTRLMASK`: the bits of `NOTE_FFNOP` to `NOTE_FFCOPY` (USER).
                 NOTE_FFCTRLMASK: u32 = 0xc000_0000;
-                /// `NOTE_FFLAGSMASK`: the bits that are the caller's (USER).
+                /// `NOTE_FFLAGSMASK`: the bits that the caller may use (USER).
                 NOTE_FFLAGSMASK: u32 = 0xff_ffff;
-                /// `NOTE_TRIGGER`: makes the event ready (USER).
+                /// `NOTE_TRIGGER`: triggers the event (USER).
                 NOTE_TRIGGER: u32 = 0x100_0000;
                 $($as_in_libc)*
             }

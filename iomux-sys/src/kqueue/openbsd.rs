@@ -3,30 +3,30 @@
 use crate::table::Struct;
 use core::ffi::{c_int, c_void};
 
-/// The type of a filter here; not a C name.
+/// The type of `kevent::filter`. C has no name for it.
 pub type filter_t = i16;
-/// The type of the flags here; not a C name.
+/// The type of `kevent::flags`. C has no name for it.
 pub type flags_t = u16;
-/// The type of the data here; not a C name.
+/// The type of `kevent::data`. C has no name for it.
 pub type data_t = i64;
-/// The type of a number of changes or events here; not a C name.
+/// The type of the number of changes or events. C has no name for it.
 pub type nevents_t = c_int;
 
-/// `struct kevent`: a change to the queue, or an event out of it.
+/// `struct kevent`: a change to the queue, or an event from it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct kevent {
-    /// What is watched: an fd, a signal, a process, a timer's number, as the filter says.
+    /// The source: an fd, a signal, a process or the number of a timer, depending on the filter.
     pub ident: usize,
     /// One of `EVFILT_*`.
     pub filter: filter_t,
-    /// A union of `EV_*`.
+    /// A combination of `EV_*`.
     pub flags: flags_t,
-    /// A union of `NOTE_*`, as the filter says.
+    /// A combination of `NOTE_*` flags of the filter.
     pub fflags: u32,
-    /// As the filter says; the number of bytes for READ and WRITE.
+    /// A value of the filter: for READ and WRITE, the number of bytes.
     pub data: data_t,
-    /// The caller's own.
+    /// A value of the caller, which the kernel returns unchanged.
     pub udata: *mut c_void,
 }
 layout_as_in_libc!(KEVENT: kevent { ident, filter, flags, fflags, data, udata });
@@ -35,9 +35,9 @@ kqueue_constants! {
     as in libc {
         /// `EVFILT_READ`: there is data to read.
         EVFILT_READ: filter_t = -1;
-        /// `EVFILT_WRITE`: writing is possible.
+        /// `EVFILT_WRITE`: writing would not block.
         EVFILT_WRITE: filter_t = -2;
-        /// `EVFILT_AIO`: an asynchronous read or write is done.
+        /// `EVFILT_AIO`: an asynchronous read or write has completed.
         EVFILT_AIO: filter_t = -3;
         /// `EVFILT_VNODE`: a file changed.
         EVFILT_VNODE: filter_t = -4;
@@ -45,23 +45,23 @@ kqueue_constants! {
         EVFILT_PROC: filter_t = -5;
         /// `EVFILT_SIGNAL`: a signal was sent to this process.
         EVFILT_SIGNAL: filter_t = -6;
-        /// `EVFILT_TIMER`: a time has passed.
+        /// `EVFILT_TIMER`: a timer has expired.
         EVFILT_TIMER: filter_t = -7;
         /// `EVFILT_DEVICE`: a device changed.
         EVFILT_DEVICE: filter_t = -8;
-        /// `EVFILT_EXCEPT`: there is something exceptional.
+        /// `EVFILT_EXCEPT`: there is an exceptional condition.
         EVFILT_EXCEPT: filter_t = -9;
-        /// `EVFILT_USER`: the program itself said so.
+        /// `EVFILT_USER`: the program triggered the event.
         EVFILT_USER: filter_t = -10;
-        /// `EV_SYSFLAGS`: the bits that belong to the system.
+        /// `EV_SYSFLAGS`: the bits that are reserved for the kernel.
         EV_SYSFLAGS: flags_t = 0xf800;
-        /// `NOTE_EOF`: a file is ready at its end too (READ).
+        /// `NOTE_EOF`: a file is also ready at its end (READ).
         NOTE_EOF: u32 = 0x2;
         /// `NOTE_OOB`: there is out-of-band data (EXCEPT).
         NOTE_OOB: u32 = 0x4;
         /// `NOTE_TRUNCATE`: the file was truncated (VNODE).
         NOTE_TRUNCATE: u32 = 0x80;
-        /// `NOTE_PCTRLMASK`: the bits that are no data (PROC).
+        /// `NOTE_PCTRLMASK`: the bits that are not data (PROC).
         NOTE_PCTRLMASK: u32 = 0xf000_0000;
         /// `NOTE_CHANGE`: the device changed (DEVICE).
         NOTE_CHANGE: u32 = 0x1;
@@ -69,7 +69,7 @@ kqueue_constants! {
     not in libc {
         /// `NOTE_MSECONDS`: the data is in ms (TIMER).
         NOTE_MSECONDS: u32 = 0x0;
-        /// `NOTE_SECONDS`: the data is in s (TIMER).
+        /// `NOTE_SECONDS`: the data is in seconds (TIMER).
         NOTE_SECONDS: u32 = 0x1;
         /// `NOTE_USECONDS`: the data is in µs (TIMER).
         NOTE_USECONDS: u32 = 0x2;

@@ -5,25 +5,25 @@ use core::ffi::{c_short, c_uint};
 
 /// `nfds_t`, the number of entries: `unsigned int`.
 pub type nfds_t = c_uint;
-/// The most entries that poll(2) takes: the number's upper half would be one of message queues.
+/// The largest number of entries that poll(2) accepts. AIX counts message queues in the upper half of `nfds`.
 pub const MAX_NFDS: usize = 0xffff;
 
 poll_constants! {
     IN 0x1, PRI 0x4, OUT 0x2, ERR 0x4000, HUP 0x2000, NVAL -0x8000, RDNORM 0x10, RDBAND 0x20,
     WRNORM 0x2, WRBAND 0x40;
     as in libc {
-        /// `POLLSYNC`: do not wait; the same bit as `POLLNVAL`.
+        /// `POLLSYNC`: poll(2) does not wait. It is the same bit as `POLLNVAL`.
         POLLSYNC: c_short = -0x8000;
-        /// `POLLMSG`: fds above are message queues.
+        /// `POLLMSG`: for message queues.
         POLLMSG: c_short = 0x80;
-        /// `POLLNORM`: `POLLIN` by another name.
+        /// `POLLNORM`: `POLLIN` under another name.
         POLLNORM: c_short = 0x1;
     }
     not in libc {}
 }
 
-/// poll(2) has no bit here for "the peer has closed its writing half".
+/// `None`: poll(2) has no `POLLRDHUP` on this platform.
 pub const RDHUP: Option<c_short> = None;
 
-/// There is no ppoll(2) here.
+/// `None`: this platform has no ppoll(2).
 pub const PPOLL: Option<PpollFn> = None;

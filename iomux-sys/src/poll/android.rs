@@ -4,7 +4,7 @@ use core::ffi::{c_short, c_uint};
 
 /// `nfds_t`, the number of entries: `unsigned int`.
 pub type nfds_t = c_uint;
-/// The most entries that poll(2) takes: its answer is an `int`.
+/// The largest number of entries that poll(2) accepts, because it returns an `int`.
 pub const MAX_NFDS: usize = i32::MAX as usize;
 
 poll_constants! {
@@ -15,14 +15,14 @@ poll_constants! {
         POLLRDHUP: c_short = 0x2000;
     }
     not in libc {
-        /// `POLLMSG`: no file ever reports it.
+        /// `POLLMSG`: no kind of file reports it.
         POLLMSG: c_short = 0x400;
-        /// `POLLREMOVE`: no file ever reports it.
+        /// `POLLREMOVE`: no kind of file reports it.
         POLLREMOVE: c_short = 0x1000;
     }
 }
 
-/// The bit for "the peer has closed its writing half", where poll(2) has one.
+/// [`POLLRDHUP`], where poll(2) has it.
 pub const RDHUP: Option<c_short> = Some(POLLRDHUP);
 
 ppoll!(ppoll, libc::ppoll);

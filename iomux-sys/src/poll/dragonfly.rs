@@ -4,14 +4,14 @@ use core::ffi::{c_int, c_short, c_uint};
 
 /// `nfds_t`, the number of entries: `unsigned int`.
 pub type nfds_t = c_uint;
-/// The most entries that poll(2) takes: its answer is an `int`.
+/// The largest number of entries that poll(2) accepts, because it returns an `int`.
 pub const MAX_NFDS: usize = i32::MAX as usize;
 
 poll_constants! {
     IN 0x1, PRI 0x2, OUT 0x4, ERR 0x8, HUP 0x10, NVAL 0x20, RDNORM 0x40, RDBAND 0x80,
     WRNORM 0x4, WRBAND 0x100;
     as in libc {
-        /// `POLLSTANDARD`: all that POSIX knows.
+        /// `POLLSTANDARD`: all flags of POSIX.
         POLLSTANDARD: c_short = 0x1ff;
     }
     not in libc {
@@ -23,14 +23,14 @@ poll_constants! {
         POLLNLINK: c_short = 0x800;
         /// `POLLWRITE`: the contents of the file may have changed.
         POLLWRITE: c_short = 0x1000;
-        /// `POLLINIGNEOF`: as `POLLIN`, but the end of the file is not ready.
+        /// `POLLINIGNEOF`: as `POLLIN`, except at the end of file.
         POLLINIGNEOF: c_short = 0x2000;
-        /// `INFTIM`: the timeout that is for ever.
+        /// `INFTIM`: an infinite timeout.
         INFTIM: c_int = -1;
     }
 }
 
-/// poll(2) has no bit here for "the peer has closed its writing half".
+/// `None`: poll(2) has no `POLLRDHUP` on this platform.
 pub const RDHUP: Option<c_short> = None;
 
 ppoll!(ppoll, libc::ppoll);

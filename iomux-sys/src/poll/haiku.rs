@@ -4,7 +4,7 @@ use core::ffi::{c_short, c_ulong};
 
 /// `nfds_t`, the number of entries: `unsigned long`.
 pub type nfds_t = c_ulong;
-/// The most entries that poll(2) takes: its answer is an `int`.
+/// The largest number of entries that poll(2) accepts, because it returns an `int`.
 pub const MAX_NFDS: usize = i32::MAX as usize;
 
 poll_constants! {
@@ -14,7 +14,7 @@ poll_constants! {
     not in libc {}
 }
 
-/// poll(2) has no bit here for "the peer has closed its writing half".
+/// `None`: poll(2) has no `POLLRDHUP` on this platform.
 pub const RDHUP: Option<c_short> = None;
 
 ppoll!(ppoll, libc::ppoll);

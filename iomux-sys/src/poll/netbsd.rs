@@ -4,7 +4,7 @@ use core::ffi::{c_int, c_short, c_uint};
 
 /// `nfds_t`, the number of entries: `unsigned int`.
 pub type nfds_t = c_uint;
-/// The most entries that poll(2) takes: its answer is an `int`.
+/// The largest number of entries that poll(2) accepts, because it returns an `int`.
 pub const MAX_NFDS: usize = i32::MAX as usize;
 
 poll_constants! {
@@ -12,13 +12,13 @@ poll_constants! {
     WRNORM 0x4, WRBAND 0x100;
     as in libc {}
     not in libc {
-        /// `INFTIM`: the timeout that is for ever.
+        /// `INFTIM`: an infinite timeout.
         INFTIM: c_int = -1;
     }
 }
 
-/// poll(2) has no bit here for "the peer has closed its writing half".
+/// `None`: poll(2) has no `POLLRDHUP` on this platform.
 pub const RDHUP: Option<c_short> = None;
 
-// NetBSD has pollts(2) since 3, and `ppoll` only since 10.
+// NetBSD has pollts(2) since version 3, and ppoll(2) only since version 10.
 ppoll!(pollts, libc::pollts);

@@ -4,8 +4,8 @@ use super::nfds_t;
 use core::ffi::c_int;
 use libc::{pollfd, sigset_t, timespec};
 
-// SAFETY: as their <poll.h> declares it. There is one symbol: Rust's targets there are 64-bit only, so
-// there is one size of `time_t`.
+// SAFETY: the declaration is that of their <poll.h>. Rust's targets for them are all 64-bit, so `time_t` has one size,
+// and there is one symbol.
 unsafe extern "C" {
     pub(super) fn ppoll(
         fds: *mut pollfd,

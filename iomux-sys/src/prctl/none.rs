@@ -1,9 +1,9 @@
-//! No timer slack that a thread could set.
+//! Platforms without a timer slack.
 
 use core::ffi::{c_int, c_ulong};
 
-/// There is none here.
+/// `None`: this platform has no timer slack.
 pub const GET_TIMERSLACK: Option<unsafe fn() -> c_int> = None;
 
-/// There is none here.
+/// `None`: this platform has no timer slack.
 pub const SET_TIMERSLACK: Option<unsafe fn(c_ulong) -> c_int> = None;

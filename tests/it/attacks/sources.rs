@@ -294,6 +294,21 @@ fn unwinding_multiplexer_leaks_no_fd() {
 }
 
 #[test]
+fn unwound_removal_leaves_no_silent_source() {
+    for name in NAMES {
+        let mut reactor = Reactor::with(Traced::new(by_name(name).unwrap()), 8);
+        let key = insert(&mut reactor, full_pipe().0, 0);
+        tracing::subscriber::with_default(Panics, || assert!(panics(|| reactor.remove(key))));
+        // It was deregistered before the call unwound, so a change that is deferred is rejected.
+        if reactor.modify(key, READABLE, Mode::Level).is_ok() {
+            assert_eq!(reactor.wait(Timeout::Nowait), Ok(1), "{name}");
+            assert!(reactor.next_ready().unwrap().readiness().is_invalid(), "{name}");
+        }
+        assert!(reactor.remove(key).is_some(), "{name}");
+    }
+}
+
+#[test]
 fn unwound_change_is_submitted_again() {
     for name in NAMES {
         let mut reactor = Reactor::with(Traced::new(by_name(name).unwrap()), 8);
