@@ -99,7 +99,7 @@ const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// - When a registered fd is closed, the kernel removes its registration silently.
 /// - A child made by fork(2) does not inherit the queue. In the child, create another multiplexer. The child may only
 ///   drop the parent's multiplexer and its wakers.
-/// - Timeouts are exact to the nanosecond, if the clock of the platform is.
+/// - The resolution of a timeout is that of the platform's clock, at best 1 ns.
 /// - Manuals: [FreeBSD](https://man.freebsd.org/cgi/man.cgi?query=kqueue&sektion=2),
 ///   [NetBSD](https://man.netbsd.org/kqueue.2), [OpenBSD](https://man.openbsd.org/kqueue.2),
 ///   [DragonFly](https://man.dragonflybsd.org/?command=kqueue&section=2).
