@@ -173,7 +173,8 @@ impl<'a, 'fd> PollCall<'a, 'fd> {
     }
 
     /// Makes one wait that a signal handler ends.
-    #[inline]
+    // Always, as `resumed`.
+    #[inline(always)]
     pub(crate) fn interruptible(mut self, timeout: Timeout) -> Result<usize, Error> {
         if self.mask.is_some() && !self.has_ppoll {
             clear_readiness(self.fds);
