@@ -1,7 +1,7 @@
 //! Calls that allocate return an error without memory. The allocator needs a process of its own.
 
 use iomux_backend::{
-    ALL_NAMES, Any, Error, Interest, Mode, Multiplexer, Reactor, SubmitError, Token, by_name,
+    ALL_NAMES, Any, Error, Interest, Mode, Multiplexer, Reactor, Spin, SubmitError, Token, by_name,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -70,6 +70,8 @@ fn backends() -> impl Iterator<Item = Any<'static>> {
 fn waker_without_memory_is_an_error() {
     for mut mux in backends() {
         assert!(failures(|| mux.waker(Token(1))) > 0, "{}", mux.name());
+        let mut spin = Spin::new(mux);
+        assert!(failures(|| spin.waker(Token(1))) > 0, "{}", spin.name());
     }
 }
 

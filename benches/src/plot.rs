@@ -153,7 +153,7 @@ impl Picture {
         chart
             .configure_mesh()
             .disable_y_mesh()
-            .max_light_lines(0)
+            .light_line_style(TRANSPARENT)
             .y_labels(bars.len())
             .y_label_formatter(&label)
             .x_desc(RATIO)

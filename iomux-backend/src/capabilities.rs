@@ -5,8 +5,8 @@ use core::fmt;
 bitflags::bitflags! {
     /// The features that a backend supports, and the properties in which backends differ.
     ///
-    /// A caller need not check them in advance: an unsupported call returns an [`Error`](crate::Error), and changes
-    /// nothing. The conformance suite uses them to choose the properties to test.
+    /// A caller need not check capabilities in advance, since an unsupported call returns an [`Error`](crate::Error) and
+    /// changes nothing. The conformance suite uses capabilities to choose the properties to test.
     ///
     /// # Examples
     /// ```

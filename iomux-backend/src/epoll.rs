@@ -40,8 +40,8 @@ const NAME: &str = "epoll";
 /// [`Multiplexer`] is implemented for `Epoll` and for `&Epoll`, as [`Read`](io::Read) is for `&TcpStream`. Threads
 /// share an `Arc<Epoll>`: some wait while others register, modify and deregister.
 /// - A wait that has begun may still report an fd that another thread deregisters.
-/// - In the edge-triggered and one-shot modes, each event is reported to one of the waiting threads. In
-///   [`Mode::Level`] it may be reported to several.
+/// - In the edge-triggered and one-shot modes, one of the waiting threads gets each event. In [`Mode::Level`], several
+///   may get the same event.
 /// - An infinite wait through `&Epoll` never fails with [`Error::NothingToWaitFor`], since another thread may register
 ///   an fd.
 ///
@@ -53,9 +53,8 @@ const NAME: &str = "epoll";
 ///   the call in the first wait that needs it.
 /// - Regular files and directories are always ready, and fail with [`Error::NotPollable`]. Read them without waiting,
 ///   or register them with [`Poll`](crate::Poll).
-/// - The kernel watches the open file description behind an fd. If a registered fd is closed, its registration ends
-///   with the last dup(2) of that description. Until then, it is still reported with the old token. So
-///   deregister an fd before you close it.
+/// - The kernel watches the open file description of an fd. If a registered fd is closed while a dup(2) of it is open,
+///   the registration remains, and waits still return the old token. So deregister an fd before you close it.
 /// - A child made by fork(2) shares the registrations with its parent: a change in one of them affects both.
 /// - Manual: [epoll(7)](https://man7.org/linux/man-pages/man7/epoll.7.html).
 ///
@@ -99,8 +98,8 @@ const NAME: &str = "epoll";
 #[derive(Debug)]
 pub struct Epoll<'fd> {
     epoll: OwnedFd,
-    /// The number of registered fds, including wakers. It is too high once a registered fd was closed, and it does not
-    /// count what a child made by fork(2) registers.
+    /// The number of registered fds, including wakers. After a registered fd was closed, the number is too high. It does
+    /// not include the registrations of a child made by fork(2).
     registered: AtomicUsize,
     wakers: Wakers,
     has_pwait2: AtomicBool,
@@ -224,8 +223,8 @@ impl<'fd> Epoll<'fd> {
 
     /// Returns an fd that is readable while a source of this epoll is ready.
     ///
-    /// Another multiplexer can wait for the fd. After this call the epoll lacks [`Capabilities::DEFERRABLE`]. So a
-    /// [`Reactor`](crate::Reactor) that is created over it later defers no change.
+    /// Another multiplexer can wait for the fd. After this call, the epoll lacks [`Capabilities::DEFERRABLE`], so a
+    /// [`Reactor`](crate::Reactor) over it defers no change.
     ///
     /// Deregister the fd before this epoll is dropped. Otherwise a dup(2) of a source, or the fd of a [`Waker`], could
     /// still make it readable, and nothing could take those events.

@@ -47,7 +47,7 @@ pub enum Error {
     /// The timer, signal, process, file or trigger is not watched, or is no longer watched after its only event.
     #[error("not watched: it was never added, or its only event was reported; use a `watch_*` method first")]
     NotWatched,
-    /// No source of the reactor has the key. The source was removed, or the key is a waker's or another reactor's.
+    /// No source of the reactor has the key: the source was removed, or the key belongs to a waker or to another reactor.
     #[error("no source has this key: the source was removed, or the key is a waker's or another reactor's")]
     NoSuchKey,
     /// The number of the fd is negative.

@@ -16,7 +16,7 @@ use std::fmt;
 
 /// A number that the caller chooses for a registration, and that its events carry.
 ///
-/// It may be an index or an address, for example. No value is reserved.
+/// A token may be an index or an address, for example. No value is reserved.
 ///
 /// # Examples
 /// ```

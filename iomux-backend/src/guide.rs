@@ -11,7 +11,7 @@
 //! - [`buffers`]: input that is already buffered, and a queue for output.
 //! - [`back_pressure`]: the interest while a peer is slow.
 //! - [`timeouts`]: deadlines, timers, and their precision.
-//! - [`signals`]: a signal as a source, or a signal mask; what children inherit.
+//! - [`signals`]: signals as a source or with a mask, and what children inherit.
 //! - [`wakers`]: ending a wait from another thread or from a signal handler.
 //! - [`threads`]: several threads, and a reactor inside another loop.
 //! - [`closed_fds`]: fds that are closed while they are registered.

@@ -82,8 +82,8 @@ const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// - `EV_EOF` of `EVFILT_WRITE` is `HANGUP`, since the peer no longer reads. A local shutdown(2) has the same effect.
 /// - `EV_EOF` with the error of a socket is `ERROR` as well.
 ///
-/// For an interest without a direction, both filters are registered edge-triggered, so that a hangup is reported. Each
-/// arrival of data then wakes the process, but does not end the wait.
+/// For an interest without a direction, `Kqueue` registers both filters edge-triggered, so that it can report a hangup.
+/// Arriving data then wakes the process, but does not end the wait.
 ///
 /// # Other filters
 /// kqueue also waits for timers, signals, processes, files and triggers: see [`watch_timer`](Self::watch_timer),
@@ -96,10 +96,10 @@ const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 ///   platforms it fails with [`Error::Unsupported`].
 /// - Regular files and directories fail with [`Error::NotPollable`]. poll(2) reports them as always ready, but kqueue
 ///   reports whether the file offset is at end of file.
-/// - The kernel removes an fd that is closed, and reports nothing.
-/// - A child made by fork(2) does not inherit the queue. Create another one in the child. Only drop the parent's
-///   multiplexer and its wakers there.
-/// - Timeouts are exact to the nanosecond, if the clock of the platform is.
+/// - When a registered fd is closed, the kernel removes its registration silently.
+/// - A child made by fork(2) does not inherit the queue. In the child, create another multiplexer. The child may only
+///   drop the parent's multiplexer and its wakers.
+/// - The resolution of a timeout is that of the platform's clock, at best 1 ns.
 /// - Manuals: [FreeBSD](https://man.freebsd.org/cgi/man.cgi?query=kqueue&sektion=2),
 ///   [NetBSD](https://man.netbsd.org/kqueue.2), [OpenBSD](https://man.openbsd.org/kqueue.2),
 ///   [DragonFly](https://man.dragonflybsd.org/?command=kqueue&section=2).

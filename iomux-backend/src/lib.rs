@@ -7,20 +7,20 @@
 //!
 //! # Guide
 //! The guide has one page per subject, with programs that the tests run:
-//! - [readiness](guide::readiness): what each readiness flag means, and how to handle it.
-//! - [errors](guide::errors): errors that are not fatal, error queues, and hangups with an error.
-//! - [modes](guide::modes): level, edge, one-shot, exclusive.
+//! - [readiness](guide::readiness): what each readiness flag means, and how to respond to it.
+//! - [errors](guide::errors): errors and hangups of sources that are not streams.
+//! - [modes](guide::modes): level, edge, one-shot and exclusive.
 //! - [connecting](guide::connecting): a non-blocking connect(2), its deadline, and the next address.
-//! - [listening](guide::listening): the backlog, a few accepts per event, and running out of file descriptors.
-//! - [buffers](guide::buffers): bytes that were read already, and a queue of bytes to write.
+//! - [listening](guide::listening): the accept queue, fair accepts, and running out of file descriptors.
+//! - [buffers](guide::buffers): input that is already buffered, and a queue for output.
 //! - [back-pressure](guide::back_pressure): the interest while a peer is slow.
-//! - [timeouts](guide::timeouts): deadlines, timers, and how exact they are.
+//! - [timeouts](guide::timeouts): deadlines, timers, and their precision.
 //! - [signals](guide::signals): signals as a source or with a mask, and what children inherit.
 //! - [wakers](guide::wakers): ending a wait from another thread or from a signal handler.
-//! - [threads](guide::threads): reactors and epolls in several threads, and inside another event loop.
+//! - [threads](guide::threads): several threads, and a reactor inside another loop.
 //! - [closed fds](guide::closed_fds): fds that are closed while they are registered.
-//! - [backends](guide::backends): how to write a backend, and to check it with the conformance suite.
-//! - [moving](guide::moving): how to port from mio, polling, ocaml-iomux and C.
+//! - [backends](guide::backends): writing and testing a custom backend.
+//! - [moving](guide::moving): moving from mio, polling, ocaml-iomux and C.
 //!
 //! # Features
 //! Both are off by default.

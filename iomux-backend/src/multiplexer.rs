@@ -9,7 +9,7 @@ use crate::waker::Waker;
 use iomux::{Interest, SigSet, Timeout};
 use std::os::fd::{BorrowedFd, RawFd};
 
-/// A set of registered fds, each with a token, an interest and a mode, and a wait for any of them to be ready.
+/// A set of registered fds, each with a token, an interest and a mode, and a wait until one of them is ready.
 ///
 /// # Lifetimes
 /// `'fd` is the lifetime of every registered fd. The compiler checks that each source outlives the multiplexer, even
@@ -20,12 +20,12 @@ use std::os::fd::{BorrowedFd, RawFd};
 /// Every implementation guarantees the following. The conformance suite (feature `conformance`) tests it.
 ///
 /// 1. A call that returns an error makes, changes and loses no registration. There are two exceptions: a failed
-///    `deregister`, and an fd that was closed while it was registered. It then depends on the kernel whether the
-///    registration remains.
+///    `deregister`, and an fd that was closed while it was registered. In these cases the registration may be lost,
+///    depending on the kernel.
 /// 2. An fd is registered at most once. A dup(2) of the fd is another fd with its own registration.
 /// 3. A wait returns at most one event per registration, with all readiness of the fd.
-/// 4. A wait that begins after `deregister` has returned reports nothing for the fd. A reused fd number never gets an
-///    event of its earlier registration. Only a wait of another thread, begun before `deregister` returned, may still
+/// 4. A wait that begins after `deregister` has returned does not report the fd. A reused fd number never gets an event
+///    of its earlier registration. If another thread began a wait before `deregister` returned, that wait may still
 ///    report the old registration.
 /// 5. An unsupported call fails with [`Error::UnsupportedMode`] or [`Error::Unsupported`]. No backend emulates a
 ///    feature incorrectly.
@@ -127,7 +127,7 @@ pub trait Multiplexer<'fd> {
         mode: Mode,
     ) -> Result<(), Error>;
 
-    /// Registers an fd number, as [`register`](Self::register) does, for a custom owner of sources.
+    /// Registers an fd number as [`register`](Self::register) does, without borrowing the fd.
     ///
     /// # Errors
     /// Returns the errors of [`register`](Self::register).
@@ -135,8 +135,8 @@ pub trait Multiplexer<'fd> {
     /// # Safety
     /// `fd` must stay open until [`deregister`](Self::deregister) has returned or this multiplexer was dropped.
     ///
-    /// If the fd is closed earlier, a backend has to limit the damage. It reports at most one `INVALID` event, and then
-    /// nothing until the fd is modified.
+    /// If the caller breaks this promise, a backend reports at most one `INVALID` event, and then nothing until the fd is
+    /// modified.
     ///
     /// # Examples
     /// ```
@@ -265,19 +265,19 @@ pub trait Multiplexer<'fd> {
     /// The kernel replaces the mask and begins to wait in one step (ppoll(2), epoll_pwait(2)). [`SigSet`] shows how no
     /// signal is lost that way.
     ///
-    /// Unlike the kernel's calls, this method also delivers a pending signal if fds are ready already. So a busy loop
-    /// still sees SIGTERM. Neither starves the other. If fds are always ready and signals always pending, waits
-    /// alternate between events and an interruption.
+    /// Unlike the kernel's calls, this method also delivers a pending signal if fds are already ready. So even a loop
+    /// whose fds are always ready handles SIGTERM. Signals and events do not starve each other. If fds are always ready
+    /// and signals always pending, waits alternate between events and [`Error::Interrupted`].
     ///
     /// An infinite wait with nothing armed is no error here, since a signal may end it.
     ///
     /// [`SigSet::full`] blocks all signals except those that can't be blocked: SIGKILL, SIGSTOP, and those that libc
-    /// reserves. With such a signal, glibc's setuid(2) interrupts each thread.
+    /// reserves. glibc's setuid(2) uses such a signal, which interrupts each thread.
     ///
     /// # Errors
-    /// - Returns [`Error::Interrupted`] if a signal handler has run. No event is reported then, and none is lost. Over
-    ///   epoll it is also returned if the process was stopped and continued (SIGSTOP, SIGCONT), or is traced, though no
-    ///   handler has run: see signal(7).
+    /// - Returns [`Error::Interrupted`] if a signal handler has run. The wait then returns no event, and loses none. Over
+    ///   epoll, the wait also returns this error if the process was stopped and continued (SIGSTOP, SIGCONT), or is
+    ///   traced: see signal(7).
     /// - Returns [`Error::Unsupported`] if the mechanism has no mask ([`Capabilities::MASK`]).
     /// - Returns the errors of [`wait`](Self::wait), except `NothingToWaitFor`.
     ///

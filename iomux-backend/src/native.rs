@@ -73,7 +73,7 @@ pub type Native<'fd> = Best<'fd>;
 /// ```
 pub const NAMES: &[&str] = BACKENDS;
 
-/// The names for the tests of iomux: [`NAMES`], and those of backends that do without a call.
+/// The names for the tests of iomux: [`NAMES`], and those of backends that avoid a system call.
 #[doc(hidden)]
 pub const ALL_NAMES: &[&str] = ALL;
 

@@ -19,16 +19,15 @@ const NAME: &str = "poll";
 /// the kernel some nanoseconds per registered fd. So `Poll` suits hundreds or a few thousand fds. It takes about 20 bytes
 /// per registered fd, and 4 bytes per fd number below the highest.
 ///
-/// A wait that times out makes two calls if its timeout is at least 10 ms and no whole number of ms.
+/// A wait that times out makes two system calls if its timeout is at least 10 ms and not a whole number of ms.
 ///
 /// If the buffer is too small for all ready fds, a wait reports those that have waited longest since their last event.
 ///
 /// The supported modes are [`Level`](Mode::Level) and [`OneShot`](Mode::OneShot), since poll(2) has no edges.
 ///
 /// # Platform notes
-/// - A hangup of an fd with an empty interest is reported if the kernel does so. Apple's and NetBSD's do not, and
-///   [`Capabilities::HANGUP`] is missing there. On FreeBSD, urgent data hides such a hangup until the next
-///   [`modify`](Multiplexer::modify).
+/// - For an empty interest, the kernels of Apple and NetBSD report no hangup. [`Capabilities::HANGUP`] is missing
+///   there. On FreeBSD, urgent data hides such a hangup until the next [`modify`](Multiplexer::modify).
 /// - If a sandbox rejects ppoll(2), timeouts are rounded up to ms, and a masked wait returns [`Error::Os`].
 ///
 /// # Examples

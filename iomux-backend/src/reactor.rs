@@ -29,18 +29,18 @@ use std::time::{Duration, Instant};
 /// The number of events per wait that [`Reactor::new`] has room for.
 const EVENTS: usize = 1024;
 
-/// A multiplexer that owns its sources, each with a state: for programs whose connections come and go.
+/// A multiplexer that owns its sources, each with a state, for sources that come and go, such as connections.
 ///
-/// A source is anything with an fd, [`AsFd`]. Its state is what the program needs to know about it. A [`Key`] names
-/// both, and is never reused. The reactor owns the source, so the source can't be closed while it is registered. It is
-/// deregistered before it is returned or dropped. Dropping the reactor closes all its sources.
+/// A source is any type that is [`AsFd`]. Its state is a value of the program. A [`Key`] identifies both, and is never
+/// reused. The program can't close a registered source, because the reactor owns it. The reactor deregisters a source
+/// before it returns or drops the source. Dropping the reactor closes all its sources.
 ///
 /// [`next`](Self::next) lends the ready sources one by one. Between two calls, the program may insert, modify and remove
-/// sources. An event of a source that was removed meanwhile is skipped, and is never reported under the key of another
-/// source. (That fails only if the program replaces the file of a registered source, as dup2(2) over stdin does.)
+/// sources. The reactor skips the events of removed sources, and never returns them under the key of another source. The
+/// only exception is a program that replaces the file of a registered source, as dup2(2) over stdin does.
 ///
 /// # Examples
-/// A listener with its connections, an idle timeout and SIGTERM (`examples/listener.rs`):
+/// An echo server with idle timeouts, which exits on SIGTERM (`examples/listener.rs`):
 ///
 /// ```no_run
 #[doc = include_str!("../examples/listener.rs")]
@@ -48,14 +48,14 @@ const EVENTS: usize = 1024;
 ///
 /// # Shared sources
 /// [`next`](Self::next) and [`get`](Self::get) lend `&S`, so that a source can't be replaced while it is registered.
-/// [`TryRead`](crate::TryRead) and [`TryWrite`](crate::TryWrite) read and write through `&TcpStream` and the like. For
-/// other types there is [`get_mut`](Self::get_mut), which is `unsafe`.
-/// [`insert`](Self::insert) calls [`as_fd`](AsFd::as_fd) once, and the reactor remembers the number. It deregisters that
-/// number, whatever a later call of `as_fd` would return.
+/// [`TryRead`](crate::TryRead) and [`TryWrite`](crate::TryWrite) read and write through a shared reference, such as
+/// `&TcpStream`. For other types, use [`get_mut`](Self::get_mut), which is `unsafe`.
+/// [`insert`](Self::insert) calls [`as_fd`](AsFd::as_fd) once and stores the number. The reactor later deregisters that
+/// number, even if `as_fd` would return another one by then.
 ///
 /// # The trusted multiplexer
-/// The multiplexer borrows fds that live only as long as their sources, and promises to give them up when it is asked to:
-/// [`TrustedMultiplexer`]. It is [`Native`], unless [`with`](Self::with) is given another one.
+/// The multiplexer borrows fds that live only as long as their sources. A [`TrustedMultiplexer`] promises not to use an fd
+/// after it is deregistered. The default is [`Native`], and [`with`](Self::with) takes another one.
 pub struct Reactor<S, T = (), M = Native<'static>> {
     inbox: Inbox<S, T, M>,
     sources: Sources<S, T, M>,
@@ -82,8 +82,8 @@ impl<S: AsFd, T> Reactor<S, T> {
 impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// Creates a reactor over `multiplexer`, with room for `events` events per wait.
     ///
-    /// The multiplexer should have no registrations yet. The reactor can neither change nor deregister those that it has. Their
-    /// events are skipped, or reported as events of a source that happens to have the same token.
+    /// The multiplexer should have no registrations yet. The reactor can't change or deregister existing registrations. Their
+    /// events are skipped, or returned as events of a source that has the same token by chance.
     ///
     /// # Panics
     /// Panics as [`Events::with_capacity`] does.
@@ -112,11 +112,11 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     /// Registers `source` for `interest`, and takes ownership of it and its `state`.
     ///
-    /// The first wait that can report the source is one that begins after this call.
+    /// Only waits that begin after this call report the source.
     ///
     /// # Errors
-    /// Returns what [`Multiplexer::register`](crate::Multiplexer::register) returns. [`InsertError`] hands `source` and `state`
-    /// back.
+    /// Returns the errors of [`Multiplexer::register`](crate::Multiplexer::register), as an [`InsertError`] that contains
+    /// `source` and `state`.
     ///
     /// # Examples
     /// ```
@@ -142,7 +142,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// Inserts `source` as [`insert`](Self::insert) does, with a state that is created from its key.
     ///
     /// # Errors
-    /// Returns what [`insert`](Self::insert) returns. The key that `state` was called with then names no source.
+    /// Returns the errors of [`insert`](Self::insert). The key that `state` was called with is then invalid.
     ///
     /// # Examples
     /// ```
@@ -212,14 +212,15 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     /// Changes the interest and mode of a source.
     ///
-    /// It also ends a [pause](Self::pause), and rearms a one-shot source. An event that the last wait has returned stays as it is.
+    /// A modify also ends a [pause](Self::pause), and rearms a one-shot source. It does not change an event that the last wait
+    /// has returned.
     ///
-    /// Where a modify costs a system call ([`Capabilities::DEFERRABLE`]), a change to [`Mode::Level`] is submitted by the next
-    /// wait. If the kernel rejects it then, the reactor hands the source out as [`INVALID`](iomux::Readiness::INVALID).
+    /// If a modify costs a system call ([`Capabilities::DEFERRABLE`]), the reactor defers a change to [`Mode::Level`] to the next
+    /// wait. If the kernel rejects the change then, the source gets an [`INVALID`](iomux::Readiness::INVALID) event.
     ///
     /// # Errors
     /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
-    /// - Returns what [`Multiplexer::modify`](crate::Multiplexer::modify) returns. The registration is then unchanged.
+    /// - Returns the other errors of [`Multiplexer::modify`](crate::Multiplexer::modify). The registration is then unchanged.
     ///
     /// # Examples
     /// ```
@@ -238,13 +239,15 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.sources.modify(key, interest, mode)
     }
 
-    /// Stops reporting a source until it is [resumed](Self::resume) or [modified](Self::modify): back pressure for a peer that
-    /// sends faster than the program reads.
+    /// Stops reporting a source until it is [resumed](Self::resume) or [modified](Self::modify).
     ///
-    /// A source with an empty interest would report a hangup in every wait. A paused source reports a hangup once. It reports
-    /// none in [`Mode::Exclusive`], or if the multiplexer lacks [`Capabilities::ONE_SHOT`](crate::Capabilities::ONE_SHOT). An
-    /// event of the last wait that was not taken yet is dropped. The next wait reports its hangup again, and the first wait after
-    /// the resume the rest.
+    /// Pause a source whose peer sends faster than the program can process the data. A paused source reports a hangup once, but
+    /// a source with an empty interest reports it in every wait. A paused source reports no hangup in [`Mode::Exclusive`], or if
+    /// the multiplexer lacks [`Capabilities::ONE_SHOT`](crate::Capabilities::ONE_SHOT) or
+    /// [`Capabilities::HANGUP`](crate::Capabilities::HANGUP).
+    ///
+    /// A pause drops an event of the last wait that was not taken yet. The next wait reports its hangup again, and the first wait
+    /// after the resume reports the rest.
     ///
     /// # Errors
     /// Returns [`Error::NoSuchKey`] if there is no source under `key`.
@@ -268,10 +271,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.sources.pause(key)
     }
 
-    /// Restores the last interest and mode of a source: ends a [pause](Self::pause), and rearms a one-shot source.
+    /// Restores the last interest and mode of a source, which ends a [pause](Self::pause) or rearms a one-shot source.
     ///
     /// # Errors
-    /// Returns what [`modify`](Self::modify) returns.
+    /// Returns the errors of [`modify`](Self::modify).
     ///
     /// # Examples
     /// ```
@@ -293,13 +296,13 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// Moves an exclusive source to the end of the kernel's wake queue, so that workers that share a listener take turns.
     ///
     /// The kernel wakes the first worker in the queue that sleeps. Without this call that is the worker that registered
-    /// first, as long as it keeps up. Call it after an accept. It makes two system calls. A source that is paused, or in
-    /// another mode than [`Mode::Exclusive`], is unchanged. The guide's page on [listening](crate::guide::listening)
-    /// compares it with other ways.
+    /// first, as long as it keeps up. Call `requeue` after each accept. It makes two system calls. It does not change a source
+    /// that is paused, or in another mode than [`Mode::Exclusive`]. The guide's page on [listening](crate::guide::listening)
+    /// compares this with other designs.
     ///
     /// # Errors
     /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
-    /// - Returns what [`Multiplexer::register`](crate::Multiplexer::register) returns. The source is then not reported until
+    /// - Returns the errors of [`Multiplexer::register`](crate::Multiplexer::register). No wait reports the source then, until
     ///   it is requeued, [resumed](Self::resume) or [modified](Self::modify).
     ///
     /// # Examples
@@ -328,18 +331,17 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     /// Sets, moves or removes the deadline of a source.
     ///
-    /// Once the deadline has passed and the source was not ready, [`next`](Self::next) returns the source with
-    /// [`Cause::Expired`]. A [`Duration`] counts from now, and an [`Instant`] is the deadline itself. `None` or
-    /// [`Timeout::Infinite`] removes the deadline. Moving a deadline to a later time is O(1), so a program can move it with
-    /// every byte.
+    /// If the source is not ready by its deadline, [`next`](Self::next) returns the source with [`Cause::Expired`]. A
+    /// [`Duration`] counts from now, and an [`Instant`] is the deadline itself. `None` or [`Timeout::Infinite`] removes the
+    /// deadline. Moving a deadline to a later time takes constant time, so a program can move it whenever bytes arrive.
     ///
     /// - A source whose bytes arrived in time is reported as [`Cause::Ready`], even if the process was stopped or busy meanwhile.
-    /// - A source that is ready when its deadline has passed is reported as `Ready` first and then, by the same wait, as `Expired`.
-    ///   It does not expire if the program moves the deadline in between. So an idle timeout is moved by arriving bytes, and a
-    ///   hard deadline holds although the peer keeps sending.
-    /// - A source that can't be reported expires: a paused source, a one-shot that is not rearmed, an edge that was not drained.
-    /// - [`next`](Self::next) removes an expired deadline when it returns the source. If the program does not take it, the next
-    ///   wait reports it again.
+    /// - If a source is ready when its deadline has passed, the same wait reports it as `Ready` first, and then as `Expired`. If
+    ///   the program moves the deadline in between, as for an idle timeout, the source does not expire. Without a move, the
+    ///   deadline is a hard one, which expires even if the peer keeps sending.
+    /// - A source that no wait can report expires as well: a paused source, a disarmed one-shot, or an edge that was not drained.
+    /// - [`next`](Self::next) removes an expired deadline when it returns the source. If the program does not take the source,
+    ///   the next wait reports it again.
     ///
     /// # Errors
     /// - Returns [`Error::NoSuchKey`] if there is no source under `key`.
@@ -374,21 +376,21 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     /// Returns a time before which no source expires, or `None` if no source has a deadline.
     ///
-    /// It is meant for an outer loop that waits for the fd of a shared epoll. That fd becomes readable when a source is ready, but
-    /// not when a deadline passes. The returned time may be early if a deadline was moved or removed. It is never late.
+    /// An outer loop that waits for the fd of a shared epoll needs this time. That fd becomes readable when a source is ready, but
+    /// not when a deadline passes. The returned time may be too early after a deadline was moved or removed, and is never too late.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.next()
     }
 
-    /// Creates a waker, and returns it with the key that its wakes are reported under.
+    /// Creates a waker, and returns it with the key of its events.
     ///
-    /// A [`Waker`] ends a wait from any thread, or from a signal handler. Its registration lasts as long as the reactor. Its key is
-    /// not the key of a source: the methods that remove, modify or pause find no source under it. A waker that outlives the
-    /// reactor keeps its fd open.
+    /// A [`Waker`] ends a wait from any thread, or from a signal handler. Its registration lasts as long as the reactor. Its key
+    /// is not the key of a source, so `remove`, `modify` and `pause` find no source for it. A waker that outlives the reactor
+    /// keeps its fd open.
     ///
     /// # Errors
-    /// Returns what [`Multiplexer::waker`](crate::Multiplexer::waker) returns.
+    /// Returns the errors of [`Multiplexer::waker`](crate::Multiplexer::waker).
     ///
     /// # Examples
     /// ```
@@ -408,8 +410,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// Returns a handle, through which other threads [submit](Handle::submit) tasks to this reactor.
     ///
     /// # Errors
-    /// Returns what [`Multiplexer::waker`](crate::Multiplexer::waker) returns, since the first handle needs a waker. Further
-    /// handles can't fail.
+    /// Returns the errors of [`Multiplexer::waker`](crate::Multiplexer::waker), since the first handle needs a waker. Creating
+    /// further handles can't fail.
     ///
     /// # Examples
     /// ```
@@ -436,17 +438,17 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         Ok(self.inbox.open(key, waker))
     }
 
-    /// Waits until a source is ready, a [deadline](Self::set_deadline) has passed or a waker was woken.
+    /// Waits until a source is ready, a [deadline](Self::set_deadline) has expired, or a [waker](Self::waker) wakes.
     ///
-    /// It returns how many there are for [`next`](Self::next) or [`next_ready`](Self::next_ready), and 0 only after the timeout
-    /// has expired. Signals don't end the wait. Neither do [submitted](Handle::submit) tasks, which the wait runs. (A wait inside a
-    /// task runs no tasks.)
+    /// The result is the number of events for [`next`](Self::next) or [`next_ready`](Self::next_ready). It is 0 only after the
+    /// timeout has expired. Signals don't end the wait. [Submitted](Handle::submit) tasks don't end it either: the wait runs them
+    /// and resumes. A wait inside a task runs no tasks.
     ///
-    /// Events of the previous wait that were not taken are dropped. In [`Mode::Level`](crate::Mode::Level) this wait reports them
-    /// again. In the other modes they are lost, so take them all.
+    /// The wait drops events of the previous wait that were not taken. In [`Mode::Level`](crate::Mode::Level), it reports them
+    /// again. In the other modes they are lost, so take all events before the next wait.
     ///
     /// # Errors
-    /// Returns what [`Multiplexer::wait`](crate::Multiplexer::wait) returns.
+    /// Returns the errors of [`Multiplexer::wait`](crate::Multiplexer::wait).
     ///
     /// # Examples
     /// ```
@@ -466,13 +468,13 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.wait_for(timeout.into(), None)
     }
 
-    /// Waits as [`wait`](Self::wait) does, with `mask` as the signal mask of the calling thread meanwhile.
+    /// Waits as [`wait`](Self::wait) does, with `mask` as the calling thread's signal mask until the wait ends.
     ///
     /// [`SigSet`] shows how a program loses no signal that way. [Submitted](Handle::submit) tasks run under the thread's own mask.
     ///
     /// # Errors
-    /// Returns what [`Multiplexer::wait_masked`](crate::Multiplexer::wait_masked) returns: [`Error::Interrupted`] if a signal handler
-    /// ran, or if the process was stopped and continues.
+    /// Returns the errors of [`Multiplexer::wait_masked`](crate::Multiplexer::wait_masked). One is [`Error::Interrupted`], if a
+    /// signal handler has run, or if the process was stopped and continued.
     ///
     /// # Examples
     /// ```
@@ -482,7 +484,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// let _handle = reactor.handle()?;
     /// match reactor.wait_masked(Timeout::Nowait, &SigSet::empty()) {
     ///     Ok(count) => assert_eq!(count, 0),
-    ///     // A signal is here, or there are none here: this system has no ppoll(2).
+    ///     // A handler has run, or the backend takes no mask.
     ///     Err(error) => assert!(matches!(error, Error::Interrupted | Error::Unsupported { .. })),
     /// }
     /// # std::io::Result::Ok(())
@@ -491,11 +493,11 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.wait_for(timeout.into(), Some(mask))
     }
 
-    /// Takes the next source that the last wait found ready or expired, and lends it with its state.
+    /// Returns the next ready or expired source of the last wait, with its state, or `None` after the last one.
     ///
-    /// It returns `None` after the last one. Ready sources come first, then those whose [deadline](Self::set_deadline) has passed.
-    /// Between two calls, the program may insert, modify and remove sources. Removed sources are skipped, and so are
-    /// [wakers](Self::waker). A program that has a waker checks what it was woken for after the sources.
+    /// Ready sources come first, and then those whose [deadline](Self::set_deadline) has expired. Between two calls, the program
+    /// may insert, modify and remove sources. `next` skips removed sources and [wakers](Self::waker). If the program has a waker,
+    /// check the shared state of the waker after the sources.
     ///
     /// # Examples
     /// ```
@@ -533,9 +535,9 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.sources.get(key).map(|(source, state)| (key, cause, source, state))
     }
 
-    /// Takes the next key that the last wait found ready or expired, wakers included, or returns `None` after the last one.
+    /// Returns the key of the next ready or expired source or waker of the last wait, or `None` after the last one.
     ///
-    /// Use it instead of [`next`](Self::next) to tell wakers apart, or to work on several sources at a time.
+    /// Use it instead of [`next`](Self::next) to distinguish wakers, or to use several sources at the same time.
     #[must_use]
     #[inline]
     pub fn next_ready(&mut self) -> Option<Ready> {
@@ -547,7 +549,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.next_rejected_or_expired()
     }
 
-    /// Takes the next source or waker of the last wait's events that is wanted.
+    /// Takes the next event of the last wait whose source or waker `is_wanted` accepts.
     #[inline(always)]
     fn take_ready(&mut self, is_wanted: impl Fn(&Entry<S, T>) -> bool) -> Option<Ready> {
         while let Some(event) = self.events.get(self.next) {
@@ -560,7 +562,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         None
     }
 
-    /// Takes the next source whose change was rejected, or else the next that has expired.
+    /// Takes the next source whose deferred change was rejected, or else the next expired source.
     #[inline(never)]
     fn next_rejected_or_expired(&mut self) -> Option<Ready> {
         if let Some(ready) = self.sources.next_rejected() {
@@ -642,9 +644,9 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.sources.iter_mut()
     }
 
-    /// Frees memory that removed sources have left, as far as no key changes.
+    /// Frees memory of removed sources, without changing a key.
     ///
-    /// Call it after a burst of connections, for example.
+    /// Call it after a burst of connections, for example. The remaining sources keep their places, so some memory may remain.
     pub fn shrink_to_fit(&mut self) {
         self.sources.shrink_to_fit();
         if self.deadlines.is_empty() {
@@ -652,9 +654,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         }
     }
 
-    /// Returns the source under `key` mutably, with its state, or `None` if it was removed.
+    /// Returns a mutable reference to the source under `key`, with its state, or `None` if the source was removed.
     ///
-    /// It is meant for a source that implements [`Read`](std::io::Read) or [`Write`](std::io::Write) for `&mut` only.
+    /// Use it for a source that needs `&mut` to read or write, because `&S` does not implement [`Read`](std::io::Read) or
+    /// [`Write`](std::io::Write).
     ///
     /// # Safety
     /// The caller must neither close the source's fd nor replace or swap the source.
@@ -692,7 +695,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     /// Runs the tasks that were [submitted](Handle::submit) so far, and returns `true` if there were any. It does not wait.
     ///
-    /// Tasks that are submitted meanwhile are left to the next call, or to the next wait.
+    /// Tasks that are submitted during this call run in the next call, or in the next wait.
     pub fn run_submitted(&mut self) -> bool {
         let Some(mut turn) = self.inbox.turn() else { return false };
         // One by one: the others stay queued if one panics, and a task may replace the reactor itself.
@@ -770,7 +773,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         Outcome::Interrupted
     }
 
-    /// Runs the tasks that were submitted before the wait. It returns the timeout as a deadline, since time passes meanwhile.
+    /// Runs the tasks that were submitted before the wait. Returns the timeout as a deadline, since the tasks take time.
     fn run_before(&mut self, timeout: Timeout) -> Timeout {
         if !self.inbox.has_tasks() {
             return timeout;
@@ -786,7 +789,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     }
 }
 
-/// A wait of the multiplexer, interrupted by what is submitted.
+/// A wait of the multiplexer, which submitted tasks interrupt.
 struct ReactorCall<'a, S, T, M> {
     reactor: &'a mut Reactor<S, T, M>,
     mask: Option<&'a SigSet>,

@@ -1,4 +1,4 @@
-//! Timers without I/O: a heap, in which a timer that is moved to later keeps its node until the old time.
+//! Timers without I/O: a heap, in which a timer that moves to a later time keeps its node until the old time.
 
 use crate::error::Error;
 use std::fmt;
@@ -10,8 +10,8 @@ use std::time::Instant;
 /// then takes the expired timers with [`pop_expired`](Self::pop_expired). For the deadline of a source, use
 /// [`Reactor::set_deadline`](crate::Reactor::set_deadline).
 ///
-/// Moving a timer to later takes constant time, some nanoseconds. The timer stores the new deadline, which is checked
-/// when the old one has passed. Inserting, removing and moving to earlier take logarithmic time.
+/// Moving a timer to a later time takes constant time, some nanoseconds. The timer stores the new deadline, and the heap
+/// checks it when the old deadline has passed. Inserting, removing and moving to an earlier time take logarithmic time.
 ///
 /// # Examples
 /// ```
@@ -106,7 +106,7 @@ impl<T> Timers<T> {
         Self { heap: Vec::new(), places: Vec::new(), empty: None, generation: 0 }
     }
 
-    /// Reserves memory for `additional` timers more, so that inserting them does not allocate.
+    /// Reserves memory for `additional` more timers, so that inserting them does not allocate.
     ///
     /// # Errors
     /// Returns [`Error::OutOfMemory`] if there is no memory for the timers. The set is then unchanged.
@@ -181,7 +181,7 @@ impl<T> Timers<T> {
 
     /// Returns a time until which no timer expires, or `None` if the set is empty.
     ///
-    /// The time may be too early after a timer was moved to later, and is never too late. A loop that wakes up too
+    /// The time may be too early after a timer was moved to a later time, and is never too late. A loop that wakes up too
     /// early finds no expired timer, and then gets the right time.
     #[must_use]
     #[inline]

@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind, Read, Write};
 
 /// Calls `call`, and returns its result, or `None` if it would block or a signal handler interrupted it.
 ///
-/// It works with any function that returns an [`io::Result`]. In [`Mode::Level`](crate::Mode::Level), wait again after
-/// `None`.
+/// `try_io` works with any function that returns an [`io::Result`]. In [`Mode::Level`](crate::Mode::Level), wait again
+/// after `None`.
 ///
 /// # Errors
 /// Returns every other error of `call`.
@@ -31,8 +31,8 @@ pub fn try_io<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<Option<T>> 
 
 /// Non-blocking reads from a shared source, for every type `S` where `&S` implements [`Read`].
 ///
-/// [`Reactor::next`](crate::Reactor::next) lends a `&S`. `Read` for `&TcpStream` requires a `&mut &TcpStream`, but this
-/// trait requires only a `&TcpStream`.
+/// [`Reactor::next`](crate::Reactor::next) lends a `&S`. To read through it, `Read` requires a `&mut &S`, but this trait
+/// requires only the `&S`.
 ///
 /// # Examples
 /// ```

@@ -114,10 +114,10 @@ impl Target {
 }
 
 impl Waker {
-    /// Wakes the multiplexer: ends its current wait, or else its next one.
+    /// Ends the current wait of the multiplexer, or else its next wait.
     ///
-    /// It is async-signal-safe: it takes no lock, allocates nothing, and does not change `errno`. Its one system call
-    /// writes at most 8 bytes, for which there is always room, and so does not fail.
+    /// This method is async-signal-safe: it takes no lock, allocates nothing, and does not change `errno`. Its only system
+    /// call writes at most 8 bytes. The call does not fail, because there is always room for them.
     #[inline]
     pub fn wake(&self) {
         // An exchange, since a plain load could read a stale `true` from before a concurrent drain. The wake would then

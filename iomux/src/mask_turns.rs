@@ -195,8 +195,8 @@ mod tests {
 
     /// Blocks a signal whose handler sends it again, `times` times.
     ///
-    /// None of TSTP, TTIN and TTOU will do: OpenBSD sends them to every thread of the process (`ptsignal` in
-    /// kern/kern_sig.c), so the handler would run in threads that do not block them, and use up the times.
+    /// The signal can't be TSTP, TTIN or TTOU, because OpenBSD sends these to every thread of the process (`ptsignal` in
+    /// kern/kern_sig.c). The handler would then run in threads that do not block the signal, and use up the times.
     fn blocked(signal: Signal, times: usize) -> Option<MaskGuard> {
         if !HAS_PPOLL {
             eprintln!("skipped: turns of signals and events: no ppoll(2) to let signals through");

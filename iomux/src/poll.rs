@@ -32,8 +32,8 @@ pub const fn has_ppoll() -> bool {
 ///
 /// Each call makes the cheapest system call that can express the timeout. That is poll(2) for [`Timeout::Nowait`],
 /// [`Timeout::Infinite`] and whole ms, and ppoll(2) for a finer timeout. From 10 ms on, a finer timeout takes poll(2)
-/// for its whole ms, and ppoll(2) only for the rest. Timeouts are rounded up, never down. A timeout that is too long
-/// for one system call is waited for in chunks.
+/// for its whole ms, and ppoll(2) only for the rest. Timeouts are rounded up, never down. A wait splits a timeout that
+/// is too long for one system call into chunks.
 ///
 /// # Errors
 /// - Returns [`Error::Interrupted`] if a signal handler ran first.

@@ -74,7 +74,7 @@ impl Timeout {
     }
 }
 
-/// The longest time that one system call sleeps. A longer timeout is waited for in chunks.
+/// The longest time that one system call sleeps. A wait splits a longer timeout into chunks.
 ///
 /// It is valid on every platform. 32-bit Linux before 2.6.37 treats more than 1,789,569 ms as infinite, Darwin rejects
 /// more than 100,000,000 s, and the milliseconds must fit into an `int`.

@@ -63,7 +63,7 @@ pub enum Interrupt {
 
 /// Waits until `call` finds something ready or the timeout expires, and returns how many are ready.
 ///
-/// It returns 0 only after the timeout has expired. A long timeout is waited for in chunks.
+/// It returns 0 only after the timeout has expired. It splits a long timeout into chunks.
 ///
 /// With [`Interrupt::Resume`], an interrupted wait resumes with the remaining time. If none remains, one more call that
 /// does not sleep finds what a signal handler may have made ready.

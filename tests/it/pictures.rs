@@ -81,7 +81,7 @@ fn compare(page: &str, picture: &Picture) {
     if std::env::var_os("IOMUX_BLESS").is_some() {
         std::fs::write(&path, [before, BEGIN, &drawn, after].concat()).unwrap();
     } else {
-        assert!(shown == drawn, "{page} shows another picture; IOMUX_BLESS=1 draws it anew:\n{drawn}");
+        assert!(shown == drawn, "{page} shows another picture; IOMUX_BLESS=1 redraws it:\n{drawn}");
     }
 }
 
@@ -156,12 +156,12 @@ fn pipe_readiness_matches_the_guide() {
     reading.push(String::new());
     writing.push(reported(writer.as_fd(), Interest::WRITABLE));
     let steps = &[
-        "it is new",
+        "a new\npipe",
         "a byte\nis written",
-        "it is\nfilled",
-        "it is\nemptied",
-        "the writer\nis gone",
-        "the reader\nis gone",
+        "the pipe\nis full",
+        "the pipe\nis emptied",
+        "the writer\nis closed",
+        "the reader\nis closed",
     ];
     compare(
         "readiness.md",

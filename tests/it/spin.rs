@@ -106,7 +106,7 @@ fn spins(spin: &mut Spin<Counted<'_>>, events: &mut Events) -> bool {
 }
 
 #[test]
-fn what_spins_can_do_what_it_could() {
+fn spin_keeps_capabilities() {
     let (poll, spin) = (Poll::new(), Spin::new(Poll::new()));
     assert_eq!((spin.name(), spin.capabilities()), (poll.name(), poll.capabilities()));
 }
@@ -126,7 +126,7 @@ fn ready_sources_need_one_check() {
 }
 
 #[test]
-fn an_event_ends_a_spin_without_a_sleep() {
+fn event_ends_a_spin() {
     let ((reader, mut writer), count) = (empty_pipe(), AtomicUsize::new(0));
     let (mut spin, mut events) = (Spin::with_limit(Counted::new(&count), LONG), Events::with_capacity(4));
     spin.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
@@ -147,9 +147,9 @@ fn an_event_ends_a_spin_without_a_sleep() {
 }
 
 #[test]
-fn a_signal_ends_a_masked_spin() {
+fn signal_ends_a_masked_spin() {
     if !iomux::HAS_PPOLL {
-        return crate::support::skip("a_signal_ends_a_masked_spin", "no ppoll(2) here");
+        return crate::support::skip("signal_ends_a_masked_spin", "no ppoll(2) here");
     }
     let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     signal_hook::flag::register(Signal::USR1.as_raw(), std::sync::Arc::clone(&flag)).unwrap();
@@ -219,7 +219,7 @@ fn failed_spins_are_followed_by_more_sleeps() {
 }
 
 #[test]
-fn a_spin_that_finds_something_is_followed_by_others() {
+fn successful_spins_continue() {
     let ((reader, mut writer), count) = (empty_pipe(), AtomicUsize::new(0));
     let (mut spin, mut events) = (Spin::with_limit(Counted::new(&count), LONG), Events::with_capacity(4));
     spin.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
@@ -237,7 +237,7 @@ fn a_spin_that_finds_something_is_followed_by_others() {
 }
 
 #[test]
-fn each_of_the_wakes_that_meet_a_spin_is_reported_once() {
+fn each_wake_during_a_spin_is_reported_once() {
     let count = AtomicUsize::new(0);
     let (mut spin, mut events) = (Spin::with_limit(Counted::new(&count), LONG), Events::with_capacity(1));
     let wakers = [1, 2, 3].map(|token| spin.waker(Token(token)).unwrap());
@@ -274,7 +274,7 @@ fn wake_during_a_found_source_comes_next() {
 }
 
 #[test]
-fn wakers_that_are_dropped_give_their_fds_back() {
+fn dropped_wakers_are_reused() {
     let mut spin = Spin::new(Poll::new());
     let numbers: std::collections::BTreeSet<_> = (0..20)
         .map(|token| {
@@ -286,7 +286,7 @@ fn wakers_that_are_dropped_give_their_fds_back() {
 }
 
 #[test]
-fn a_task_that_is_submitted_during_a_spin_runs_in_it() {
+fn task_runs_during_a_spin() {
     let spin = Spin::with_limit(Poll::new(), LONG);
     let mut reactor = Reactor::<PipeReader, (), _>::with(spin, 8);
     let (handle, (reader, _writer)) = (reactor.handle().unwrap(), full_pipe());

@@ -1,6 +1,6 @@
 //! The deadlines of a reactor's sources: which have passed, and which of those have expired.
 //!
-//! A deadline that has passed has not expired yet: the source may be ready, and the process may not have checked.
+//! A deadline that has passed has not expired yet: the source may be ready, and the reactor may not have checked it.
 //! So a wait takes the deadlines that have passed when it *begins*, and checks their sources then. Those that it does
 //! not find ready have expired.
 

@@ -1,12 +1,12 @@
-//! The errors that hand back a source or a task.
+//! The errors that return a source or a task to the caller.
 
 use crate::error::Error;
 use std::{error, fmt, io};
 
 /// The error of [`Reactor::insert`](crate::Reactor::insert), with the source and its state.
 ///
-/// The reactor is unchanged. `?` works for sources and states of any type: it drops both, which closes the source. To keep
-/// them, take them with [`into_parts`](Self::into_parts).
+/// The reactor is unchanged. `?` works for sources and states of any type, but drops both, which closes the source. To keep
+/// them, call [`into_parts`](Self::into_parts).
 ///
 /// # Examples
 /// ```

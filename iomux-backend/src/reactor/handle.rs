@@ -21,11 +21,11 @@ const MOST_REPORTS: u8 = 2;
 /// A submitted task.
 type Task<S, T, M> = Box<dyn FnOnce(&mut Reactor<S, T, M>) + Send>;
 
-/// A handle to a [`Reactor`], through which other threads submit tasks: from [`Reactor::handle`].
+/// A handle to a [`Reactor`], through which other threads submit tasks.
 ///
-/// It can be sent to other threads whatever the types of the sources are. A handle that outlives the reactor keeps an fd
-/// open, and [`submit`](Self::submit) fails. After fork(2), only one of the two processes may use the reactor's handles. The
-/// other one creates a new reactor with new handles.
+/// [`Reactor::handle`] creates it. A handle is `Send`, even if the sources are not. After the reactor was dropped,
+/// [`submit`](Self::submit) fails, and a handle keeps an fd open. After fork(2), only one of the two processes may use the
+/// handles of a reactor. The other one creates a new reactor with new handles.
 ///
 /// # Examples
 /// ```
@@ -97,11 +97,11 @@ impl<S, T, M> Handle<S, T, M> {
     /// A task that panics unwinds out of the wait, and the next wait runs the remaining tasks. A wait inside a task runs no
     /// tasks. Dropping the reactor drops the tasks that have not run.
     ///
-    /// The queue has no limit except memory, so it does not slow down a thread that submits faster than the reactor runs.
-    /// The call takes a lock and allocates: in a signal handler, use a [`Waker`] instead.
+    /// Only memory limits the queue, so `submit` does not slow down a thread that submits faster than the reactor runs tasks.
+    /// The call takes a lock and allocates. In a signal handler, use a [`Waker`] instead.
     ///
     /// # Errors
-    /// Returns [`SubmitError`], which hands `task` back, if the reactor was dropped or there is no memory for the task.
+    /// Returns [`SubmitError`], which contains `task`, if the reactor was dropped or there is no memory for the task.
     ///
     /// # Examples
     /// ```
@@ -135,14 +135,14 @@ impl<S, T, M> Handle<S, T, M> {
         self.push(task, |task| task)
     }
 
-    /// Submits `task` as [`submit`](Self::submit) does, and returns the channel that its result arrives on.
+    /// Submits `task` as [`submit`](Self::submit) does, and returns a channel for its result.
     ///
     /// [`recv`](Receiver::recv) waits for the result. It fails if the task panics, or if the reactor is dropped before it runs
-    /// the task. On the reactor's own thread it would block forever: use `try_recv` there.
+    /// the task. On the reactor's own thread, `recv` would block forever, so use `try_recv` there.
     ///
     /// # Errors
-    /// Returns [`SubmitError`], which hands `task` back, if the reactor was dropped or there is no memory for the task. (The
-    /// channel is std's: without memory for the channel, the process aborts.)
+    /// Returns [`SubmitError`], which contains `task`, if the reactor was dropped or there is no memory for the task. Without
+    /// memory for the channel, the process aborts, because std allocates the channel.
     ///
     /// # Examples
     /// ```

@@ -1,11 +1,11 @@
-//! The names of sources, and how they are reported.
+//! The keys of sources, and the reasons why a wait reports them.
 
 use iomux::Readiness;
 
-/// The name of a source in its [`Reactor`](crate::Reactor), from [`insert`](crate::Reactor::insert).
+/// The identifier of a source in its [`Reactor`](crate::Reactor).
 ///
-/// A key is never reused: after its source was removed, it names no source, whatever is inserted later. It names no source
-/// of another reactor either.
+/// [`insert`](crate::Reactor::insert) returns it. A key is never reused. After its source was removed, the key is invalid,
+/// even if other sources are inserted later. The key is also invalid in any other reactor.
 ///
 /// # Examples
 /// ```
@@ -23,7 +23,7 @@ use iomux::Readiness;
 pub struct Key {
     /// The source's place in the slab, and its token.
     pub(super) place: usize,
-    /// The number of the source among all that any reactor has ever owned: 64 bits, also where a token has 32.
+    /// A number that no other source of any reactor has. It has 64 bits, even where a token has 32.
     pub(super) generation: u64,
 }
 

@@ -1,4 +1,4 @@
-//! A slab: values in numbered places. A place is reused under another key each time.
+//! A slab: values in numbered places. Each value that reuses a place gets another key.
 
 use super::key::Key;
 use crate::error::Error;
@@ -6,10 +6,10 @@ use std::mem;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many blocks of generations slabs have taken. A fork(2) could leave a lock locked in the child, so it is an atomic.
+/// How many blocks of generations the slabs have taken. It is an atomic, since fork(2) could leave a lock locked in the child.
 static BLOCKS: AtomicUsize = AtomicUsize::new(0);
 
-/// The number of generations per block: so many that the atomic costs nothing, and that 32 bits of blocks suffice.
+/// The number of generations per block. With this size, the atomic is rarely used, and 32 bits suffice for the blocks.
 const BLOCK: u64 = 1 << 20;
 
 /// The number of places per chunk.
@@ -158,7 +158,7 @@ impl<V> Slab<V> {
         }
     }
 
-    /// Returns the first key in `place` or after it: continues an iteration during which values are removed.
+    /// Returns the first key at `place` or after it, to continue an iteration during which values are removed.
     pub(super) fn first_from(&self, place: usize) -> Option<Key> {
         let mut place = place;
         while place < self.places.len() {
@@ -188,7 +188,7 @@ impl<V> Slab<V> {
         })
     }
 
-    /// Frees memory, as far as no value changes its place.
+    /// Frees memory without moving a value to another place.
     pub(super) fn shrink_to_fit(&mut self) {
         let places = self.places.iter().rposition(|place| matches!(place, Place::Occupied { .. }));
         self.places.truncate(places.map_or(0, |last| last + 1));

@@ -129,7 +129,7 @@ impl<S, T> Source<S, T> {
     }
 }
 
-/// Returns a place, or an index by source, as it is stored: [`Slab::reserve`] keeps both below 2^32.
+/// Converts a place, or an index into `deferred`, to 32 bits. [`Slab::reserve`] keeps both below 2^32.
 #[allow(clippy::cast_possible_truncation, reason = "the slab has fewer places")]
 fn narrow(place: usize) -> u32 {
     place as u32
@@ -201,7 +201,8 @@ impl<S, T, M> Sources<S, T, M> {
         self.slab.generation()
     }
 
-    /// Returns the source or waker that an event belongs to, if it is still registered, older than the wait and wanted.
+    /// Returns the source or waker that an event belongs to, if it is registered, accepted by `is_wanted`, and
+    /// older than the wait.
     #[inline(always)]
     pub(super) fn owner(
         &self,
@@ -479,8 +480,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         }
     }
 
-    /// Submits the deferred changes, and stops deferring: another multiplexer waits for this one, and would not see a
-    /// deferred change.
+    /// Submits the deferred changes, and defers no more. Another multiplexer that waits for this one would not see a deferred
+    /// change.
     #[allow(dead_code, reason = "only epoll can be shared")]
     pub(super) fn stop_deferring(&mut self) -> &mut M {
         self.submit();
