@@ -322,7 +322,7 @@ fn event_bits(interest: Interest, mode: Mode, flags: EpollFlags) -> Result<u32, 
     let goes_with_exclusive = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET | EPOLLIN | EPOLLOUT;
     if bits & EPOLLEXCLUSIVE != 0 && bits & !goes_with_exclusive != 0 {
         return Err(unsupported(
-            "Mode::Exclusive with one-shot or another interest: use READABLE and WRITABLE only",
+            "Mode::Exclusive with one-shot, or with an interest other than READABLE and WRITABLE: leave these out",
         ));
     }
     Ok(bits)

@@ -32,5 +32,7 @@ pub enum Mode {
     /// Edge-triggered and one-shot: the next change to ready disarms the registration until a modify rearms it.
     EdgeOneShot,
     /// Level-triggered, but the kernel does not wake all multiplexers that wait for the same file.
+    ///
+    /// Only `Epoll` supports this mode, and only for `READABLE` and `WRITABLE`.
     Exclusive,
 }
