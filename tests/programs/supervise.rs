@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
 
 /// What a shell waits for that is to live on: a child of its own that says nothing.
 const LIVE_ON: &str = "tail -f /dev/null";
@@ -146,13 +147,22 @@ fn stderr_stays_stderr() {
     assert_eq!((stdout.as_str(), stderr.as_str()), ("both| one\n", "both! two\nboth: exited with 0\n"));
 }
 
+/// A file of which `tail -f` says "ready".
+fn ready_file() -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(b"ready\n").unwrap();
+    file
+}
+
 #[test]
 fn signals_reach_process_groups() {
     if !can_run() {
         return;
     }
-    // Its shell waits for a child that alone could let it end. OpenBSD's sh may still tell on stderr that the child was killed.
-    let tree = format!("tree=exec 2> /dev/null; echo ready; {LIVE_ON}; echo unreachable");
+    // Its shell waits for a child that alone could let it end. The child says that it is ready: OpenBSD's sh takes a signal
+    // while it forks for its child's. That sh may also tell on stderr that its child was killed.
+    let file = ready_file();
+    let tree = format!("tree=exec 2> /dev/null; tail -f {}; echo unreachable", file.path().display());
     let kind = format!("kind=trap 'echo bye; exit 5' TERM; {LIVE_ON} & echo ready; wait");
     let (mut program, mut output) = started(&[&tree]);
     says(&mut output, "tree| ready");
@@ -174,8 +184,7 @@ fn terminal_keys_signal_a_command() {
         return;
     }
     // No shell: one that forks at that moment takes the interrupt for its child's, and its child for its own.
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(b"ready\n").unwrap();
+    let file = ready_file();
     let command = format!("one=ulimit -c 0; exec tail -f {}", file.path().display());
     for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
         let (mut program, mut output) = started(&[&command]);
