@@ -73,6 +73,7 @@ fn run(command: Command<'_>) -> io::Result<ExitCode> {
         }
         Command::Listen(host, port) => {
             let listener = TcpListener::bind((host, port)).map_err(in_context(format!("{host}:{port}")))?;
+            SockRef::from(&listener).set_out_of_band_inline(true)?; // as in `common::listen`
             say(format_args!("listening on {}", listener.local_addr()?));
             let (connection, peer) = listener.accept()?;
             drop(listener); // later connections are refused instead of queued

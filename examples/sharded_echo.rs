@@ -151,6 +151,7 @@ fn listen_with_others(address: SocketAddr) -> io::Result<Socket> {
     share_port(&socket)?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    socket.set_out_of_band_inline(true)?; // as in `common::listen`
     socket.bind(&address.into())?;
     socket.listen(4096)?;
     Ok(socket)

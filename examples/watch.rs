@@ -19,8 +19,10 @@ use common::in_context;
 use common::output::{self, PIPE_ROOM};
 use iomux::{HAS_READ_CLOSED, Interest, PollFd, Readiness, Slots, Timeout};
 use iomux_backend::{TryRead, TryWrite};
-use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
-use nix::unistd::{getpgrp, tcgetpgrp};
+use nix::sys::termios::{
+    LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcgetsid, tcsetattr,
+};
+use nix::unistd::{getpgrp, getsid, tcgetpgrp};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fmt::{self, Display};
@@ -210,8 +212,9 @@ impl<'a> Keys<'a> {
     /// Returns `true` if the program is in the background. There, tcsetattr(3) would stop the program, even if a signal
     /// is about to end it.
     fn is_in_background(&self) -> bool {
-        // An error means that another terminal controls the program.
-        tcgetpgrp(self.terminal).is_ok_and(|group| group != getpgrp())
+        // No shell reads a terminal that does not control the program. OpenBSD tells root a group for it that does not exist.
+        tcgetsid(self.terminal) == getsid(None)
+            && tcgetpgrp(self.terminal).is_ok_and(|group| group != getpgrp())
     }
 
     /// Makes each key arrive immediately, without echo. Ctrl-C stays a signal, and discards the keys before it. So a read

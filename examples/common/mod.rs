@@ -146,6 +146,8 @@ pub(crate) fn stop() -> io::Result<()> {
 /// Listens on `address`, with a backlog for bursts. std's backlog is 128, and the kernel drops further connections.
 pub(crate) fn listen(address: &str) -> io::Result<Socket> {
     let listener = Socket::from(TcpListener::bind(address).map_err(in_context(address))?);
+    // On the BSDs, connections inherit this. There an urgent byte may arrive before the connection is accepted.
+    listener.set_out_of_band_inline(true)?;
     listener.listen(4096)?;
     listener.set_nonblocking(true)?;
     Ok(listener)

@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
 
 /// What a shell waits for that is to live on: a child of its own that says nothing.
 const LIVE_ON: &str = "tail -f /dev/null";
@@ -97,9 +98,11 @@ fn concurrent_lines_are_not_mixed() {
     if !can_run() {
         return;
     }
+    // Each `put` is a write. printf(1) is no part of OpenBSD's sh: 60,000 processes would take minutes.
+    let put = "case $(echo -n) in -n) put() { echo \"$1\\c\"; };; *) put() { echo -n \"$1\"; };; esac";
     let command = |name: &str, redirection: &str| {
         format!(
-            "{name}=i=0; while [ $i -lt 10000 ]; do printf '{name}%s' $i; printf ' of '; printf '10000\\n'; \
+            "{name}={put}; i=0; while [ $i -lt 10000 ]; do put {name}$i; put ' of '; echo 10000; \
              i=$((i+1)); done {redirection}"
         )
     };
@@ -144,13 +147,22 @@ fn stderr_stays_stderr() {
     assert_eq!((stdout.as_str(), stderr.as_str()), ("both| one\n", "both! two\nboth: exited with 0\n"));
 }
 
+/// A file of which `tail -f` says "ready".
+fn ready_file() -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(b"ready\n").unwrap();
+    file
+}
+
 #[test]
 fn signals_reach_process_groups() {
     if !can_run() {
         return;
     }
-    // Its shell waits for a child that alone could let it end.
-    let tree = format!("tree=echo ready; {LIVE_ON}; echo unreachable");
+    // Its shell waits for a child that alone could let it end. The child says that it is ready: OpenBSD's sh takes a signal
+    // while it forks for its child's. That sh may also tell on stderr that its child was killed.
+    let file = ready_file();
+    let tree = format!("tree=exec 2> /dev/null; tail -f {}; echo unreachable", file.path().display());
     let kind = format!("kind=trap 'echo bye; exit 5' TERM; {LIVE_ON} & echo ready; wait");
     let (mut program, mut output) = started(&[&tree]);
     says(&mut output, "tree| ready");
@@ -172,8 +184,7 @@ fn terminal_keys_signal_a_command() {
         return;
     }
     // No shell: one that forks at that moment takes the interrupt for its child's, and its child for its own.
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(b"ready\n").unwrap();
+    let file = ready_file();
     let command = format!("one=ulimit -c 0; exec tail -f {}", file.path().display());
     for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
         let (mut program, mut output) = started(&[&command]);
@@ -215,6 +226,7 @@ fn terminal_reader_is_reported_and_ends_by_key() {
     says(&mut output, "one: stopped by SIGTTIN");
     terminal.types(b"\x03"); // Ctrl-C
     says(&mut output, "one: killed by SIGINT");
+    terminal.drain(); // where the end of a session waits for the echo of Ctrl-C to be read
     assert_eq!(program.end(), 130);
 }
 
@@ -227,12 +239,13 @@ fn commands_stop_and_continue_with_supervise() {
     let (reader, writer) = io::pipe().unwrap();
     let mut shell = Command::new("sh");
     shell
-        .args(["-c", "set -m; \"$@\"; echo stopped; read line; fg > /dev/null", "sh"])
+        .args(["-i", "-c", "set -m; \"$@\"; echo stopped; read line; fg > /dev/null", "sh"])
         .arg(example("supervise"));
     shell.arg(format!("one=trap 'echo continued; kill $!; exit 5' CONT; {LIVE_ON} & echo $$; wait"));
     terminal.control(shell.stdout(writer).stderr(Stdio::null()));
     let mut program = Program::start(&mut shell);
     drop(shell);
+    terminal.drain();
     let mut output = BufReader::new(reader);
     let said = next_line(&mut output);
     let pid = said.trim().strip_prefix("one| ").expect(&said);
@@ -251,7 +264,10 @@ fn signal_is_forwarded_while_busy() {
     }
     // Nothing that it writes to /dev/null makes it wait.
     let mut command = Command::new(example("supervise"));
-    command.args(["yes", "yes", "echo ready >&2; yes"]).stdout(File::create("/dev/null").unwrap());
+    // No shell is left, which might tell on stderr that its child was killed.
+    command
+        .args(["exec yes", "exec yes", "echo ready >&2; exec yes"])
+        .stdout(File::create("/dev/null").unwrap());
     let mut program = Program::start(command.stdin(Stdio::null()).stderr(Stdio::piped()));
     let mut stderr = BufReader::new(program.child().stderr.take().unwrap());
     let mut line = String::new();
@@ -364,12 +380,12 @@ fn endless_line_is_shown_in_parts() {
     if !can_run() {
         return;
     }
-    let Outcome { stdout, .. } = supervise(&["x=head -c 100000 /dev/zero | tr '\\0' z; echo; echo next"]);
+    let Outcome { stdout, .. } = supervise(&["x=printf '%0100000d\\n' 0; echo next"]);
     let lines: Vec<_> = stdout.lines().map(|line| line.strip_prefix("x| ").expect("the prefix")).collect();
     let (last, pieces) = lines.split_last().unwrap();
     assert_eq!(*last, "next");
     assert!(pieces.len() > 1 && pieces.iter().all(|piece| (1..=4096).contains(&piece.len())));
-    assert_eq!(pieces.concat(), "z".repeat(100_000));
+    assert_eq!(pieces.concat(), "0".repeat(100_000));
 }
 
 #[test]

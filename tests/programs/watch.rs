@@ -110,7 +110,8 @@ impl OnTerminal {
     fn in_shell(script: &str, path: &str) -> Self {
         let terminal = Terminal::new();
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("set -m; {script}"), "sh"]).arg(example("watch")).arg(path);
+        // OpenBSD's sh gives the terminal to its jobs only if it is interactive.
+        shell.args(["-i", "-c", &format!("set -m; {script}"), "sh"]).arg(example("watch")).arg(path);
         Self::run(terminal, &mut shell)
     }
 
@@ -125,8 +126,9 @@ impl OnTerminal {
         assert!(self.settings() == self.before, "{:?} is not {:?}", self.settings(), self.before);
     }
 
+    /// Those of the slave, by the master: the BSDs revoke the slave when the session ends.
     fn settings(&self) -> Termios {
-        tcgetattr(&self.terminal.slave).unwrap()
+        tcgetattr(&self.terminal.master).unwrap()
     }
 
     /// That it has ended well, and the terminal is as it was.
@@ -135,6 +137,11 @@ impl OnTerminal {
         assert_eq!(self.program.end(), 0);
         self.is_as_before();
     }
+}
+
+/// What a shell says of a job that Ctrl-Z has stopped. In OpenBSD's, its status is 0 until it ends.
+fn stopped() -> String {
+    format!("stopped with {}", if cfg!(target_os = "openbsd") { 0 } else { 128 + libc::SIGTSTP })
 }
 
 #[test]
@@ -299,8 +306,7 @@ fn stop_restores_the_terminal() {
     watch.lines.find(&["  0 bytes"]);
     watch.hears_keys();
     watch.terminal.types(b"\x1a"); // Ctrl-Z
-    let stopped = format!("stopped with {}", 128 + libc::SIGTSTP);
-    watch.lines.find(&[&stopped]);
+    watch.lines.find(&[&stopped()]);
     watch.is_as_before();
     watch.terminal.types(b"\n");
     let shown = watch.lines.find(&["  0 bytes"]);
@@ -318,7 +324,7 @@ fn background_leaves_the_terminal_alone() {
     let watch = OnTerminal::in_shell(script, &fifos.path("one"));
     watch.lines.find(&["  0 bytes"]);
     watch.terminal.types(b"\x1a");
-    watch.lines.find(&[&format!("stopped with {}", 128 + libc::SIGTSTP)]);
+    watch.lines.find(&[&stopped()]);
     watch.is_as_before();
     watch.lines.find(&["ended with 0"]);
     watch.has_left();
@@ -364,7 +370,8 @@ fn key_ends_it_with_a_stuck_terminal() {
     // A frame of 240 kB, by far more than a terminal takes.
     let path = fifos.path(&format!("{}one", "./".repeat(200)));
     command.args(vec![path; 600]).stdout(terminal.slave.try_clone().unwrap());
-    terminal.control(&mut command);
+    // Not its controlling terminal: on OpenBSD, a session ends only when its terminal is drained.
+    command.stdin(terminal.slave.try_clone().unwrap());
     let mut program = Program::start(&mut command);
     drop(command);
     terminal.is_filled_by(&program);
