@@ -86,7 +86,8 @@ pub(crate) fn print(line: impl Display) -> io::Result<()> {
 
 /// Waits until stdin ends. It works even if another program has set `O_NONBLOCK` of stdin.
 pub(crate) fn until_stdin_ends() -> io::Result<()> {
-    let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?); // `Stdin` would read ahead
+    // `Stdin` reads ahead, which poll(2) can't see, but the end stays readable. It needs no other fd, of which there may be none.
+    let stdin = io::stdin();
     loop {
         iomux::wait(&mut [PollFd::new(stdin.as_fd(), Interest::READABLE)?], Timeout::Infinite)?;
         if stdin.try_read(&mut [0; 4096]).map_err(in_context("stdin"))? == Some(0) {
