@@ -20,6 +20,15 @@ impl Write for Log {
     }
 }
 
+/// Runs `work` with `subscriber` as the subscriber of this thread.
+///
+/// While there is only one subscriber in the process, tracing asks the subscriber of the thread that first makes a call, and
+/// remembers its answer for all threads. Another test makes such calls without a subscriber, so a second one is alive here.
+pub(crate) fn with_subscriber(subscriber: impl tracing::Subscriber + Send + Sync, work: impl FnOnce()) {
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    tracing::subscriber::with_default(subscriber, work);
+}
+
 impl Log {
     fn of(work: impl FnOnce()) -> String {
         let log = Self::default();
@@ -30,7 +39,7 @@ impl Log {
             .without_time()
             .with_writer(move || writer.clone())
             .finish();
-        tracing::subscriber::with_default(subscriber, work);
+        with_subscriber(subscriber, work);
         let bytes = log.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }

@@ -2,6 +2,7 @@
 
 use super::{LONG, READABLE, insert, panics, ready_keys};
 use crate::support::{empty_pipe, full_pipe};
+use crate::traced::with_subscriber;
 use iomux_backend::{
     ALL_NAMES as NAMES, Capabilities, Error, Events, Interest, Mode, Multiplexer, Poll, Reactor, Readiness,
     Timeout, Token, Traced, WakerSource, by_name,
@@ -271,7 +272,7 @@ fn unwinding_multiplexer_leaks_no_fd() {
     for name in NAMES {
         let mut reactor = Reactor::with(Traced::new(by_name(name).unwrap()), 8);
         let key = insert(&mut reactor, full_pipe().0, 0);
-        tracing::subscriber::with_default(Panics, || {
+        with_subscriber(Panics, || {
             assert!(panics(|| reactor.insert(full_pipe().0, 1, READABLE, Mode::Level).is_ok()));
             assert!(panics(|| reactor.modify(key, READABLE, Mode::OneShot)));
             // What is deferred calls nothing yet.
@@ -298,7 +299,7 @@ fn unwound_removal_leaves_no_silent_source() {
     for name in NAMES {
         let mut reactor = Reactor::with(Traced::new(by_name(name).unwrap()), 8);
         let key = insert(&mut reactor, full_pipe().0, 0);
-        tracing::subscriber::with_default(Panics, || assert!(panics(|| reactor.remove(key))));
+        with_subscriber(Panics, || assert!(panics(|| reactor.remove(key))));
         // It was deregistered before the call unwound, so a change that is deferred is rejected.
         if reactor.modify(key, READABLE, Mode::Level).is_ok() {
             assert_eq!(reactor.wait(Timeout::Nowait), Ok(1), "{name}");
@@ -315,13 +316,13 @@ fn unwound_change_is_submitted_again() {
         let mut keys = [0, 1, 2].map(|number| insert(&mut reactor, full_pipe().0, number));
         for round in 0..3 {
             let (from, to) = (Mode::Level, Mode::OneShot);
-            tracing::subscriber::with_default(Panics, || {
+            with_subscriber(Panics, || {
                 keys.iter().for_each(|key| assert!(panics(|| reactor.modify(*key, READABLE, to)), "{name}"));
             });
             // Each call was made before it unwound, so this changes something.
             keys.iter().for_each(|key| reactor.modify(*key, READABLE, from).unwrap());
             assert_eq!((reactor.wait(LONG), reactor.wait(LONG)), (Ok(3), Ok(3)), "{name}");
-            tracing::subscriber::with_default(Panics, || {
+            with_subscriber(Panics, || {
                 for key in keys {
                     let _ = panics(|| reactor.pause(key));
                 }
