@@ -60,21 +60,22 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// - Events arrive some tens of microseconds after the wait begins. Each spin finds them, but takes CPU time until then.
 ///
 /// # Gains and costs
-/// In this benchmark (`iomux-bench spin`), a client and a server exchange 64 bytes over TCP, and the client pauses before
-/// the next request. The figures are ratios to `Epoll` alone, medians of nine turns, on two cores under other load.
+/// In this benchmark (`iomux-bench spin --trips 500`), a client and a server exchange 64 bytes over TCP, and the client
+/// pauses before the next request. The figures are ratios to `Epoll` alone, medians of nine turns, on two idle cores.
 ///
 /// | pause | round trip | CPU of both ends | CPU of the server |
 /// |---|---|---|---|
-/// | none | 0.28 | 0.42 | 0.44 |
-/// | 10 µs | 0.38 | 0.59 | 0.74 |
-/// | 30 µs | 0.66 | 0.88 | 1.25 |
-/// | 100 µs | 0.86 | 0.93 | 0.80 |
-/// | 300 µs | 0.96 | 0.95 | 0.84 |
-/// | 1,000 µs | 1.24 | 1.06 | 1.03 |
-/// | none, both on the same core | 1.13 | 1.13 | 1.13 |
+/// | none | 0.23 | 0.56 | 0.57 |
+/// | 10 µs | 0.24 | 0.84 | 1.09 |
+/// | 30 µs | 0.23 | 1.50 | 2.46 |
+/// | 100 µs | 0.56 | 1.04 | 0.65 |
+/// | 300 µs | 0.56 | 1.05 | 0.68 |
+/// | 1,000 µs | 0.79 | 1.15 | 0.82 |
+/// | none, both on the same core | 1.14 | 1.14 | 1.14 |
 ///
-/// A wake to a spinning thread on another core and the wake back take 1.0 µs. Between two threads that sleep in `Epoll`,
-/// they take 216 µs.
+/// The row of 30 µs is the costly case: each spin finds its event, and takes CPU time for all of the pause. A limit below
+/// the pause avoids that. A wake to a spinning thread on another core and the wake back take 1.1 µs. Between two threads
+/// that sleep in `Epoll`, they take 36 µs.
 #[derive(Debug)]
 pub struct Spin<M> {
     multiplexer: M,
