@@ -28,9 +28,9 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// A wait checks with [`Timeout::Nowait`] repeatedly, for at most 50 µs or the time of
 /// [`with_limit`](Self::with_limit). Then it sleeps. A wait whose timeout is zero or has expired checks once.
 ///
-/// Waits spin as long as spins find events. After a few failed spins in a row, the next wait sleeps immediately. Each
-/// further failure doubles the number of waits that sleep, up to 256 in a row. After a spin that finds an event, every
-/// wait spins again.
+/// Waits spin as long as spins find events within half of the limit. A later event costs more CPU time than a sleep, so
+/// its spin counts as failed. After a few failed spins in a row, the next wait sleeps immediately. Each further failure
+/// doubles the number of waits that sleep, up to 256 in a row. After a successful spin, every wait spins again.
 ///
 /// A [wake](Waker::wake) during a spin sets a flag, and neither thread makes a system call. Events, errors, deadlines and
 /// masked signals are those of the wrapped multiplexer.
@@ -57,7 +57,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// - The peer runs on the same core, since a spin keeps the peer from answering.
 /// - More threads are ready to run than there are cores, since a spin takes time that another thread needs.
 /// - The machine runs on a battery, or its CPU time is billed.
-/// - Events arrive some tens of microseconds after the wait begins. Each spin finds them, but takes CPU time until then.
+/// - Events arrive just within half of the limit. Each spin finds them, but takes CPU time until then.
 ///
 /// # Gains and costs
 /// In this benchmark (`iomux-bench spin --trips 500`), a client and a server exchange 64 bytes over TCP, and the client
@@ -65,17 +65,16 @@ const LONGEST: Duration = Duration::from_secs(10);
 ///
 /// | pause | round trip | CPU of both ends | CPU of the server |
 /// |---|---|---|---|
-/// | none | 0.23 | 0.56 | 0.57 |
-/// | 10 µs | 0.24 | 0.84 | 1.09 |
-/// | 30 µs | 0.23 | 1.50 | 2.46 |
-/// | 100 µs | 0.56 | 1.04 | 0.65 |
-/// | 300 µs | 0.56 | 1.05 | 0.68 |
-/// | 1,000 µs | 0.79 | 1.15 | 0.82 |
-/// | none, both on the same core | 1.14 | 1.14 | 1.14 |
+/// | none | 0.24 | 0.64 | 0.64 |
+/// | 10 µs | 0.25 | 1.00 | 1.36 |
+/// | 30 µs | 0.59 | 1.04 | 0.57 |
+/// | 100 µs | 0.58 | 1.04 | 0.62 |
+/// | 300 µs | 0.61 | 1.08 | 0.73 |
+/// | 1,000 µs | 0.78 | 1.05 | 0.87 |
+/// | none, both on the same core | 1.15 | 1.15 | 1.16 |
 ///
-/// The row of 30 µs is the costly case: each spin finds its event, and takes CPU time for all of the pause. A limit below
-/// the pause avoids that. A wake to a spinning thread on another core and the wake back take 1.1 µs. Between two threads
-/// that sleep in `Epoll`, they take 36 µs.
+/// A wake to a spinning thread on another core and the wake back take 1.2 µs. Between two threads that sleep in `Epoll`,
+/// they take 33 µs.
 #[derive(Debug)]
 pub struct Spin<M> {
     multiplexer: M,
@@ -87,7 +86,7 @@ pub struct Spin<M> {
 /// Decides which waits spin.
 #[derive(Debug)]
 struct Pace {
-    /// How many spins in a row have found nothing.
+    /// How many spins in a row were not worth their CPU time.
     failed: u32,
     /// How many waits sleep immediately before the next one spins.
     skips: u32,
@@ -110,8 +109,12 @@ impl Pace {
         spins
     }
 
-    /// Notes a spin that found nothing.
-    fn fail(&mut self) {
+    /// Notes a spin, and whether it was worth its CPU time.
+    fn end(&mut self, is_worth_it: bool) {
+        if is_worth_it {
+            *self = Self::new();
+            return;
+        }
         self.failed = (self.failed + 1).min(Self::PATIENCE + Self::LONGEST);
         self.skips = self.failed.checked_sub(Self::PATIENCE).map_or(0, |more| 1 << more);
     }
@@ -161,20 +164,21 @@ impl<M> Spin<M> {
         if found != Ok(0) {
             return found;
         }
-        let mut now = Instant::now();
+        let begin = Instant::now();
         let timeout = match timeout {
-            Timeout::After(time) => now.checked_add(time).map_or(timeout, Timeout::Until),
+            Timeout::After(time) => begin.checked_add(time).map_or(timeout, Timeout::Until),
             timeout => timeout,
         };
-        if matches!(timeout, Timeout::Until(end) if end <= now) {
+        if matches!(timeout, Timeout::Until(end) if end <= begin) {
             // The check was the wait. It was no spin either.
             return found;
         }
-        let limit = now.checked_add(self.limit);
+        let limit = begin.checked_add(self.limit);
         let end = match timeout {
             Timeout::Until(end) => Some(limit.map_or(end, |limit| limit.min(end))),
             _ => limit,
         };
+        let mut now = begin;
         let spinning = self.wakers.spin();
         while end.is_none_or(|end| now < end) {
             found = match spinning.take(events) {
@@ -182,13 +186,13 @@ impl<M> Spin<M> {
                 wakes => Ok(wakes),
             };
             if found != Ok(0) {
-                self.pace = Pace::new();
+                self.pace.end(now - begin <= self.limit / 2);
                 return found;
             }
             now = Instant::now();
         }
         drop(spinning);
-        self.pace.fail();
+        self.pace.end(false);
         wait(&mut self.multiplexer, events, timeout)
     }
 }

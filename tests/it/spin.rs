@@ -237,6 +237,24 @@ fn successful_spins_continue() {
 }
 
 #[test]
+fn late_event_counts_as_a_failed_spin() {
+    let ((reader, mut writer), count) = (empty_pipe(), AtomicUsize::new(0));
+    let limit = Duration::from_millis(200);
+    let (mut spin, mut events) = (Spin::with_limit(Counted::new(&count), limit), Events::with_capacity(4));
+    spin.register(reader.as_fd(), Token(1), Interest::READABLE, Mode::Level).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            begun(&count);
+            iomux::wait(&mut [], limit * 5 / 8).unwrap();
+            writer.write_all(b"!").unwrap();
+        });
+        assert_eq!(spin.wait(&mut events, Timeout::Infinite), Ok(1));
+    });
+    spin.deregister(reader.as_fd()).unwrap();
+    assert_eq!([0; 2].map(|_| spins(&mut spin, &mut events)), [true, false]);
+}
+
+#[test]
 fn each_wake_during_a_spin_is_reported_once() {
     let count = AtomicUsize::new(0);
     let (mut spin, mut events) = (Spin::with_limit(Counted::new(&count), LONG), Events::with_capacity(1));
