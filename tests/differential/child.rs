@@ -26,7 +26,7 @@ impl Child {
     }
 }
 
-/// Runs the child until it is told to exit. It only makes calls that are safe after fork(2) in a program with threads.
+/// Runs the child until the parent asks it to exit. It only makes calls that are safe after fork(2) in a program with threads.
 fn live(reader: RawFd, end: RawFd) -> ! {
     let mut byte = 0_u8;
     // SAFETY: the copy belongs to this process, which does not use it.

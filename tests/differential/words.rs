@@ -1,4 +1,4 @@
-//! The flags that a backend has for readiness, and the steps that libkqueue supports in place of kqueue(2).
+//! The flags that a backend has for readiness, and the steps that libkqueue supports instead of kqueue(2).
 
 use super::channel::Kind;
 use super::steps::{PLACES, Step};

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether anything was asked of one of them.
+/// Whether a property has called one of them.
 pub(super) static WAS_ASKED: AtomicBool = AtomicBool::new(false);
 
 #[derive(Clone, Copy, PartialEq)]

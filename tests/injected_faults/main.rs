@@ -153,7 +153,7 @@ fn is_caught(fault: Fault, properties: &[&str]) {
 fn every_property_fails_on_a_hopeless_backend() {
     // No backend can break this one, since the library provides the wakers.
     let never_fails = ["waker_outlives_multiplexer"];
-    // Before they ask anything, where the system refuses a connection immediately, or has no such number.
+    // Before they ask anything, where the platform rejects a connection immediately, or has no such number.
     let may_be_skipped = ["refused_connection_is_reported", "large_fd_number_works"];
     let is_proven = |property: &&str| PROVEN.contains(property) || never_fails.contains(property);
     for property in PROPERTIES.iter().filter(|property| !is_proven(property)) {

@@ -38,7 +38,7 @@ fn count_out_of_range_polls_nothing() {
         let error = Error::CountOutOfRange { count, capacity: 4 };
         assert_eq!(slots.poll_first(count, Timeout::Infinite), Err(error));
     }
-    assert_eq!(format!("{slots:?}"), before, "with what was reported");
+    assert_eq!(format!("{slots:?}"), before, "with its readiness");
     assert_eq!(slots.ready().count(), 1);
 }
 

@@ -23,19 +23,19 @@ fn seen(mux: &mut impl Multiplexer<'static>, events: &mut Events) -> Vec<(usize,
 
 /// Registers an fd that is closed before the multiplexer is gone.
 fn register(epoll: &mut Epoll<'static>, fd: RawFd, token: usize, interest: Interest, mode: Mode) {
-    // SAFETY: not kept by who closes it: epoll is to do no harm even so. No number here is used anew.
+    // SAFETY: the caller closes it, and epoll must stay sound. No number here is reused.
     unsafe { epoll.register_raw(fd, Token(token), interest, mode) }.unwrap();
 }
 
 fn by_number(fd: RawFd) -> BorrowedFd<'static> {
-    // SAFETY: only its number is looked at.
+    // SAFETY: only its number is read.
     unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
 /// Sources whose fd is the highest there is, so that no other test is given the number.
 fn far_away(reader: &PipeReader, offset: i32) -> std::os::fd::OwnedFd {
     nix::fcntl::fcntl(reader, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(900 + offset))
-        // SAFETY: just opened, and nobody else's.
+        // SAFETY: just opened, and it has no other owner.
         .map(|fd| unsafe { std::os::fd::FromRawFd::from_raw_fd(fd) })
         .unwrap()
 }
@@ -48,7 +48,7 @@ fn regular_file_is_not_pollable() {
     let fd = file.as_raw_fd();
     assert_eq!(error, Error::NotPollable { fd, backend: "epoll" });
     assert!(error.to_string().contains("read it without waiting"), "{error}");
-    // The kernel says either EPERM, whatever is asked of such a file, or ENOENT.
+    // For such a file the kernel fails with EPERM, whatever the operation, or with ENOENT.
     let error = epoll.modify(file.as_fd(), Token(1), READABLE, Mode::Level).unwrap_err();
     let of_kernel = Error::Os { call: "epoll_ctl", code: libc::EPERM };
     assert!(error == of_kernel || error == Error::NotRegistered { fd }, "{error:?}");

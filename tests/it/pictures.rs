@@ -1,6 +1,6 @@
 //! The pictures of the guide: drawn from what the kernel reports in this very run, and compared with the pages.
 //!
-//! `IOMUX_BLESS=1 cargo test --test it pictures` draws them anew.
+//! `IOMUX_BLESS=1 cargo test --test it pictures` draws them again.
 
 use crate::support::{full_pipe, root};
 use iomux::{Interest, PollFd, Readiness, Timeout};
@@ -18,7 +18,7 @@ const TOP: usize = 44;
 const WIDTH: usize = 96;
 const HEIGHT: usize = 30;
 
-/// What happens, one after the other, and for each row what was reported then; empty for nothing.
+/// The steps in their order, with the readiness of each row after the step; empty for none.
 struct Picture {
     steps: &'static [&'static str],
     rows: Vec<(&'static str, Vec<String>)>,
@@ -53,7 +53,7 @@ impl Picture {
     }
 }
 
-/// What was reported, line by line, in a box of its own.
+/// The readiness, line by line, in a separate box.
 fn cell(svg: &mut String, left: usize, middle: usize, report: &str) {
     let (x, y, width, height) = (left + 4, middle - HEIGHT / 2 + 2, WIDTH - 8, HEIGHT - 4);
     let place = format!("x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"5\"");
@@ -125,7 +125,7 @@ fn modes_match_the_guides_timelines() {
     compare("modes.md", &Picture { steps, rows: rows.into() });
 }
 
-/// The names of what is reported, one a line.
+/// The names of the readiness, one per line.
 fn reported(fd: BorrowedFd<'_>, interest: Interest) -> String {
     let mut fds = [PollFd::new(fd, interest).unwrap()];
     iomux::poll(&mut fds, Timeout::Nowait).unwrap();

@@ -178,7 +178,7 @@ fn dropping_the_reactor_closes_its_sources() {
     assert_eq!(theirs.read(&mut [0]).unwrap(), 0);
 }
 
-/// A source that says something else each time that it is asked for its fd, and at last panics.
+/// A source whose `as_fd` returns another fd with each call, and panics at last.
 struct Liar {
     fds: Vec<PipeReader>,
     asked: Cell<usize>,

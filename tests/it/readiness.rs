@@ -1,4 +1,4 @@
-//! What is reported of pipes, sockets and files, and what the predicates make of it.
+//! The readiness of pipes, sockets and files, and its predicates.
 
 use crate::support::{empty_pipe, full_pipe, skip};
 use iomux::{HAS_READ_CLOSED, Interest, PollFd, Readiness, Slots, Timeout};
@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// What poll reports of one fd at once.
+/// Returns the readiness of one fd, without a wait.
 #[track_caller]
 fn reported(fd: BorrowedFd<'_>, interest: Interest) -> Readiness {
     let mut fds = [PollFd::new(fd, interest).expect("an interest that poll knows")];

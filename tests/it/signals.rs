@@ -55,7 +55,7 @@ fn signal_before_the_wait_is_not_lost() {
 #[test]
 fn signals_neither_stretch_nor_cut_a_wait() {
     const WAIT: Duration = Duration::from_millis(200);
-    // A wait that starts anew after each signal lasts until the last one.
+    // A wait that restarts with its full time after each signal lasts until the last one.
     const LAST_SIGNAL: Duration = Duration::from_secs(20);
     let _flag = handled(Signal::USR2);
     let waiter = Thread::this();

@@ -1,4 +1,4 @@
-//! The table: set and read by index, what is reported, and when it is forgotten.
+//! The table: set and read by index, the readiness, and when it is dropped.
 
 use crate::support::{Thread, empty_pipe, full_pipe};
 use iomux::{Error, Interest, PollFd, Readiness, SigSet, Signal, Slots, Timeout};
@@ -204,11 +204,11 @@ fn next_ready_agrees_with_ready() {
     }
     slots.poll(Timeout::Nowait).unwrap();
     slots.next_ready();
-    let walked = indices(&slots);
+    let iterated = indices(&slots);
     let mut seen = vec![0];
     seen.extend(std::iter::from_fn(|| slots.next_ready().map(|ready| ready.index())));
-    assert_eq!(walked, seen);
-    assert_eq!(walked, (0..100).step_by(3).collect::<Vec<_>>());
+    assert_eq!(iterated, seen);
+    assert_eq!(iterated, (0..100).step_by(3).collect::<Vec<_>>());
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn interrupted_poll_leaves_no_readiness() {
     assert_eq!(lone[0].readiness(), Readiness::empty());
 
     writer.write_all(b"!").unwrap();
-    assert_eq!(slots.poll(Timeout::Infinite), Ok(1), "and the table goes on");
+    assert_eq!(slots.poll(Timeout::Infinite), Ok(1), "and the table still works");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn paused_slot_is_ignored_until_resumed() {
     assert!(slots.readiness(1).unwrap().is_closed());
     slots.pause(1).unwrap();
     slots.set(1, reader.as_fd(), Interest::READABLE).unwrap();
-    assert_eq!(slots.poll(Timeout::Nowait), Ok(1), "setting it anew does");
+    assert_eq!(slots.poll(Timeout::Nowait), Ok(1), "setting it again does");
     slots.clear(1).unwrap();
     assert_eq!(slots.pause(1), Err(Error::EmptySlot { index: 1 }));
     assert_eq!(slots.resume(1), Err(Error::EmptySlot { index: 1 }));

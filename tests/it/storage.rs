@@ -23,7 +23,7 @@ fn array_works_as_const_and_static() {
     assert_eq!(table.capacity(), 4);
     table.set(3, reader.as_fd(), Interest::READABLE).unwrap();
     assert_eq!(table.poll(Timeout::Nowait), Ok(1));
-    assert_eq!(EMPTY.used(), 0, "a const is made anew each time");
+    assert_eq!(EMPTY.used(), 0, "each use of a const creates it");
     let stdin: &'static std::io::Stdin = Box::leak(Box::new(std::io::stdin()));
     SHARED.lock().unwrap().set(0, stdin.as_fd(), Interest::READABLE).unwrap();
     assert_eq!(SHARED.lock().unwrap().used(), 1);
@@ -40,7 +40,7 @@ fn slices_are_tables() {
     assert_eq!(slots.ready().count(), 1);
     let same = slots.into_inner();
     assert!(!same[1].is_empty());
-    assert_eq!(same[1].readiness(), Readiness::empty(), "what was reported stays with the table");
+    assert_eq!(same[1].readiness(), Readiness::empty(), "the readiness stays with the table");
 
     let boxed: Box<[PollFd<'_>]> = vec![PollFd::EMPTY; 4].into();
     let mut slots = Slots::over(boxed);

@@ -53,7 +53,7 @@ unsafe impl Sync for Thread {}
 
 impl Thread {
     pub(crate) fn this() -> Self {
-        // SAFETY: asks for nothing.
+        // SAFETY: it has no requirement.
         Self(unsafe { libc::pthread_self() })
     }
 

@@ -1,4 +1,4 @@
-//! The style of the repository, held by tests: what is said here is not said in prose elsewhere.
+//! The style of the repository, checked by tests.
 
 use crate::support::root;
 use std::fs;
@@ -150,7 +150,7 @@ fn re_exports_are_named() {
     let is_star = |line: &str| line.trim_start().starts_with("pub use ") && line.contains("::*");
     let mut found = offences(others, is_star);
     found.extend(offences(of_headers, |line| is_star(line) && line != "pub use system::*;"));
-    assert_none(&found, "name each item: a star makes an interface that nobody decided on");
+    assert_none(&found, "name each item: a star exports items by accident");
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn dropped_waker_is_reused() {
                 Ok(0),
                 "{name}: nothing is left of the one before"
             );
-            // The wake of one that is dropped at once is still reported.
+            // A waker that is dropped immediately is still reported.
             waker.wake();
             drop(waker);
             assert_eq!(mux.wait(&mut events, LONG), Ok(1), "{name}");

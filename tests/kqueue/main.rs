@@ -110,7 +110,7 @@ fn one_shot_disarms_both_directions() {
         assert_eq!(now(&mut kqueue, 1), [], "{mode:?}");
         kqueue.modify(ours.as_fd(), Token(2), BOTH, mode).unwrap();
         let all = (2, Readiness::READABLE | Readiness::WRITABLE);
-        assert_eq!(now(&mut kqueue, 8), [all], "{mode:?}: armed again in both");
+        assert_eq!(now(&mut kqueue, 8), [all], "{mode:?}: rearmed in both");
         assert_eq!(now(&mut kqueue, 8), [], "{mode:?}");
     }
 }

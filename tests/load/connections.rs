@@ -104,7 +104,7 @@ impl Pair {
 #[test]
 fn all_connections_echo_every_byte() {
     let _alone = alone();
-    if !can_watch_servers("connections that are open at once") {
+    if !can_watch_servers("connections that are open at the same time") {
         return;
     }
     let (_, hard) = Resource::NOFILE.get().unwrap();

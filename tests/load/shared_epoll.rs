@@ -44,7 +44,7 @@ impl Worker<'_> {
     fn expect(&mut self, due: Told) {
         loop {
             match self.events.recv_timeout(DEADLINE) {
-                Ok(told) if told == due => return,
+                Ok(sent) if sent == due => return,
                 Ok(Ok(_)) => self.old += 1,
                 Ok(Err(())) => panic!("worker {}: a wake that was not made", self.number),
                 Err(RecvTimeoutError::Timeout) => panic!("worker {}: {due:?} was lost", self.number),
@@ -90,12 +90,12 @@ fn wait(mut epoll: &Epoll<'_>, workers: &[Sender<Told>], is_over: &AtomicBool) -
         count += found;
         for event in events.iter() {
             let source = event.token().0 % (WAKE + WORKERS);
-            let (worker, told) = match source.checked_sub(WAKE) {
+            let (worker, number) = match source.checked_sub(WAKE) {
                 Some(worker) => (worker, Err(())),
                 None => (source / PIPES, Ok(event.token())),
             };
             // A worker that has ended receives nothing.
-            let _ = workers[worker].send(told);
+            let _ = workers[worker].send(number);
         }
     }
     (waits, count)

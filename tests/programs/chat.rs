@@ -50,7 +50,7 @@ impl Client {
 
 fn three(chat: &Server) -> (Client, Client, Client) {
     let mut one = Client::new(chat, &mut []);
-    // Heard by nobody, so that an answer is needed to know that it is in.
+    // No client hears the join, so a reply is needed to know that it is in.
     let mut two = Client::new(chat, &mut [&mut one]);
     let three = Client::new(chat, &mut [&mut one, &mut two]);
     (one, two, three)

@@ -1,4 +1,4 @@
-//! The echo server and its client as processes: no byte lost, no fd leaked, and nobody hurt by another.
+//! The echo server and its client as processes: no byte is lost, no fd leaks, and no client affects another.
 
 use crate::example;
 use crate::process::{ends_on_a_stopped_terminal, with_one_port_for_clients};
@@ -279,7 +279,7 @@ fn only_idle_clients_are_closed() {
     comes_back(&busy, b"still here");
 }
 
-/// The server with all that its buffer does not hold at once: it has room for 1,024 events per wait.
+/// More clients than the server's buffer, which has room for 1,024 events per wait.
 const MORE_THAN_ITS_BUFFER: usize = 1100;
 
 /// Stops the server, has bytes arrive for most clients, and lets it resume once they have been idle for too long.
@@ -408,7 +408,7 @@ fn load_does_not_connect_to_itself() {
     let Some(mut command) = with_one_port_for_clients(40000, "load") else { return };
     let output = command.args(["127.0.0.1:40000", "--connections", "1"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(1) && said.contains("refused"), "{said}");
+    assert!(output.status.code() == Some(1) && said.contains("Connection refused"), "{said}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// The program of an example, which cargo has built beside this test.
+/// The program of an example, which cargo has built next to this test.
 #[track_caller]
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its program");

@@ -1,6 +1,6 @@
 //! `examples/nc.rs` as its users meet it: real processes, real TCP on 127.0.0.1.
 //!
-//! Nothing here sleeps, and nothing waits for ever: every wait ends at the deadline, and every nc is
+//! Nothing here sleeps, and no wait is infinite: every wait ends at the deadline, and every nc is
 //! killed when its test is over, however that went.
 
 mod process;
@@ -332,7 +332,7 @@ fn bytes_before_a_reset_are_printed() {
 
 #[test]
 fn refused_connection_is_named() {
-    // While a connection lives, its port is nobody else's; but nobody listens there any more.
+    // While a connection lives, no other socket has its port, and none listens there any more.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let _client = TcpStream::connect(address).unwrap();

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::support;
 
-/// What the compiler said of a program: the codes of its errors, or that it was compiled.
+/// The compiler's result for a program: the codes of its errors, or that it compiles.
 #[derive(Default)]
 struct Verdict {
     compiled: bool,
@@ -91,7 +91,7 @@ fn compile(programs: &BTreeMap<String, PathBuf>) -> BTreeMap<String, Verdict> {
         .current_dir(&package)
         // The one that the tests are built in: the compiler's plugins are there already.
         .env("CARGO_TARGET_DIR", target)
-        // Whoever denies warnings in these would make errors of them here.
+        // A user's flags that deny warnings would make errors of them here.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .output()

@@ -47,7 +47,7 @@ pub(crate) fn read_to_end(mut source: impl Read + Send + 'static) -> Task<Vec<u8
     })
 }
 
-/// Whether the system says that the process sleeps in a system call. A poll that finds something at once
+/// Whether the kernel shows that the process sleeps in a system call. A poll that finds something immediately
 /// never sleeps, so a program that spins never does. The state in `stat` would not do: it is "sleeping" a
 /// moment before a poll looks for the last time. Where there is no Linux's /proc: true.
 pub(crate) fn is_asleep(pid: u32) -> bool {
@@ -130,7 +130,7 @@ pub(crate) fn outcome(name: &str, arguments: &[&str]) -> Outcome {
     Outcome { code: program.end(), stdout, stderr }
 }
 
-/// `--help` is answered on stdout, and each of the `wrong` arguments on stderr with what is said beside them.
+/// `--help` prints to stdout. Each of the `wrong` arguments prints the text next to it to stderr.
 #[track_caller]
 pub(crate) fn explains_itself(name: &str, wrong: &[(&[&str], &str)]) {
     let usage = format!("Usage: {name} ");

@@ -54,7 +54,7 @@ fn address(listener: &TcpListener) -> SocketAddr {
 #[track_caller]
 fn accept(listener: &TcpListener) -> TcpStream {
     let mut fds = [PollFd::new(listener.as_fd(), Interest::READABLE).unwrap()];
-    assert_eq!(iomux::wait(&mut fds, DEADLINE).unwrap(), 1, "nobody connects to the target");
+    assert_eq!(iomux::wait(&mut fds, DEADLINE).unwrap(), 1, "there is no connection to the target");
     let (stream, _) = listener.accept().unwrap();
     stream.set_nonblocking(false).unwrap();
     patient(stream)
@@ -191,7 +191,7 @@ fn refusing_target_is_named() {
     for _ in 0..2 {
         expect_reset_or_end(&proxy.connect());
         let said = proxy.complains();
-        assert!(said.starts_with(&format!("proxy: {at}: ")) && said.contains("refused"), "{said}");
+        assert!(said.starts_with(&format!("proxy: {at}: ")) && said.contains("Connection refused"), "{said}");
     }
     assert_eq!(proxy.end_by(Signal::SIGTERM), "2 connections, 0 bytes there, 0 bytes back\n");
 }

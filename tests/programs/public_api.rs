@@ -1,6 +1,6 @@
 //! The public interface of each library, as it is written down in `docs/api/`: a change of it is one of that file, too.
 //!
-//! `IOMUX_BLESS=1 cargo test --test programs public_api` writes the files anew.
+//! `IOMUX_BLESS=1 cargo test --test programs public_api` writes the files again.
 
 use crate::is_foreign;
 use crate::support::{root, skip};
@@ -57,7 +57,7 @@ fn public_api_matches_docs_api() {
         let differences = only_in(&written, &interface, '-') + &only_in(&interface, &written, '+');
         assert!(
             written == interface,
-            "{} is not the interface of {package} any more; if that is meant, write it anew with \
+            "{} is not the interface of {package} any more; if that is meant, write it again with \
              IOMUX_BLESS=1, and add a line to CHANGELOG.md:\n{differences}",
             file.display()
         );

@@ -22,7 +22,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// More than the sockets and the program between a sender and a reader can hold, by far.
 pub(crate) const MORE_THAN_FITS: usize = 256 << 20;
 
-/// How many connections a test may begin at once: no more than a listener's queue takes. It is 128 on the BSDs, and FreeBSD
+/// How many connections a test may begin at the same time: no more than a listener's queue takes. It is 128 on the BSDs, and FreeBSD
 /// resets what comes beyond that (`syncache_socket` in netinet/tcp_syncache.c).
 pub(crate) const AT_ONCE: u64 = if cfg!(target_os = "linux") { 2000 } else { 100 };
 
@@ -58,7 +58,7 @@ impl Server {
     #[track_caller]
     pub(crate) fn started_by(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts");
-        let stdout = lines_of(child.stdout.take().expect("it was asked for"));
+        let stdout = lines_of(child.stdout.take().expect("it is piped"));
         // Where the test has it go elsewhere, nothing is heard of it here.
         let stderr = child.stderr.take().map_or_else(|| channel().1, lines_of);
         let mut server = Self { child, address: ([0; 4], 0).into(), stdout, stderr };
@@ -101,7 +101,7 @@ impl Server {
     }
 
     /// Waits until the system says that each of its threads sleeps in a system call, which one that spins never does:
-    /// a wait that finds something at once does not sleep. Where there is no Linux's /proc there is nothing to see.
+    /// a wait that finds something immediately does not sleep. Where there is no Linux's /proc there is nothing to see.
     #[track_caller]
     pub(crate) fn falls_asleep(&self, when: &str) {
         if !Path::new("/proc/self/syscall").exists() {

@@ -1,4 +1,4 @@
-//! `examples/supervise.rs` as a process: whole lines, every exit told, no signal lost, and an end in any case.
+//! `examples/supervise.rs` as a process: whole lines, every exit reported, no signal lost, and an end in any case.
 
 use crate::example;
 use crate::process::{DEADLINE, Outcome, Program, Task, explains_itself, falls_asleep, outcome, read_to_end};
@@ -114,7 +114,7 @@ fn concurrent_lines_are_not_mixed() {
         let lines: Vec<_> = said.lines().filter_map(|line| line.strip_prefix(&prefix)).collect();
         let expected: Vec<_> = (0..10000).map(|number| format!("{name}{number} of 10000")).collect();
         assert!(lines == expected, "{} lines of {name}", lines.len());
-        assert!(said.contains(&format!("\n{name}: exited with 0\n")), "its exit is told");
+        assert!(said.contains(&format!("\n{name}: exited with 0\n")), "its exit is reported");
     }
     assert_eq!(said.lines().count(), 20002, "and nothing else");
 }
@@ -358,7 +358,7 @@ fn background_processes_are_not_awaited() {
     let quiet = format!("a=echo before; read line < {path} & exit 3");
     let Outcome { code, stdout, stderr } = supervise(&[&quiet]);
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (3, "a| before\n", "a: exited with 3\n"));
-    // Neither if it writes on and on: it ends by the pipe that nobody reads any more.
+    // Neither if it writes on and on: it ends by the pipe that has no reader any more.
     let Outcome { code, stdout, .. } = supervise(&["b=yes & yes & yes & exit 4"]);
     assert!(code == 4 && stdout.lines().all(|line| line == "b| y"));
 }

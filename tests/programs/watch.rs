@@ -23,7 +23,7 @@ struct Lines(Receiver<String>);
 impl Lines {
     fn of(output: impl Read + Send + 'static) -> Self {
         let (sender, receiver) = channel();
-        // A terminal that nobody has open any more is an error, not an end.
+        // A terminal that no process has open any more is an error, not an end.
         let lines = BufReader::new(output).lines().map_while(Result::ok);
         thread::spawn(move || lines.into_iter().try_for_each(|line| sender.send(line)));
         Self(receiver)
@@ -274,7 +274,7 @@ fn key_ends_it_and_restores_the_terminal() {
         let watch = OnTerminal::start(&[&fifos.path("one")]);
         watch.lines.find(&["  0 bytes"]);
         watch.hears_keys();
-        // Ctrl-C throws away what was reported: a read that waited for it would never end.
+        // Ctrl-C discards the output: a read that waited for it would never end.
         assert_eq!(watch.settings().control_chars[SpecialCharacterIndices::VMIN as usize], 0);
         watch.terminal.types(b"other keys");
         watch.terminal.types(key.as_bytes());
@@ -357,7 +357,7 @@ fn signal_ends_it_with_unread_output() {
     let mut input = fifos.writer("one");
     // More than a FIFO holds, so it reads, whatever becomes of what it shows.
     input.write_all(&[0; 300_000]).unwrap();
-    falls_asleep(program.id(), "when nobody reads its stdout");
+    falls_asleep(program.id(), "when no process reads its stdout");
     program.signal(Signal::SIGTERM);
     assert_eq!(program.end(), 0);
 }

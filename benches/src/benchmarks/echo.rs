@@ -28,7 +28,7 @@ pub(crate) struct Options {
 }
 
 const MESSAGE: usize = 64;
-/// Ends a turn, in place of a message.
+/// Ends a turn, instead of a message.
 const STOP: &[u8] = b".";
 
 const MEASURES: &[(&str, &str)] = &[

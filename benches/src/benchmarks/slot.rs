@@ -81,10 +81,10 @@ impl Slot {
     }
 
     fn raw(&self) -> io::Result<Sample> {
-        let vacant = libc::pollfd { fd: -1, events: 0, revents: 0 };
+        let empty = libc::pollfd { fd: -1, events: 0, revents: 0 };
         let bits = |ask| if ask == Ask::Read { libc::POLLIN } else { libc::POLLIN | libc::POLLOUT };
         self.times(
-            vec![vacant; self.slots],
+            vec![empty; self.slots],
             |fds, index, fd| {
                 fds[index] = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
                 Ok(())

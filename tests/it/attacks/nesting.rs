@@ -41,7 +41,7 @@ fn mutual_reactors_are_rejected() {
 fn deep_nesting_ends_with_an_error() {
     let mut tower = vec![reactor()];
     insert(&mut tower[0], full_pipe().0.into(), ());
-    let refused = loop {
+    let rejected = loop {
         let below = tower.last_mut().unwrap().share().unwrap();
         let mut above = reactor();
         match above.insert(below, (), Interest::READABLE, Mode::Level) {
@@ -50,7 +50,7 @@ fn deep_nesting_ends_with_an_error() {
         }
         assert!(tower.len() < 100, "the kernel has a limit");
     };
-    assert!(matches!(refused, Error::NestedTooDeep { .. }), "{refused}");
+    assert!(matches!(rejected, Error::NestedTooDeep { .. }), "{rejected}");
     assert!(tower.iter_mut().all(|reactor| reactor.wait(LONG) == Ok(1)));
 }
 

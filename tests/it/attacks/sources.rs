@@ -193,7 +193,7 @@ fn waker_fd_works_as_a_source() {
         let key = insert(&mut reactor, Shared(Rc::clone(&source)), ());
         waker.wake();
         for _ in 0..2 {
-            assert_eq!(reactor.wait(LONG), Ok(1), "{name}: nobody has drained it");
+            assert_eq!(reactor.wait(LONG), Ok(1), "{name}: it was not drained");
             assert_eq!(ready_keys(&mut reactor), [key]);
         }
         source.drain();
@@ -225,7 +225,7 @@ fn events_buffer_moves_between_multiplexers() {
         assert_eq!(first.wait(&mut events, LONG), Ok(1));
         assert_eq!(second.wait(&mut events, Timeout::Nowait), Ok(0));
         assert!(events.is_empty() && events.get(0).is_none());
-        // An event that is nobody's is gone, and one with a waker's token takes no wake away.
+        // An event without an owner is dropped. One with a waker's token takes no wake away.
         assert!(events.push(Token(2), Readiness::READABLE));
         waker.wake();
         assert_eq!(second.wait(&mut events, LONG), Ok(1));
@@ -243,7 +243,7 @@ fn forgotten_reactor_keeps_its_sources_open() {
     let (handle, (_, waker)) = (reactor.handle().unwrap(), reactor.waker().unwrap());
     std::mem::forget(reactor);
     waker.wake();
-    assert!(handle.submit(|_| unreachable!("nobody waits")).is_ok());
+    assert!(handle.submit(|_| unreachable!("no reactor waits")).is_ok());
     drop(handle);
     assert!(!is_closed(&theirs) && (&theirs).write_all(b"!").is_ok());
 }
@@ -284,7 +284,7 @@ fn unwinding_multiplexer_leaks_no_fd() {
             assert!(panics(|| reactor.remove(key)));
         });
         assert!(reactor.contains(key), "{name}: it was not handed out");
-        assert_eq!(reactor.wait(Timeout::Nowait), Ok(1), "{name}: the other, whose key nobody has");
+        assert_eq!(reactor.wait(Timeout::Nowait), Ok(1), "{name}: the other, whose key was lost");
         assert_eq!(reactor.next_ready().and_then(|ready| reactor.remove(ready.key())).unwrap().1, 1);
         assert!(reactor.remove(key).is_some());
         let again = insert(&mut reactor, full_pipe().0, 2);

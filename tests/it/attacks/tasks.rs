@@ -34,7 +34,7 @@ fn wait_sees_changes_of_its_tasks() {
     assert_eq!(ready_keys(&mut reactor).len(), 100);
 }
 
-/// Submits itself again, for ever.
+/// Submits itself again, indefinitely.
 fn again(handle: Handle<PipeReader, (), Any>, run: Arc<AtomicUsize>) {
     run.fetch_add(1, Ordering::Relaxed);
     let next = handle.clone();
@@ -210,7 +210,7 @@ fn foreign_token_of_a_handle_makes_no_busy_loop() {
         let mut reactor = Reactor::<PipeReader, (), Any>::with(multiplexer, 8);
         let handle = reactor.handle().unwrap();
         for _ in 0..2 {
-            assert_eq!(reactor.wait(LONG), Ok(1), "{name}: an event that is nobody's");
+            assert_eq!(reactor.wait(LONG), Ok(1), "{name}: an event without an owner");
             assert!(reactor.next_ready().is_none());
             handle.submit(|_| {}).unwrap();
         }

@@ -174,8 +174,8 @@ impl Model {
 
     fn check(&self, slots: &Slots<'_>, fds: &[BorrowedFd<'_>; 4]) -> Result<(), TestCaseError> {
         prop_assert_eq!(slots.used(), self.used());
-        let walked: Vec<_> = slots.ready().map(|ready| (ready.index(), ready.readiness())).collect();
-        prop_assert_eq!(walked, self.ready(0));
+        let iterated: Vec<_> = slots.ready().map(|ready| (ready.index(), ready.readiness())).collect();
+        prop_assert_eq!(iterated, self.ready(0));
         let mut in_use = slots.iter();
         for (index, slot) in self.slots.iter().enumerate() {
             let reported = slot.map_or(Readiness::empty(), |slot| slot.reported);

@@ -570,7 +570,7 @@ fn earlier_timeout_ends_the_wait() {
 #[test]
 fn wait_returns_zero_only_after_its_timeout() {
     each(|mut rig| {
-        // The clock of the wait is looked at where the deadline was moved away from.
+        // The wait reads the clock at the old deadline.
         let key = rig.silent();
         let soon = rig.set(&[key]);
         rig.reactor.set_deadline(key, HOUR).unwrap();

@@ -15,8 +15,8 @@ fn insert_errors_convert_into_both_error_types() {
     let error = refused.error();
     assert!(matches!(error, Error::NotPollable { .. }), "{error:?}");
     assert_eq!(refused.to_string(), error.to_string());
-    let (told, file, state) = refused.into_parts();
-    assert_eq!((told, state), (error, 7));
+    let (returned, file, state) = refused.into_parts();
+    assert_eq!((returned, state), (error, 7));
     assert!(file.as_raw_fd() >= 0, "it is still open, and the caller's");
     assert!(matches!(Error::from(inserted(program()).unwrap_err()), Error::NotPollable { .. }));
     assert_eq!(io::Error::from(inserted(program()).unwrap_err()).kind(), io::ErrorKind::Unsupported);

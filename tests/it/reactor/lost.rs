@@ -1,4 +1,4 @@
-//! Sources whose fd was closed behind the reactor: what is said of a change, and when.
+//! Sources whose fd was closed without the reactor: which wait reports a change, and how.
 
 use super::deferred::found;
 use super::{LONG, ready_keys};
@@ -108,7 +108,7 @@ fn lost_registration_ends_the_wait() {
         };
         assert_eq!((result, ready_keys(&mut reactor)), (Ok(1), vec![key]));
     }
-    assert!(begin.elapsed() < Duration::from_secs(30), "at once");
+    assert!(begin.elapsed() < Duration::from_secs(30), "immediately");
 }
 
 #[test]

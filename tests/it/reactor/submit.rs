@@ -47,7 +47,7 @@ fn submission_does_not_shorten_a_wait() {
     let begin = Instant::now();
     assert_eq!(reactor.wait(Duration::from_millis(20)), Ok(0));
     assert!(begin.elapsed() >= Duration::from_millis(20));
-    assert!(reactor.next_ready().is_none(), "its wake is nobody's event");
+    assert!(reactor.next_ready().is_none(), "its wake is no event");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
-/// More than nc, its pipes and its connection can hold together while nobody reads.
+/// More than nc, its pipes and its connection can hold together while no process reads.
 pub(super) const LARGE: usize = 8 << 20;
 
 /// The most that a pipe holds (pipe(7); macOS and the BSDs have less).

@@ -9,7 +9,7 @@ const NAME: &str = "traced::backend_poll::poll_makes_one_call_per_wait";
 
 /// A call that nothing else makes, between two parts of the trace.
 fn mark(number: i32) {
-    // SAFETY: a negative fd is refused.
+    // SAFETY: a negative fd is rejected.
     let answer = unsafe { libc::close(-number) };
     assert_eq!(answer, -1);
 }

@@ -28,7 +28,7 @@ fn modify_sets_exactly_its_flags() {
 
 /// A call that nothing else makes, between two parts of the trace.
 fn mark() {
-    // SAFETY: a negative fd is refused.
+    // SAFETY: a negative fd is rejected.
     let answer = unsafe { libc::close(-2) };
     assert_eq!(answer, -1);
 }

@@ -48,7 +48,7 @@ fn waits_use_the_cheapest_call() {
         return waits(&mut slots);
     }
     let Some(trace) = traced(NAME, "poll,ppoll") else { return };
-    // The runtime polls its standard fds at the start; ours has a vacant slot first.
+    // The runtime polls its standard fds at the start; ours has an empty slot first.
     let made: Vec<&str> = trace.lines().filter(|line| line.contains("poll([{fd=-1}, ")).collect();
     assert_eq!(made.len(), DUE.len(), "one call a wait:\n{trace}");
     for (line, (call, arguments)) in made.iter().zip(DUE) {
