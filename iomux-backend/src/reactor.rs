@@ -333,7 +333,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     ///
     /// If the source is not ready by its deadline, [`next`](Self::next) returns the source with [`Cause::Expired`]. A
     /// [`Duration`](std::time::Duration) counts from now, and an [`Instant`] is the deadline itself. `None` or
-    /// [`Timeout::Infinite`] removes the deadline. Moving a deadline to a later time takes constant time, so a program can move it whenever bytes arrive.
+    /// [`Timeout::Infinite`] removes the deadline. Moving a deadline to a later time takes constant time, so a program can
+    /// move it whenever bytes arrive.
     ///
     /// - A source whose bytes arrived in time is reported as [`Cause::Ready`], even if the process was stopped or busy meanwhile.
     /// - If a source is ready when its deadline has passed, the same wait reports it as `Ready` first, and then as `Expired`. If
@@ -453,7 +454,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// # Examples
     /// ```
     /// use iomux_backend::{Interest, Mode, Reactor};
-    /// use std::time::Instant;
+    /// use std::time::{Duration, Instant};
     ///
     /// let (reader, _writer) = std::io::pipe()?;
     /// let mut reactor = Reactor::new()?;
