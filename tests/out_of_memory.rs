@@ -92,17 +92,20 @@ fn insert_without_memory_returns_source() {
         let mut reactor = Reactor::<PipeReader, (), _>::with(backend, 8);
         assert!(failures(|| reactor.handle()) > 0);
         assert!(failures(|| reactor.waker()) > 0);
-        let mut source = std::io::pipe().ok().map(|(reader, _writer)| reader);
-        let insert = || {
-            let reader = source.take().unwrap();
-            reactor.insert(reader, (), Interest::READABLE, Mode::Level).map_err(|failed| {
-                let (error, reader, ()) = failed.into_parts();
-                assert!(reader.try_clone().is_ok());
-                source = Some(reader);
-                error
+        let mut insert = || {
+            let mut source = std::io::pipe().ok().map(|(reader, _writer)| reader);
+            failures(|| {
+                let reader = source.take().unwrap();
+                reactor.insert(reader, (), Interest::READABLE, Mode::Level).map_err(|failed| {
+                    let (error, reader, ()) = failed.into_parts();
+                    assert!(reader.try_clone().is_ok());
+                    source = Some(reader);
+                    error
+                })
             })
         };
-        assert!(failures(insert) > 0);
+        // The first ones may find places that are free.
+        assert!((0..10).map(|_| insert()).sum::<usize>() > 0);
     }
 }
 

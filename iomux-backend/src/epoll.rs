@@ -210,6 +210,7 @@ impl<'fd> Epoll<'fd> {
     /// # Errors
     /// - Returns the errors of [`modify`](Multiplexer::modify).
     /// - Returns [`Error::Unsupported`] if a flag has no name, or is [`EpollFlags::EXCLUSIVE`].
+    #[inline]
     pub fn modify_with(
         &self,
         fd: BorrowedFd<'_>,

@@ -524,13 +524,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     // Inlined, as is all that it needs for a ready source: a program has one such loop.
     #[inline]
     pub fn next(&mut self) -> Option<(Key, Cause, &S, &mut T)> {
-        if !self.sources.has_rejected() {
-            if let Some(Ready { key, cause }) = self.take_ready(Entry::is_source) {
-                return self.sources.get(key).map(|(source, state)| (key, cause, source, state));
-            }
-            if !self.deadlines.has_more() {
-                return None;
-            }
+        if let Some(Ready { key, cause }) = self.take_ready(Entry::is_source) {
+            return self.sources.get(key).map(|(source, state)| (key, cause, source, state));
         }
         let Ready { key, cause } = self.next_rejected_or_expired()?;
         self.sources.get(key).map(|(source, state)| (key, cause, source, state))
@@ -542,12 +537,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     #[must_use]
     #[inline]
     pub fn next_ready(&mut self) -> Option<Ready> {
-        if !self.sources.has_rejected() {
-            if let Some(ready) = self.take_ready(|_| true) {
-                return Some(ready);
-            }
+        match self.take_ready(|_| true) {
+            Some(ready) => Some(ready),
+            None => self.next_rejected_or_expired(),
         }
-        self.next_rejected_or_expired()
     }
 
     /// Takes the next event of the last wait whose source or waker `is_wanted` accepts.
@@ -564,8 +557,13 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     }
 
     /// Takes the next source whose deferred change was rejected, or else the next expired source.
-    #[inline(never)]
+    #[inline(always)]
     fn next_rejected_or_expired(&mut self) -> Option<Ready> {
+        if self.sources.has_rejected() || self.deadlines.has_more() { self.take_other() } else { None }
+    }
+
+    #[inline(never)]
+    fn take_other(&mut self) -> Option<Ready> {
         if let Some(ready) = self.sources.next_rejected() {
             return Some(ready);
         }
@@ -720,8 +718,6 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     #[inline(always)]
     fn wait_for(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
-        // Before any task runs: a task must not see the events of the previous wait.
-        self.forget_events();
         if self.inbox.is_open() || !self.deadlines.is_empty() {
             return self.wait_with_tasks(timeout, mask);
         }
@@ -731,6 +727,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// Waits, runs submitted tasks meanwhile, and checks the deadlines.
     #[inline(never)]
     fn wait_with_tasks(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
+        // A task must not see the events of the previous wait.
+        self.forget_events();
         let timeout = self.run_before(timeout);
         // A task may have waited.
         self.forget_events();
@@ -739,8 +737,16 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     #[inline(always)]
     fn wait_once(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
+        self.events.clear();
+        self.next = 0;
         self.wait_began = self.sources.generation();
-        self.sources.wait(&mut self.events, timeout, mask).inspect_err(|_| self.forget_events())
+        match self.sources.wait(&mut self.events, timeout, mask) {
+            Ok(count) => Ok(count),
+            Err(error) => {
+                self.forget_events();
+                Err(error)
+            }
+        }
     }
 
     /// Waits as `wait_once` does, with one copy of its code for the three callers.

@@ -58,45 +58,52 @@ impl<V> Slab<V> {
         self.generations.start
     }
 
-    /// Makes room for one more value, so that [`insert`](Self::insert) does not allocate.
+    /// Returns the number of places.
+    pub(super) fn places(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Returns `true` if there is an empty place.
     #[inline]
-    pub(super) fn reserve(&mut self) -> Result<(), Error> {
-        if self.empty.is_some() {
-            return Ok(());
-        }
+    pub(super) fn has_room(&self) -> bool {
+        self.empty.is_some()
+    }
+
+    /// Adds an empty place.
+    pub(super) fn grow(&mut self) -> Result<(), Error> {
+        let place = self.places.len();
         // Users of a slab store places, and numbers of places, in 32 bits.
-        if self.places.len() >= u32::MAX as usize - 1 {
+        if place >= u32::MAX as usize - 1 {
             return Err(Error::OutOfMemory);
         }
         let reserved = self.places.try_reserve(1).and_then(|()| self.occupied.try_reserve(1));
-        reserved.map_err(|_| Error::OutOfMemory)
+        reserved.map_err(|_| Error::OutOfMemory)?;
+        self.places.push(Place::Empty { next: self.empty });
+        self.occupied.resize(self.places.len().div_ceil(CHUNK), 0);
+        self.empty = Some(place);
+        Ok(())
     }
 
-    /// Returns the key of the next value that is inserted.
+    /// Returns the key of the next value. If there is no empty place, nothing will be found under it.
     #[inline]
     pub(super) fn next_key(&mut self) -> Key {
         Key { place: self.empty.unwrap_or(self.places.len()), generation: self.next_generation() }
     }
 
+    /// Inserts a value under the key that [`next_key`](Self::next_key) has returned.
+    ///
+    /// # Panics
+    /// Panics if there is no empty place.
     #[inline]
-    pub(super) fn insert(&mut self, value: V) -> Key {
-        let Key { place, generation } = self.next_key();
-        self.generations.start += 1;
-        let occupied = Place::Occupied { generation, value };
-        match self.places.get_mut(place) {
-            Some(empty) => {
-                if let Place::Empty { next } = mem::replace(empty, occupied) {
-                    self.empty = next;
-                }
-            }
-            None => {
-                self.places.push(occupied);
-                self.occupied.resize(self.places.len().div_ceil(CHUNK), 0);
-            }
-        }
+    pub(super) fn insert(&mut self, key: Key, value: V) {
+        let Key { place, generation } = key;
+        let empty = &mut self.places[place];
+        let Place::Empty { next } = *empty else { unreachable!("it is the empty place") };
+        *empty = Place::Occupied { generation, value };
+        self.empty = next;
+        self.generations.start = generation + 1;
         self.occupied[place / CHUNK] += 1;
         self.len += 1;
-        Key { place, generation }
     }
 
     #[inline]
@@ -208,15 +215,25 @@ impl<V> Slab<V> {
 mod tests {
     use super::*;
 
+    /// Makes room for a value, and inserts it.
+    fn insert<V>(slab: &mut Slab<V>, value: V) -> Key {
+        if !slab.has_room() {
+            slab.grow().unwrap();
+        }
+        let key = slab.next_key();
+        slab.insert(key, value);
+        key
+    }
+
     #[test]
     fn the_last_empty_place_is_reused_first() {
         let mut slab = Slab::new();
-        let keys: Vec<_> = (0..4).map(|value| slab.insert(value)).collect();
+        let keys: Vec<_> = (0..4).map(|value| insert(&mut slab, value)).collect();
         assert_eq!(slab.remove(keys[1]), Some(1));
         assert_eq!(slab.remove(keys[2]), Some(2));
-        assert_eq!(slab.insert(5).place, 2);
-        assert_eq!(slab.insert(6).place, 1);
-        assert_eq!(slab.insert(7).place, 4);
+        assert_eq!(insert(&mut slab, 5).place, 2);
+        assert_eq!(insert(&mut slab, 6).place, 1);
+        assert_eq!(insert(&mut slab, 7).place, 4);
         assert_eq!(slab.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [0, 6, 5, 3, 7]);
         assert_eq!(slab.iter_mut().count(), slab.len());
     }
@@ -224,10 +241,10 @@ mod tests {
     #[test]
     fn a_stale_key_finds_nothing() {
         let mut slab = Slab::new();
-        let old = slab.insert('a');
+        let old = insert(&mut slab, 'a');
         assert_eq!(slab.remove(old), Some('a'));
         assert_eq!(slab.remove(old), None);
-        let new = slab.insert('b');
+        let new = insert(&mut slab, 'b');
         assert_eq!(new.place, old.place);
         assert_eq!(slab.get(old), None);
         assert_eq!(slab.get_mut(old), None);
@@ -239,40 +256,42 @@ mod tests {
     #[test]
     fn a_key_of_another_slab_finds_nothing() {
         let (mut first, mut second) = (Slab::new(), Slab::new());
-        let keys = [first.insert(1), second.insert(2)];
+        let keys = [insert(&mut first, 1), insert(&mut second, 2)];
         assert_eq!(keys[0].place, keys[1].place);
         assert_eq!((first.get(keys[1]), second.get(keys[0])), (None, None));
         // Each uses up its block, and takes another.
         for _ in 0..2 {
             first.generations.start = first.generations.end;
             second.generations.start = second.generations.end;
-            let (one, two) = (first.insert(3), second.insert(4));
+            let (one, two) = (insert(&mut first, 3), insert(&mut second, 4));
             assert!(one.generation > keys[0].generation && two.generation > keys[1].generation);
             assert_ne!(one, two);
         }
     }
 
     #[test]
-    fn insert_after_reserve_allocates_nothing() {
+    fn insert_with_room_allocates_nothing() {
         let mut slab = Slab::new();
         for value in 0..100 {
-            slab.reserve().unwrap();
-            let capacity = slab.places.capacity();
-            slab.insert(value);
-            assert_eq!(slab.places.capacity(), capacity);
+            slab.grow().unwrap();
+            assert!(slab.has_room());
+            let (key, capacity) = (slab.next_key(), slab.places.capacity());
+            slab.insert(key, value);
+            assert_eq!((slab.places.capacity(), slab.get(key)), (capacity, Some(&value)));
+            assert!(!slab.has_room());
         }
     }
 
     #[test]
     fn a_pair_needs_two_different_keys() {
         let mut slab = Slab::new();
-        let keys: Vec<_> = (0..4).map(|value| slab.insert(value)).collect();
+        let keys: Vec<_> = (0..4).map(|value| insert(&mut slab, value)).collect();
         assert_eq!(slab.get_pair_mut(keys[0], keys[2]), Some((&mut 0, &mut 2)));
         assert_eq!(slab.get_pair_mut(keys[3], keys[1]), Some((&mut 3, &mut 1)));
         assert_eq!(slab.get_pair_mut(keys[1], keys[1]), None);
         slab.remove(keys[3]);
         slab.remove(keys[0]);
-        slab.insert(5);
+        insert(&mut slab, 5);
         for gone in [keys[0], keys[3], Key { place: 4, ..keys[3] }, Key { place: 5, ..keys[3] }] {
             assert_eq!(slab.get_pair_mut(gone, keys[1]), None);
             assert_eq!(slab.get_pair_mut(keys[1], gone), None);
@@ -282,7 +301,7 @@ mod tests {
     #[test]
     fn iteration_continues_after_a_removal() {
         let mut slab = Slab::new();
-        let keys: Vec<_> = (0..3).map(|value| slab.insert(value)).collect();
+        let keys: Vec<_> = (0..3).map(|value| insert(&mut slab, value)).collect();
         slab.remove(keys[0]);
         slab.remove(keys[1]);
         assert_eq!(slab.first_from(0), Some(keys[2]));
@@ -297,7 +316,7 @@ mod tests {
             number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             // More come than go, then more go than come.
             if (number >> 62 == 0) != (round < 1_000) {
-                let key = slab.insert(round);
+                let key = insert(&mut slab, round);
                 expected.insert(key.place, (key, round));
             } else if let Some((_, (key, value))) = expected.pop_last() {
                 assert_eq!(slab.remove(key), Some(value));
@@ -315,7 +334,7 @@ mod tests {
     #[test]
     fn iteration_skips_empty_chunks() {
         let mut slab = Slab::new();
-        let keys: Vec<_> = (0..100 * CHUNK).map(|value| slab.insert(value)).collect();
+        let keys: Vec<_> = (0..100 * CHUNK).map(|value| insert(&mut slab, value)).collect();
         let last = keys[keys.len() - 1];
         keys.iter().filter(|key| **key != last).for_each(|key| assert!(slab.remove(*key).is_some()));
         // Poisoned: an iteration that does not skip an empty chunk would find these.
@@ -328,10 +347,10 @@ mod tests {
     #[test]
     fn the_generation_is_above_all_values() {
         let mut slab = Slab::new();
-        let before = slab.insert(());
+        let before = insert(&mut slab, ());
         let now = slab.generation();
         slab.remove(before);
-        let after = slab.insert(());
+        let after = insert(&mut slab, ());
         assert!(before.generation < now && after.generation >= now);
         assert_eq!(before.place, after.place);
     }

@@ -27,9 +27,7 @@ pub(super) struct Sources<S, T, M> {
     multiplexer: M,
     slab: Slab<Entry<S, T>>,
     wakers: usize,
-    /// How many waits have begun, counted from 1.
-    waits: NonZeroU32,
-    /// The places of the sources whose last change is deferred: the next wait submits them.
+    /// The places of the sources that the next wait has to update, because a change is deferred or a pause is new.
     deferred: Vec<u32>,
     /// How many of `deferred`, from the first, the multiplexer has rejected. `next` reports them.
     rejected: usize,
@@ -56,12 +54,23 @@ pub(super) struct Source<S, T> {
     fd: RawFd,
     /// The interest and mode while the source is not paused.
     wanted: (Interest, Mode),
-    /// How many waits had begun when it was paused.
-    paused: Option<NonZeroU32>,
+    pause: Pause,
     /// The registration that the multiplexer has. `None` if the source is paused and had to be deregistered for that.
     registered: Option<(Interest, Mode)>,
     /// Its index in `Sources::deferred`, plus 1.
     deferred: Option<NonZeroU32>,
+}
+
+/// Whether a source is paused, and what that does to its events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pause {
+    /// Its events are reported.
+    No,
+    /// It was paused after the last wait, or has no registration. An event of it is older than the pause: a later wait
+    /// reports a hangup again, and the rest after the resume.
+    New,
+    /// Its registration reports a hangup once.
+    Settled,
 }
 
 // With its generation, a source with no state takes 32 bytes in the slab: memory per source counts where there are many.
@@ -70,6 +79,10 @@ const _: () = assert!(size_of::<Entry<std::net::TcpStream, ()>>() == 24);
 
 /// The registration of a paused source: it reports a hangup once.
 const PAUSED: (Interest, Mode) = (Interest::empty(), Mode::OneShot);
+
+/// Stands for a registration that may have changed: it equals no [`target`](Source::target) of a deferred source, so that the
+/// next change is submitted whatever it is.
+const UNKNOWN: (Interest, Mode) = (Interest::empty(), Mode::Edge);
 
 impl<S, T> Entry<S, T> {
     #[inline]
@@ -109,7 +122,7 @@ impl<S, T> Source<S, T> {
     /// Returns the interest and mode that the registration should have.
     #[inline]
     fn target(&self) -> (Interest, Mode) {
-        if self.paused.is_some() { PAUSED } else { self.wanted }
+        if self.pause == Pause::No { self.wanted } else { PAUSED }
     }
 
     /// Returns its index in `Sources::deferred`.
@@ -117,15 +130,40 @@ impl<S, T> Source<S, T> {
         self.deferred.map(|index| index.get() as usize - 1)
     }
 
+    /// Leaves its update to the next wait.
+    #[inline]
+    fn defer(&mut self, place: usize, deferred: &mut Vec<u32>) {
+        if self.deferred.is_none() {
+            self.set_deferred(deferred.len());
+            deferred.push(narrow(place));
+        }
+    }
+
     fn set_deferred(&mut self, index: usize) {
         self.deferred = NonZeroU32::new(narrow(index) + 1);
     }
 
-    /// Returns `true` if a modify would change nothing. In the other modes than level it would rearm the source.
+    /// Returns `true` if the registration is what it should be. Only of a source that is paused or in [`Mode::Level`]: another
+    /// one may have to be rearmed.
     #[inline]
     fn is_up_to_date(&self) -> bool {
+        self.registered == Some(self.target())
+    }
+
+    /// Makes the registration what it should be. Returns `false` if the multiplexer rejects that.
+    #[inline]
+    fn submit<M: TrustedMultiplexer<'static>>(&mut self, multiplexer: &mut M, token: Token) -> bool {
+        if self.is_up_to_date() {
+            return true;
+        }
         let target = self.target();
-        target.1 == Mode::Level && self.registered == Some(target)
+        // If the call unwinds or fails, the next change is submitted whatever it is.
+        self.registered = Some(UNKNOWN);
+        let is_submitted = multiplexer.modify(self.fd(), token, target.0, target.1).is_ok();
+        if is_submitted {
+            self.registered = Some(target);
+        }
+        is_submitted
     }
 }
 
@@ -144,7 +182,7 @@ impl<S, T, M> Sources<S, T, M> {
     /// Frees memory, but keeps room for a deferred change of each source.
     pub(super) fn shrink_to_fit(&mut self) {
         self.slab.shrink_to_fit();
-        self.deferred.shrink_to(self.slab.len());
+        self.deferred.shrink_to(self.slab.places());
     }
 
     /// Returns the number of sources and wakers.
@@ -215,11 +253,7 @@ impl<S, T, M> Sources<S, T, M> {
             return None;
         }
         let is_owner = match entry {
-            Entry::Source(source) => match source.paused {
-                None => true,
-                // The event is older than the pause: a later wait reports a hangup again, and the rest after the resume.
-                Some(waits) => waits != self.waits && source.registered.is_some(),
-            },
+            Entry::Source(source) => source.pause != Pause::New,
             Entry::Waker => true,
             Entry::Inbox => false,
         };
@@ -266,6 +300,16 @@ impl<S, T, M> Sources<S, T, M> {
         self.deferred.pop();
     }
 
+    /// Takes a source from the list if its change was rejected: another change follows.
+    #[cold]
+    #[inline(never)]
+    fn drop_rejected(&mut self, key: Key) {
+        let source = self.slab.get(key).and_then(Entry::source);
+        if source.and_then(Source::deferred).is_some_and(|index| index < self.rejected) {
+            self.drop_deferred(key);
+        }
+    }
+
     fn move_deferred(&mut self, from: usize, to: usize) {
         if from == to {
             return;
@@ -282,7 +326,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     pub(super) fn new(multiplexer: M) -> Self {
         let defers = multiplexer.capabilities().contains(Capabilities::DEFERRABLE);
         let (slab, deferred) = (Slab::new(), Vec::new());
-        Self { multiplexer, slab, wakers: 0, waits: NonZeroU32::MIN, deferred, rejected: 0, defers }
+        Self { multiplexer, slab, wakers: 0, deferred, rejected: 0, defers }
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -293,15 +337,18 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         self.multiplexer.capabilities()
     }
 
-    /// Makes room for one more source, and for a change of each, so that no modify allocates.
+    /// Makes room for one more entry, and for a change of each, so that no modify allocates.
     #[inline]
     fn reserve(&mut self) -> Result<(), Error> {
-        let changes = self.slab.len() + 1;
-        if self.deferred.capacity() < changes {
-            let more = changes - self.deferred.len();
-            self.deferred.try_reserve(more).map_err(|_| Error::OutOfMemory)?;
-        }
-        self.slab.reserve()
+        if self.slab.has_room() { Ok(()) } else { self.grow() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) -> Result<(), Error> {
+        let more = self.slab.places() + 1 - self.deferred.len();
+        self.deferred.try_reserve(more).map_err(|_| Error::OutOfMemory)?;
+        self.slab.grow()
     }
 
     #[inline]
@@ -312,25 +359,33 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         mode: Mode,
         state: impl FnOnce(Key) -> T,
     ) -> Result<Key, InsertError<S, T>> {
-        let reserved = self.reserve();
-        let state = state(self.slab.next_key());
-        if let Err(error) = reserved {
+        if let Err(error) = self.reserve() {
+            let state = state(self.slab.next_key());
             return Err(InsertError { error, source, state });
         }
+        let key = self.slab.next_key();
+        let state = state(key);
         let fd = source.as_fd().as_raw_fd();
         let wanted = (interest, mode);
         let source =
-            Source { source, state, fd, wanted, paused: None, registered: Some(wanted), deferred: None };
+            Source { source, state, fd, wanted, pause: Pause::No, registered: Some(wanted), deferred: None };
         // Before the registration: if that panics, the source stays here, and is deregistered before it is dropped.
-        let key = self.slab.insert(Entry::Source(source));
+        self.slab.insert(key, Entry::Source(source));
         // SAFETY: the source is in the slab, and is deregistered, or the multiplexer dropped, before it leaves it.
         let result = unsafe { self.multiplexer.register_raw(fd, Token(key.place), interest, mode) };
-        let Err(error) = result else {
-            return Ok(key);
-        };
+        match result {
+            Ok(()) => Ok(key),
+            Err(error) => Err(self.take_back(key, error)),
+        }
+    }
+
+    /// Takes a source back that was not registered.
+    #[cold]
+    #[inline(never)]
+    fn take_back(&mut self, key: Key, error: Error) -> InsertError<S, T> {
         match self.slab.remove(key) {
-            Some(Entry::Source(Source { source, state, .. })) => Err(InsertError { error, source, state }),
-            _ => unreachable!("it was put there above"),
+            Some(Entry::Source(Source { source, state, .. })) => InsertError { error, source, state },
+            _ => unreachable!("`insert` has put it there"),
         }
     }
 
@@ -342,7 +397,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             source = self.slab.get_mut(key)?.source_mut()?;
         }
         // Before the call, which may unwind: the source then stays, and the next change is submitted whatever it is.
-        if source.registered.replace(PAUSED).is_some() {
+        if source.registered.replace(UNKNOWN).is_some() {
             // The source leaves the slab whatever this returns.
             let _ = self.multiplexer.deregister(source.fd());
         }
@@ -354,20 +409,23 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
 
     #[inline]
     pub(super) fn modify(&mut self, key: Key, interest: Interest, mode: Mode) -> Result<(), Error> {
+        if self.has_rejected() {
+            self.drop_rejected(key);
+        }
         let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
         let is_deferrable = mode == Mode::Level && Interest::all().contains(interest);
         if is_deferrable && self.defers && source.registered.is_some_and(|(_, mode)| mode != Mode::Exclusive)
         {
             source.wanted = (interest, mode);
-            source.paused = None;
+            source.pause = Pause::No;
             if !source.is_up_to_date() {
-                self.defer(key);
+                source.defer(key.place, &mut self.deferred);
             }
             return Ok(());
         }
         // Before the call, which may unwind: the source is then deregistered before it is dropped, and the next change
         // is submitted whatever it is.
-        let before = source.registered.replace(PAUSED);
+        let before = source.registered.replace(UNKNOWN);
         let result = if before.is_some() {
             self.multiplexer.modify(source.fd(), Token(key.place), interest, mode)
         } else {
@@ -376,7 +434,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         };
         result.inspect_err(|_| source.registered = before)?;
         source.wanted = (interest, mode);
-        source.paused = None;
+        source.pause = Pause::No;
         source.registered = Some(source.wanted);
         if source.deferred.is_some() {
             self.drop_deferred(key);
@@ -394,7 +452,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     pub(super) fn requeue(&mut self, key: Key) -> Result<(), Error> {
         let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
         let (interest, Mode::Exclusive) = source.wanted else { return Ok(()) };
-        if source.paused.is_some() {
+        if source.pause != Pause::No {
             return Ok(());
         }
         // It is registered, unless the last requeue failed. It counts as registered before each call, which may unwind, so that
@@ -410,14 +468,21 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     }
 
     pub(super) fn pause(&mut self, key: Key) -> Result<(), Error> {
+        if self.has_rejected() {
+            self.drop_rejected(key);
+        }
         let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
-        if source.paused.is_some() {
+        if source.pause != Pause::No {
             // A second modify would report a hangup a second time.
             return Ok(());
         }
         if self.defers && source.registered.is_some_and(|(_, mode)| mode != Mode::Exclusive) {
-            source.paused = Some(self.waits);
-            self.defer(key);
+            source.pause = Pause::New;
+            if source.registered == Some(PAUSED) {
+                // It may have reported its hangup before, and has to be rearmed.
+                source.registered = Some(UNKNOWN);
+            }
+            source.defer(key.place, &mut self.deferred);
             return Ok(());
         }
         let (interest, mode) = PAUSED;
@@ -428,47 +493,33 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             source.registered = None;
         }
         // After the calls, which may unwind.
-        source.paused = Some(self.waits);
-        // A change from before the reactor was shared.
-        self.drop_deferred(key);
+        source.pause = Pause::New;
+        if source.registered.is_some() {
+            source.defer(key.place, &mut self.deferred);
+        } else {
+            // Its pause stays new, since there is no registration that could report anything.
+            self.drop_deferred(key);
+        }
         Ok(())
     }
 
-    /// Defers a change to the next wait.
-    #[inline]
-    fn defer(&mut self, key: Key) {
-        let Some(source) = self.slab.get_mut(key).and_then(Entry::source_mut) else { return };
-        match source.deferred() {
-            None => {
-                source.set_deferred(self.deferred.len());
-                self.deferred.push(narrow(key.place));
-            }
-            // The rejection by the last wait is obsolete.
-            Some(index) if index < self.rejected => {
-                self.drop_deferred(key);
-                self.defer(key);
-            }
-            Some(_) => {}
-        }
-    }
-
-    /// Submits the deferred changes. The rejected ones stay in the list for [`next_rejected`](Self::next_rejected).
+    /// Updates the deferred sources. Those whose change is rejected stay in the list for
+    /// [`next_rejected`](Self::next_rejected).
     #[inline(never)]
-    fn submit(&mut self) {
+    fn update_deferred(&mut self) {
         self.rejected = 0;
         // The list is consistent before each call, which may unwind.
-        while let Some(&place) = self.deferred[self.rejected..].last() {
+        while let Some(&place) = self.deferred.last().filter(|_| self.deferred.len() > self.rejected) {
             let token = Token(place as usize);
             let Some(source) = self.slab.at_mut(token.0).and_then(Entry::source_mut) else {
                 self.deferred.pop();
                 continue;
             };
-            let (target, is_up_to_date) = (source.target(), source.is_up_to_date());
-            // If the call unwinds or fails, the next change is submitted whatever it is.
-            source.registered = Some(PAUSED);
-            let fd = source.fd();
-            if is_up_to_date || self.multiplexer.modify(fd, token, target.0, target.1).is_ok() {
-                source.registered = Some(target);
+            // Every later event is newer than the pause.
+            if source.pause == Pause::New {
+                source.pause = Pause::Settled;
+            }
+            if source.submit(&mut self.multiplexer, token) {
                 source.deferred = None;
                 self.deferred.pop();
                 continue;
@@ -484,7 +535,12 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     /// change.
     #[allow(dead_code, reason = "only epoll can be shared")]
     pub(super) fn stop_deferring(&mut self) -> &mut M {
-        self.submit();
+        for place in self.deferred.iter().map(|place| *place as usize) {
+            if let Some(source) = self.slab.at_mut(place).and_then(Entry::source_mut) {
+                // The next wait tries a rejected change once more, and reports the source.
+                source.submit(&mut self.multiplexer, Token(place));
+            }
+        }
         self.defers = false;
         &mut self.multiplexer
     }
@@ -500,8 +556,9 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     }
 
     fn add_waker(&mut self, entry: Entry<S, T>) -> Result<(Key, Waker), Error> {
-        self.slab.reserve()?;
-        let key = self.slab.insert(entry);
+        self.reserve()?;
+        let key = self.slab.next_key();
+        self.slab.insert(key, entry);
         self.wakers += 1;
         match self.multiplexer.waker(Token(key.place)) {
             Ok(waker) => Ok((key, waker)),
@@ -521,51 +578,26 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         timeout: Timeout,
         mask: Option<&SigSet>,
     ) -> Result<usize, Error> {
-        match self.waits.checked_add(1) {
-            Some(waits) => self.waits = waits,
-            None => self.restart_waits(),
-        }
         if !self.deferred.is_empty() {
-            self.submit();
+            self.update_deferred();
+            if self.has_rejected() {
+                // They are ready, so the wait must not sleep.
+                return Ok(self.rejected + self.wait_for_events(events, Timeout::Nowait, mask)?);
+            }
         }
-        let timeout = if self.rejected > 0 { Timeout::Nowait } else { timeout };
-        let count = match mask {
+        self.wait_for_events(events, timeout, mask)
+    }
+
+    #[inline]
+    fn wait_for_events(
+        &mut self,
+        events: &mut Events,
+        timeout: Timeout,
+        mask: Option<&SigSet>,
+    ) -> Result<usize, Error> {
+        match mask {
             None => self.multiplexer.wait(events, timeout),
             Some(mask) => self.multiplexer.wait_masked(events, timeout, mask),
-        }?;
-        Ok(count + self.rejected)
-    }
-
-    /// Restarts the count of waits at 2 after 2^32 waits. Every pause then dates from the first.
-    #[cold]
-    fn restart_waits(&mut self) {
-        const FIRST: NonZeroU32 = NonZeroU32::MIN;
-        let sources = self.slab.iter_mut().filter_map(|(_, entry)| entry.source_mut());
-        sources.for_each(|source| source.paused = source.paused.and(Some(FIRST)));
-        self.waits = FIRST.saturating_add(1);
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::Poll;
-
-    #[test]
-    fn a_pause_outlasts_the_count_of_waits() {
-        let (reader, writer) = std::io::pipe().unwrap();
-        let mut sources = Sources::new(Poll::new());
-        let mut events = Events::with_capacity(1);
-        let key = sources.insert(reader, Interest::READABLE, Mode::Level, |_| ()).ok().unwrap();
-        sources.waits = NonZeroU32::MAX;
-        sources.pause(key).unwrap();
-        drop(writer);
-        assert_eq!(sources.wait(&mut events, Timeout::Nowait, None), Ok(1));
-        let hangup = events.get(0).unwrap();
-        for waits in [sources.waits, NonZeroU32::MAX] {
-            sources.waits = waits;
-            let found = sources.owner(hangup, sources.generation(), |_| true).map(|ready| ready.key);
-            assert_eq!(found, Some(key), "{waits}");
         }
     }
 }
