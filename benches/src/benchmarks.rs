@@ -8,6 +8,8 @@ pub(crate) mod churn;
 pub(crate) mod echo;
 pub(crate) mod life;
 pub(crate) mod memory;
+pub(crate) mod nowait;
+pub(crate) mod request;
 pub(crate) mod returns;
 pub(crate) mod scale;
 pub(crate) mod scan;

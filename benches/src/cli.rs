@@ -1,8 +1,8 @@
 //! The command line, and the function of each command.
 
 use crate::benchmarks::{
-    addrm, build, call, chain, churn, echo, memory, returns, scale, scan, share, slot, spin, timeout, timers,
-    wake,
+    addrm, build, call, chain, churn, echo, memory, nowait, request, returns, scale, scan, share, slot, spin,
+    timeout, timers, wake,
 };
 use crate::machine::{self, Machine};
 use crate::report::{self, Report};
@@ -49,6 +49,8 @@ enum Command {
     Addrm(addrm::Options),
     /// End a wait with a waker
     Wake(wake::Options),
+    /// Waits with a zero timeout
+    Nowait,
     /// Short timeouts on an idle set
     Timeout(timeout::Options),
     /// Move a deadline among many, and wait with deadlines
@@ -61,6 +63,8 @@ enum Command {
     Memory(memory::Options),
     /// A TCP echo server: requests per second, CPU, latencies
     Echo(echo::Options),
+    /// A request to a server with one client: the server's CPU, by the kind of its waits
+    Request(request::Options),
     /// Short connections to workers that share a port: their shares and the CPU time
     Share(share::Options),
     /// A spin before the sleep: round trips, wakes and CPU time
@@ -88,12 +92,14 @@ fn measure(benchmark: &Command, runner: &mut Runner) -> io::Result<()> {
         Command::Churn(options) => churn::run(runner, options),
         Command::Addrm(options) => addrm::run(runner, options),
         Command::Wake(options) => wake::run(runner, options),
+        Command::Nowait => nowait::run(runner),
         Command::Timeout(options) => timeout::run(runner, options),
         Command::Timers(options) => timers::run(runner, options),
         Command::Chain(options) => chain::run(runner, options),
         Command::Scale(options) => scale::run(runner, options),
         Command::Memory(options) => memory::run(runner, options),
         Command::Echo(options) => echo::run(runner, options),
+        Command::Request(options) => request::run(runner, options),
         Command::Share(options) => share::run(runner, options),
         Command::Spin(options) => spin::run(runner, options),
         Command::Build => build::run(runner),
@@ -104,9 +110,9 @@ fn measure(benchmark: &Command, runner: &mut Runner) -> io::Result<()> {
 
 /// Runs each benchmark as if it had been named without options.
 fn measure_all(runner: &mut Runner) -> io::Result<()> {
-    const BENCHMARKS: [&str; 15] = [
-        "call", "scan", "slot", "churn", "addrm", "wake", "timeout", "timers", "chain", "scale", "memory",
-        "echo", "share", "spin", "returns",
+    const BENCHMARKS: [&str; 17] = [
+        "call", "scan", "slot", "churn", "addrm", "wake", "nowait", "timeout", "timers", "chain", "scale",
+        "memory", "echo", "request", "share", "spin", "returns",
     ];
     BENCHMARKS
         .iter()

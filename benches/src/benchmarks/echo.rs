@@ -7,7 +7,7 @@ use crate::fds;
 use crate::peers::{Ask, Benchmark, EVENTS, Mechanism, Peer, competitors, raw};
 use crate::runner::{Case, Competitor, Runner, Sample};
 use hdrhistogram::Histogram;
-use iomux_backend::{Interest, Mode, Native, Reactor, Timeout};
+use iomux_backend::{Epoll, Error, Events, Interest, Mode, Multiplexer, Native, Reactor, Token};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
@@ -27,11 +27,11 @@ pub(crate) struct Options {
     requests: usize,
 }
 
-const MESSAGE: usize = 64;
+pub(crate) const MESSAGE: usize = 64;
 /// Ends a turn, instead of a message.
 const STOP: &[u8] = b".";
 
-const MEASURES: &[(&str, &str)] = &[
+pub(crate) const MEASURES: &[(&str, &str)] = &[
     ("throughput", "requests/s"),
     ("the server's CPU", "µs per request"),
     ("latency, median", "µs"),
@@ -43,29 +43,25 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
     for &wanted in &options.connections {
         let count = fds::as_many(runner, "echo, connections", wanted, 2).max(1);
         let echo = Echo::connect(count, options.requests.max(count))?;
-        let mut competitors = competitors(&echo);
-        let reactor = competitors.iter().position(|one| one.name == "iomux Reactor");
-        if let Some(reactor) = reactor {
-            competitors[reactor] =
-                Competitor::new("iomux Reactor", || echo.measure(|| echo.serve_by_reactor()));
-        }
         runner.run(Case {
             benchmark: "echo",
             name: format!("{count} connections, {MESSAGE}-byte messages"),
             at: Some(count),
             measures: MEASURES,
             baseline: "raw epoll",
-            competitors,
+            competitors: echo.competitors(),
         })?;
     }
     Ok(())
 }
 
 /// Connections that are kept over all turns, since new ones would exhaust the ports.
-struct Echo {
+pub(crate) struct Echo {
     served: Vec<TcpStream>,
     clients: Vec<TcpStream>,
     requests: usize,
+    /// The timeout of each wait of the server, which never expires.
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl<'fd> Benchmark<'fd> for Echo {
@@ -79,9 +75,9 @@ impl<'fd> Benchmark<'fd> for Echo {
 }
 
 impl Echo {
-    fn connect(count: usize, requests: usize) -> io::Result<Self> {
+    pub(crate) fn connect(count: usize, requests: usize) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let mut echo = Self { served: Vec::new(), clients: Vec::new(), requests };
+        let mut echo = Self { served: Vec::new(), clients: Vec::new(), requests, timeout: None };
         for _ in 0..count {
             echo.clients.push(TcpStream::connect(listener.local_addr()?)?);
             echo.served.push(listener.accept()?.0);
@@ -93,8 +89,16 @@ impl Echo {
         Ok(echo)
     }
 
+    pub(crate) fn competitors(&self) -> Vec<Competitor<'_>> {
+        let mut competitors = competitors(self);
+        if let Some(reactor) = competitors.iter_mut().find(|one| one.name == "iomux Reactor") {
+            *reactor = Competitor::new("iomux Reactor", || self.measure(|| self.serve_by_reactor()));
+        }
+        competitors
+    }
+
     /// Serves in one thread while another sends requests.
-    fn measure(&self, serve: impl FnOnce() -> io::Result<Duration> + Send) -> io::Result<Sample> {
+    pub(crate) fn measure(&self, serve: impl FnOnce() -> io::Result<Duration> + Send) -> io::Result<Sample> {
         let (cpu, (taken, latencies)) = thread::scope(|scope| {
             let server = scope.spawn(|| {
                 stay_on(0);
@@ -135,7 +139,7 @@ impl Echo {
         let mut is_over = false;
         while !is_over {
             let mut answer = Ok(());
-            peer.wait(None, |token| {
+            peer.wait(self.timeout, |token| {
                 served.push(token);
                 match send_back(&self.served[token]) {
                     Ok(goes_on) => is_over |= !goes_on,
@@ -150,6 +154,26 @@ impl Echo {
         Ok(cpu_time()? - begin)
     }
 
+    /// Serves with an `Epoll` and this wait. Returns the CPU time of the thread.
+    pub(crate) fn serve_by_epoll(
+        &self,
+        mut wait: impl FnMut(&mut Epoll<'_>, &mut Events) -> Result<usize, Error>,
+    ) -> io::Result<Duration> {
+        let (mut epoll, mut events) = (Epoll::new()?, Events::with_capacity(EVENTS));
+        for (token, stream) in self.served.iter().enumerate() {
+            epoll.register(stream.as_fd(), Token(token), Interest::READABLE, Mode::Level)?;
+        }
+        let begin = cpu_time()?;
+        loop {
+            wait(&mut epoll, &mut events)?;
+            for event in &events {
+                if !send_back(&self.served[event.token().0])? {
+                    return Ok(cpu_time()? - begin);
+                }
+            }
+        }
+    }
+
     /// Serves with a `Reactor`, which finds the source by its key.
     fn serve_by_reactor(&self) -> io::Result<Duration> {
         let mut reactor: Reactor<&TcpStream, (), Native<'static>> = Reactor::new()?;
@@ -158,7 +182,7 @@ impl Echo {
         }
         let begin = cpu_time()?;
         loop {
-            reactor.wait(Timeout::Infinite)?;
+            reactor.wait(self.timeout)?;
             while let Some(ready) = reactor.next_ready() {
                 let Some((stream, ())) = reactor.get(ready.key()) else { continue };
                 if !send_back(stream)? {

@@ -17,15 +17,6 @@ fn interest(ask: Ask) -> Interest {
     }
 }
 
-#[inline(always)]
-fn time(timeout: Option<Duration>) -> Timeout {
-    match timeout {
-        None => Timeout::Infinite,
-        Some(Duration::ZERO) => Timeout::Nowait,
-        Some(time) => Timeout::After(time),
-    }
-}
-
 /// `Epoll`, in level or in edge mode.
 pub(crate) struct Epoll<'fd, const EDGE: bool> {
     epoll: iomux_backend::Epoll<'fd>,
@@ -61,7 +52,7 @@ impl<'fd, const EDGE: bool> Peer<'fd> for Epoll<'fd, EDGE> {
 
     #[inline(always)]
     fn wait(&mut self, timeout: Option<Duration>, mut found: impl FnMut(usize)) -> io::Result<()> {
-        self.epoll.wait(&mut self.events, time(timeout))?;
+        self.epoll.wait(&mut self.events, timeout.into())?;
         self.events.iter().for_each(|event| found(event.token().0));
         Ok(())
     }
@@ -122,7 +113,7 @@ impl<'fd> Peer<'fd> for Poll<'fd> {
 
     #[inline(always)]
     fn wait(&mut self, timeout: Option<Duration>, mut found: impl FnMut(usize)) -> io::Result<()> {
-        self.poll.wait(&mut self.events, time(timeout))?;
+        self.poll.wait(&mut self.events, timeout.into())?;
         self.events.iter().for_each(|event| found(event.token().0));
         Ok(())
     }
@@ -181,7 +172,7 @@ impl<'fd> Peer<'fd> for Slots<'fd> {
 
     #[inline(always)]
     fn wait(&mut self, timeout: Option<Duration>, mut found: impl FnMut(usize)) -> io::Result<()> {
-        self.slots.poll(time(timeout))?;
+        self.slots.poll(timeout)?;
         self.slots.ready().for_each(|ready| found(ready.index()));
         Ok(())
     }
@@ -231,7 +222,7 @@ impl<'fd> Peer<'fd> for Reactor<'fd> {
 
     #[inline(always)]
     fn wait(&mut self, timeout: Option<Duration>, mut found: impl FnMut(usize)) -> io::Result<()> {
-        self.reactor.wait(time(timeout))?;
+        self.reactor.wait(timeout)?;
         while let Some(ready) = self.reactor.next_ready() {
             if let Some((_, token)) = self.reactor.get(ready.key()) {
                 found(*token);

@@ -20,7 +20,7 @@ use crate::multiplexer::TrustedMultiplexer;
 use crate::waker::Waker;
 use iomux::{Interest, Readiness, SigSet, Timeout};
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 pub(super) struct Sources<S, T, M> {
     // Fields are dropped in this order: the multiplexer before the sources, which close its fds.
@@ -50,8 +50,8 @@ type Pair<'a, S, T> = ((&'a S, &'a mut T), (&'a S, &'a mut T));
 pub(super) struct Source<S, T> {
     source: S,
     state: T,
-    /// The fd of `source` when it was inserted.
-    fd: RawFd,
+    /// The fd that `source` lent when it was inserted.
+    fd: BorrowedFd<'static>,
     /// The interest and mode while the source is not paused.
     wanted: (Interest, Mode),
     pause: Pause,
@@ -108,12 +108,6 @@ impl<S, T> Entry<S, T> {
 }
 
 impl<S, T> Source<S, T> {
-    fn fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: `source`, which is borrowed here, has lent the fd, and was not lent mutably since, except to a
-        // caller of `get_mut`, who promised that it keeps its fd.
-        unsafe { BorrowedFd::borrow_raw(self.fd) }
-    }
-
     #[inline]
     fn parts(&mut self) -> (&S, &mut T) {
         (&self.source, &mut self.state)
@@ -159,7 +153,7 @@ impl<S, T> Source<S, T> {
         let target = self.target();
         // If the call unwinds or fails, the next change is submitted whatever it is.
         self.registered = Some(UNKNOWN);
-        let is_submitted = multiplexer.modify(self.fd(), token, target.0, target.1).is_ok();
+        let is_submitted = multiplexer.modify(self.fd, token, target.0, target.1).is_ok();
         if is_submitted {
             self.registered = Some(target);
         }
@@ -366,14 +360,15 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         let key = self.slab.next_key();
         let state = state(key);
         let fd = source.as_fd().as_raw_fd();
+        // SAFETY: `source` keeps it open, and goes into the slab together with it. It leaves the slab after the multiplexer
+        // has given the fd up.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         let wanted = (interest, mode);
         let source =
             Source { source, state, fd, wanted, pause: Pause::No, registered: Some(wanted), deferred: None };
         // Before the registration: if that panics, the source stays here, and is deregistered before it is dropped.
         self.slab.insert(key, Entry::Source(source));
-        // SAFETY: the source is in the slab, and is deregistered, or the multiplexer dropped, before it leaves it.
-        let result = unsafe { self.multiplexer.register_raw(fd, Token(key.place), interest, mode) };
-        match result {
+        match self.multiplexer.register(fd, Token(key.place), interest, mode) {
             Ok(()) => Ok(key),
             Err(error) => Err(self.take_back(key, error)),
         }
@@ -399,7 +394,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         // Before the call, which may unwind: the source then stays, and the next change is submitted whatever it is.
         if source.registered.replace(UNKNOWN).is_some() {
             // The source leaves the slab whatever this returns.
-            let _ = self.multiplexer.deregister(source.fd());
+            let _ = self.multiplexer.deregister(source.fd);
         }
         match self.slab.remove(key)? {
             Entry::Source(Source { source, state, .. }) => Some((source, state)),
@@ -427,10 +422,9 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         // is submitted whatever it is.
         let before = source.registered.replace(UNKNOWN);
         let result = if before.is_some() {
-            self.multiplexer.modify(source.fd(), Token(key.place), interest, mode)
+            self.multiplexer.modify(source.fd, Token(key.place), interest, mode)
         } else {
-            // SAFETY: as in `insert`.
-            unsafe { self.multiplexer.register_raw(source.fd, Token(key.place), interest, mode) }
+            self.multiplexer.register(source.fd, Token(key.place), interest, mode)
         };
         result.inspect_err(|_| source.registered = before)?;
         source.wanted = (interest, mode);
@@ -459,11 +453,9 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         // it is deregistered before it is dropped.
         if source.registered.replace(source.wanted).is_some() {
             // The kernel forgets it whatever this returns.
-            let _ = self.multiplexer.deregister(source.fd());
+            let _ = self.multiplexer.deregister(source.fd);
         }
-        // SAFETY: as in `insert`.
-        let result =
-            unsafe { self.multiplexer.register_raw(source.fd, Token(key.place), interest, Mode::Exclusive) };
+        let result = self.multiplexer.register(source.fd, Token(key.place), interest, Mode::Exclusive);
         result.inspect_err(|_| source.registered = None)
     }
 
@@ -486,10 +478,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             return Ok(());
         }
         let (interest, mode) = PAUSED;
-        if self.multiplexer.modify(source.fd(), Token(key.place), interest, mode).is_ok() {
+        if self.multiplexer.modify(source.fd, Token(key.place), interest, mode).is_ok() {
             source.registered = Some(PAUSED);
         } else {
-            let _ = self.multiplexer.deregister(source.fd());
+            let _ = self.multiplexer.deregister(source.fd);
             source.registered = None;
         }
         // After the calls, which may unwind.
@@ -509,7 +501,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     fn update_deferred(&mut self) {
         self.rejected = 0;
         // The list is consistent before each call, which may unwind.
-        while let Some(&place) = self.deferred.last().filter(|_| self.deferred.len() > self.rejected) {
+        while self.deferred.len() > self.rejected {
+            let place = self.deferred[self.deferred.len() - 1];
             let token = Token(place as usize);
             let Some(source) = self.slab.at_mut(token.0).and_then(Entry::source_mut) else {
                 self.deferred.pop();
