@@ -149,6 +149,30 @@ fn reactor_changes_never_allocate() {
     assert_eq!(reactor.wait(Timeout::Nowait), Ok(0));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn all_sources_may_change_without_allocation() {
+    let _alone = ONE_AT_A_TIME.lock();
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let pauses = |reactor: &mut Reactor<_, _, _>| {
+        let keys: Vec<_> = reactor.keys().collect();
+        measure(|| keys.iter().for_each(|key| reactor.pause(*key).unwrap())).count_total
+    };
+    for count in 1..=40 {
+        let mut reactor = Reactor::with(iomux_backend::Epoll::new().unwrap(), 8);
+        let insert = |reactor: &mut Reactor<_, _, _>| {
+            reactor.insert(reader.try_clone().unwrap(), (), Interest::READABLE, Mode::Level).unwrap();
+        };
+        (0..count).for_each(|_| insert(&mut reactor));
+        assert_eq!(pauses(&mut reactor), 0, "{count}");
+        reactor.retain(|_, _, ()| false);
+        reactor.shrink_to_fit();
+        (0..count).for_each(|_| insert(&mut reactor));
+        reactor.shrink_to_fit();
+        assert_eq!(pauses(&mut reactor), 0, "{count}, after a shrink");
+    }
+}
+
 #[test]
 fn waker_may_reuse_number_of_closed_fd() {
     let _alone = ONE_AT_A_TIME.lock();
