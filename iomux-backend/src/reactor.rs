@@ -496,9 +496,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     /// Returns the next ready or expired source of the last wait, with its state, or `None` after the last one.
     ///
-    /// Ready sources come first, and then those whose [deadline](Self::set_deadline) has expired. Between two calls, the program
-    /// may insert, modify and remove sources. `next` skips removed sources and [wakers](Self::waker). If the program has a waker,
-    /// check the shared state of the waker after the sources.
+    /// Ready sources come first, then those whose deferred [change](Self::modify) was rejected, and then those whose
+    /// [deadline](Self::set_deadline) has expired. Between two calls, the program may insert, modify and remove sources. `next`
+    /// skips removed sources and [wakers](Self::waker). If the program has a waker, check the shared state of the waker after the
+    /// sources.
     ///
     /// # Examples
     /// ```
@@ -559,11 +560,13 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// Takes the next source whose deferred change was rejected, or else the next expired source.
     #[inline(always)]
     fn next_rejected_or_expired(&mut self) -> Option<Ready> {
-        if self.sources.has_rejected() || self.deadlines.has_more() { self.take_other() } else { None }
+        let is_any_left = self.sources.has_rejected() || self.deadlines.has_more();
+        if is_any_left { self.take_rejected_or_expired() } else { None }
     }
 
+    // Out of line: both are rare.
     #[inline(never)]
-    fn take_other(&mut self) -> Option<Ready> {
+    fn take_rejected_or_expired(&mut self) -> Option<Ready> {
         if let Some(ready) = self.sources.next_rejected() {
             return Some(ready);
         }
