@@ -195,14 +195,12 @@ impl<'fd> Poll<'fd> {
             self.report_oldest(events);
             return events.len();
         }
-        let (mut next, mut clock) = (0, self.clock);
+        let mut next = 0;
         while events.len() < ready {
             let Some(found) = iomux::next_ready(&self.fds, next) else { break };
             next = found.index() + 1;
-            clock = clock.wrapping_add(STEP);
-            self.report_one(events, found, clock);
+            self.report_one(events, found);
         }
-        self.clock = clock;
         events.len()
     }
 
@@ -214,8 +212,7 @@ impl<'fd> Poll<'fd> {
         while let Some(found) = iomux::next_ready(&self.fds, next) {
             next = found.index() + 1;
             if self.registrations[found.index()].age(now) >= least {
-                self.clock = self.clock.wrapping_add(STEP);
-                self.report_one(events, found, self.clock);
+                self.report_one(events, found);
             }
         }
     }
@@ -253,14 +250,15 @@ impl<'fd> Poll<'fd> {
     }
 
     #[inline]
-    fn report_one(&mut self, events: &mut Events, found: Ready<'_>, clock: u32) {
+    fn report_one(&mut self, events: &mut Events, found: Ready<'_>) {
+        self.clock = self.clock.wrapping_add(STEP);
         let (index, readiness) = (found.index(), found.readiness());
         let registration = &mut self.registrations[index];
         if !events.push(registration.token, readiness) {
             return;
         }
         let kind = registration.kind();
-        registration.stamp = clock | kind;
+        registration.stamp = self.clock | kind;
         if kind != LEVEL || readiness.is_invalid() {
             self.disarm(index);
         }
