@@ -155,6 +155,7 @@ impl Events {
     }
 
     /// Returns an iterator over the events of the last wait.
+    #[inline]
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Event> {
         self.into_iter()
@@ -217,6 +218,7 @@ impl<'a> IntoIterator for &'a Events {
     type Item = &'a Event;
     type IntoIter = std::slice::Iter<'a, Event>;
 
+    #[inline]
     fn into_iter(self) -> Self::IntoIter {
         self.events[..self.count].iter()
     }

@@ -464,7 +464,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert!(begin.elapsed() >= Duration::from_millis(2));
     /// # std::io::Result::Ok(())
     /// ```
-    #[inline]
+    // Always inlined, as `Epoll::wait` is: a program has few waits, and a timeout that is known at compile time costs nothing.
+    #[inline(always)]
     pub fn wait(&mut self, timeout: impl Into<Timeout>) -> Result<usize, Error> {
         self.wait_for(timeout.into(), None)
     }
@@ -522,8 +523,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// # std::io::Result::Ok(())
     /// ```
     #[expect(clippy::should_implement_trait, reason = "an iterator could not lend the source")]
-    // Inlined, as is all that it needs for a ready source: a program has one such loop.
-    #[inline]
+    // Always inlined, as is all that it needs for a ready source: a program has few such loops.
+    #[inline(always)]
     pub fn next(&mut self) -> Option<(Key, Cause, &S, &mut T)> {
         if let Some(Ready { key, cause }) = self.take_ready(Entry::is_source) {
             return self.sources.get(key).map(|(source, state)| (key, cause, source, state));
@@ -727,14 +728,23 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.wait_once(timeout, mask)
     }
 
-    /// Waits, runs submitted tasks meanwhile, and checks the deadlines.
+    /// Waits, runs the tasks that are submitted before and meanwhile, and checks the deadlines.
     #[inline(never)]
     fn wait_with_tasks(&mut self, timeout: Timeout, mask: Option<&SigSet>) -> Result<usize, Error> {
+        let timeout = if self.inbox.is_open() { to_deadline(timeout) } else { timeout };
+        if self.deadlines.is_empty() && !self.inbox.has_tasks() {
+            // Nothing is to be done before the multiplexer's wait, which may last for the whole time.
+            let count = self.wait_once(timeout, mask)?;
+            if let Outcome::Ready(count) = self.after(count, 0) {
+                return Ok(count);
+            }
+        }
         // A task must not see the events of the previous wait.
         self.forget_events();
-        let timeout = self.run_before(timeout);
-        // A task may have waited.
-        self.forget_events();
+        if self.inbox.has_tasks() && self.run_submitted() {
+            // A task may have waited.
+            self.forget_events();
+        }
         wait_with(&mut ReactorCall { reactor: self, mask }, timeout, Interrupt::Resume, true)
     }
 
@@ -784,20 +794,16 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
         self.forget_events();
         Outcome::Interrupted
     }
+}
 
-    /// Runs the tasks that were submitted before the wait. Returns the timeout as a deadline, since the tasks take time.
-    fn run_before(&mut self, timeout: Timeout) -> Timeout {
-        if !self.inbox.has_tasks() {
-            return timeout;
+/// Returns a timeout that stays the same while tasks run.
+#[inline]
+fn to_deadline(timeout: Timeout) -> Timeout {
+    match timeout {
+        Timeout::After(time) if !time.is_zero() => {
+            Instant::now().checked_add(time).map_or(Timeout::Infinite, Timeout::Until)
         }
-        let timeout = match timeout {
-            Timeout::After(time) => {
-                Instant::now().checked_add(time).map_or(Timeout::Infinite, Timeout::Until)
-            }
-            timeout => timeout,
-        };
-        self.run_submitted();
-        timeout
+        timeout => timeout,
     }
 }
 
@@ -826,10 +832,11 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> WaitCall for ReactorCall<'_, S,
             let expired = reactor.deadlines.end_wait(is_full, ready);
             return Ok(reactor.after(count, expired));
         }
-        let left = reactor.deadlines.next().map(|next| next.saturating_duration_since(now));
-        let is_cut = left.is_some_and(|left| chunk.duration().is_none_or(|chunk| left <= chunk));
-        let time = if is_cut { left } else { chunk.duration() };
-        let count = reactor.wait_step(time.into(), self.mask)?;
+        let next = reactor.deadlines.next();
+        let cut = next.filter(|next| chunk.duration().is_none_or(|chunk| *next - now <= chunk));
+        let is_cut = cut.is_some();
+        let timeout = cut.map_or_else(|| chunk.duration().into(), Timeout::Until);
+        let count = reactor.wait_step(timeout, self.mask)?;
         match reactor.after(count, 0) {
             // The deadline has ended the sleep: check once more.
             Outcome::Ready(0) if is_cut => Ok(Outcome::Interrupted),

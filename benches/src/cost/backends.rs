@@ -2,7 +2,7 @@
 
 use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Poll, Reactor, Timeout, Token};
 use std::hint::black_box;
-use std::io::{self, Write};
+use std::io::{self, PipeReader, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -24,8 +24,10 @@ pub(crate) fn run(benchmark: &str, rounds: u64) -> io::Result<()> {
         "poll-wake" => wake(Poll::new(), 1, rounds, Timeout::Infinite),
         "poll-wake-100" => wake(Poll::new(), 100, rounds, Timeout::Infinite),
         "wake-pending" => wake_pending(rounds),
-        "reactor-wait" => reactor_wait(1, rounds),
-        "reactor-wait-64" => reactor_wait(64, rounds),
+        "reactor-wait" => reactor_wait(1, rounds, |_| Ok(())),
+        "reactor-wait-64" => reactor_wait(64, rounds, |_| Ok(())),
+        "reactor-wait-handle" => reactor_wait(1, rounds, |reactor| Ok(reactor.handle()?)),
+        "reactor-wait-deadline" => reactor_wait(1, rounds, set_deadlines),
         "reactor-insert" => reactor_insert(rounds),
         "reactor-modify" => reactor_modify(rounds),
         "bare-loop" => {
@@ -81,14 +83,19 @@ fn wait(mut mux: impl Multiplexer<'static>, ready: usize, rounds: u64, timeout: 
     Ok(())
 }
 
-/// Waits for `ready` sources, which are always ready, and takes each.
-fn reactor_wait(ready: usize, rounds: u64) -> io::Result<()> {
+/// Waits for `ready` sources, which are always ready, and takes each. What `prepare` returns is kept.
+fn reactor_wait<K>(
+    ready: usize,
+    rounds: u64,
+    prepare: impl FnOnce(&mut Reactor<PipeReader, usize>) -> io::Result<K>,
+) -> io::Result<()> {
     let (reader, mut writer) = io::pipe()?;
     writer.write_all(b"!")?;
     let mut reactor = Reactor::new()?;
     for number in 0..ready {
         reactor.insert(reader.try_clone()?, number, Interest::READABLE, Mode::Level)?;
     }
+    let _kept = prepare(&mut reactor)?;
     for _ in 0..rounds {
         let reactor = black_box(&mut reactor);
         assert_eq!(reactor.wait(Timeout::Infinite)?, ready);
@@ -97,6 +104,11 @@ fn reactor_wait(ready: usize, rounds: u64) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn set_deadlines(reactor: &mut Reactor<PipeReader, usize>) -> io::Result<()> {
+    let keys: Vec<_> = reactor.keys().collect();
+    Ok(keys.iter().try_for_each(|key| reactor.set_deadline(*key, Duration::from_secs(3600)))?)
 }
 
 /// Inserts a source and removes it.

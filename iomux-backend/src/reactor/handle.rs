@@ -9,6 +9,7 @@ use crate::memory::check_room_for;
 use crate::waker::Waker;
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -54,6 +55,9 @@ pub struct Handle<S, T = (), M = Native<'static>>(Arc<Shared<S, T, M>>);
 struct Shared<S, T, M> {
     /// `None` after the reactor was dropped.
     queue: Mutex<Option<Queue<S, T, M>>>,
+    /// Whether the queue has tasks. It changes under the lock, and a wait reads it without. A task that the wait does not see
+    /// yet wakes it.
+    has_tasks: AtomicBool,
     waker: Waker,
 }
 
@@ -190,6 +194,7 @@ impl<S, T, M> Handle<S, T, M> {
                     return Err(SubmitError { task, is_out_of_memory: true });
                 }
                 queue.tasks.push_back(Box::new(wrap(task)));
+                self.0.has_tasks.store(true, Ordering::Relaxed);
                 queue.reports = MOST_REPORTS;
             }
             None => return Err(SubmitError { task, is_out_of_memory: false }),
@@ -232,7 +237,11 @@ impl<S, T, M> Inbox<S, T, M> {
 
     /// Opens the inbox, for the first handle.
     pub(super) fn open(&mut self, key: Key, waker: Waker) -> Handle<S, T, M> {
-        let shared = Arc::new(Shared { queue: Mutex::new(Some(Queue::new())), waker });
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(Some(Queue::new())),
+            has_tasks: AtomicBool::new(false),
+            waker,
+        });
         self.0 = Some(Open { key, shared: Arc::clone(&shared) });
         Handle(shared)
     }
@@ -263,11 +272,10 @@ impl<S, T, M> Inbox<S, T, M> {
         was_woken
     }
 
-    /// Returns `true` if there are tasks to run.
+    /// Returns `true` if there are tasks. They can't be run yet if one is running.
+    #[inline]
     pub(super) fn has_tasks(&self) -> bool {
-        let Some(open) = &self.0 else { return false };
-        let queue = open.shared.lock();
-        queue.as_ref().is_some_and(|queue| !queue.is_running && !queue.tasks.is_empty())
+        self.0.as_ref().is_some_and(|open| open.shared.has_tasks.load(Ordering::Relaxed))
     }
 
     /// Begins to run the queued tasks, unless there are none or one is running.
@@ -287,7 +295,11 @@ impl<S, T, M> Inbox<S, T, M> {
             return None;
         }
         turn.left = turn.left.checked_sub(1)?;
-        shared.lock().as_mut()?.tasks.pop_front()
+        let mut queue = shared.lock();
+        let tasks = &mut queue.as_mut()?.tasks;
+        let task = tasks.pop_front();
+        shared.has_tasks.store(!tasks.is_empty(), Ordering::Relaxed);
+        task
     }
 }
 

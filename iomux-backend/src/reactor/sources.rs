@@ -564,7 +564,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     }
 
     /// Submits the deferred changes, and waits. Returns the number of events and of rejected changes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn wait(
         &mut self,
         events: &mut Events,
@@ -574,14 +574,20 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         if !self.deferred.is_empty() {
             self.update_deferred();
             if self.has_rejected() {
-                // They are ready, so the wait must not sleep.
-                return Ok(self.rejected + self.wait_for_events(events, Timeout::Nowait, mask)?);
+                return self.wait_beside_rejected(events, mask);
             }
         }
         self.wait_for_events(events, timeout, mask)
     }
 
-    #[inline]
+    /// Waits without sleeping, since the sources whose change was rejected are ready.
+    #[cold]
+    #[inline(never)]
+    fn wait_beside_rejected(&mut self, events: &mut Events, mask: Option<&SigSet>) -> Result<usize, Error> {
+        Ok(self.rejected + self.wait_for_events(events, Timeout::Nowait, mask)?)
+    }
+
+    #[inline(always)]
     fn wait_for_events(
         &mut self,
         events: &mut Events,
