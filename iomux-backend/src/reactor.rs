@@ -246,8 +246,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// the multiplexer lacks [`Capabilities::ONE_SHOT`](crate::Capabilities::ONE_SHOT) or
     /// [`Capabilities::HANGUP`](crate::Capabilities::HANGUP).
     ///
-    /// A pause drops an event of the last wait that was not taken yet. The next wait reports its hangup again, and the first wait
-    /// after the resume reports the rest.
+    /// While a source is paused, [`next`](Self::next) skips its event of the last wait. The next wait reports a hangup again, and
+    /// the first wait after the resume reports the rest.
     ///
     /// # Errors
     /// Returns [`Error::NoSuchKey`] if there is no source under `key`.
@@ -739,11 +739,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
                 return Ok(count);
             }
         }
-        // A task must not see the events of the previous wait.
-        self.forget_events();
-        if self.inbox.has_tasks() && self.run_submitted() {
-            // A task may have waited.
+        if self.inbox.has_tasks() {
+            // A task must not see the events of the previous wait.
             self.forget_events();
+            self.run_submitted();
         }
         wait_with(&mut ReactorCall { reactor: self, mask }, timeout, Interrupt::Resume, true)
     }

@@ -17,6 +17,7 @@ use std::cell::Cell;
 use std::io::{ErrorKind, PipeReader, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -376,6 +377,23 @@ fn insert_with_passes_the_key() {
     let (_error, reader, state) = failed.into_parts();
     assert!(state.is_some_and(|key| !reactor.contains(key)), "the key that it was given names nothing");
     reactor.insert(reader, None, Interest::READABLE, Mode::Level).unwrap();
+}
+
+#[test]
+fn key_of_a_panicking_state_is_not_given_again() {
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let mut lost = None;
+    let insert = AssertUnwindSafe(|| {
+        let state = |key| {
+            lost = Some(key);
+            panic!("on purpose");
+        };
+        reactor.insert_with(full_pipe().0, Interest::READABLE, Mode::Level, state).is_ok()
+    });
+    assert!(catch_unwind(insert).is_err());
+    let key = reactor.insert(full_pipe().0, (), Interest::READABLE, Mode::Level).unwrap();
+    assert_ne!(lost, Some(key));
+    assert!(lost.is_some_and(|lost| !reactor.contains(lost)));
 }
 
 #[test]

@@ -84,13 +84,13 @@ impl<V> Slab<V> {
         Ok(())
     }
 
-    /// Returns the key of the next value. If there is no empty place, nothing will be found under it.
+    /// Returns a key for the next value, and never the same again. If there is no empty place, nothing will be found under it.
     #[inline]
     pub(super) fn next_key(&mut self) -> Key {
         Key { place: self.empty.unwrap_or(self.places.len()), generation: self.next_generation() }
     }
 
-    /// Inserts a value under the key that [`next_key`](Self::next_key) has returned.
+    /// Inserts a value under the last key that [`next_key`](Self::next_key) has returned.
     ///
     /// # Panics
     /// Panics if there is no empty place.
@@ -101,7 +101,6 @@ impl<V> Slab<V> {
         let Place::Empty { next } = *empty else { unreachable!("it is the empty place") };
         *empty = Place::Occupied { generation, value };
         self.empty = next;
-        self.generations.start = generation + 1;
         self.occupied[place / CHUNK] += 1;
         self.len += 1;
     }
@@ -112,7 +111,8 @@ impl<V> Slab<V> {
             let block = BLOCKS.fetch_add(1, Ordering::Relaxed) as u64;
             self.generations = block * BLOCK..(block + 1) * BLOCK;
         }
-        self.generations.start
+        self.generations.start += 1;
+        self.generations.start - 1
     }
 
     #[inline]

@@ -19,6 +19,7 @@ use crate::mode::Mode;
 use crate::multiplexer::TrustedMultiplexer;
 use crate::waker::Waker;
 use iomux::{Interest, Readiness, SigSet, Timeout};
+use std::mem;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -161,7 +162,7 @@ impl<S, T> Source<S, T> {
     }
 }
 
-/// Converts a place, or an index into `deferred`, to 32 bits. [`Slab::reserve`] keeps both below 2^32.
+/// Converts a place, or an index into `deferred`, to 32 bits. [`Slab::grow`] keeps both below 2^32.
 #[allow(clippy::cast_possible_truncation, reason = "the slab has fewer places")]
 fn narrow(place: usize) -> u32 {
     place as u32
@@ -386,15 +387,14 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
 
     #[inline]
     pub(super) fn remove(&mut self, key: Key) -> Option<(S, T)> {
-        let mut source = self.slab.get_mut(key)?.source_mut()?;
-        if source.deferred.is_some() {
-            self.drop_deferred(key);
-            source = self.slab.get_mut(key)?.source_mut()?;
-        }
+        let source = self.slab.get_mut(key)?.source_mut()?;
         // Before the call, which may unwind: the source then stays, and the next change is submitted whatever it is.
         if source.registered.replace(UNKNOWN).is_some() {
             // The source leaves the slab whatever this returns.
             let _ = self.multiplexer.deregister(source.fd);
+        }
+        if source.deferred.is_some() {
+            self.drop_deferred(key);
         }
         match self.slab.remove(key)? {
             Entry::Source(Source { source, state, .. }) => Some((source, state)),
@@ -404,13 +404,12 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
 
     #[inline]
     pub(super) fn modify(&mut self, key: Key, interest: Interest, mode: Mode) -> Result<(), Error> {
-        if self.has_rejected() {
+        let is_deferrable = self.defers && mode == Mode::Level && Interest::all().contains(interest);
+        if is_deferrable && self.has_rejected() {
             self.drop_rejected(key);
         }
         let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
-        let is_deferrable = mode == Mode::Level && Interest::all().contains(interest);
-        if is_deferrable && self.defers && source.registered.is_some_and(|(_, mode)| mode != Mode::Exclusive)
-        {
+        if is_deferrable && source.registered.is_some_and(|(_, mode)| mode != Mode::Exclusive) {
             source.wanted = (interest, mode);
             source.pause = Pause::No;
             if !source.is_up_to_date() {
@@ -420,15 +419,14 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         }
         // Before the call, which may unwind: the source is then deregistered before it is dropped, and the next change
         // is submitted whatever it is.
-        let before = source.registered.replace(UNKNOWN);
-        let result = if before.is_some() {
+        let before = (source.registered.replace(UNKNOWN), mem::replace(&mut source.pause, Pause::No));
+        let result = if before.0.is_some() {
             self.multiplexer.modify(source.fd, Token(key.place), interest, mode)
         } else {
             self.multiplexer.register(source.fd, Token(key.place), interest, mode)
         };
-        result.inspect_err(|_| source.registered = before)?;
+        result.inspect_err(|_| (source.registered, source.pause) = before)?;
         source.wanted = (interest, mode);
-        source.pause = Pause::No;
         source.registered = Some(source.wanted);
         if source.deferred.is_some() {
             self.drop_deferred(key);
@@ -460,14 +458,15 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     }
 
     pub(super) fn pause(&mut self, key: Key) -> Result<(), Error> {
-        if self.has_rejected() {
-            self.drop_rejected(key);
-        }
-        let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
+        let source = self.slab.get(key).and_then(Entry::source).ok_or(Error::NoSuchKey)?;
         if source.pause != Pause::No {
             // A second modify would report a hangup a second time.
             return Ok(());
         }
+        if self.has_rejected() {
+            self.drop_rejected(key);
+        }
+        let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
         if self.defers && source.registered.is_some_and(|(_, mode)| mode != Mode::Exclusive) {
             source.pause = Pause::New;
             if source.registered == Some(PAUSED) {
@@ -477,12 +476,15 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             source.defer(key.place, &mut self.deferred);
             return Ok(());
         }
-        let (interest, mode) = PAUSED;
-        if self.multiplexer.modify(source.fd, Token(key.place), interest, mode).is_ok() {
-            source.registered = Some(PAUSED);
-        } else {
-            let _ = self.multiplexer.deregister(source.fd);
-            source.registered = None;
+        if source.registered.is_some() {
+            let (interest, mode) = PAUSED;
+            source.registered = match self.multiplexer.modify(source.fd, Token(key.place), interest, mode) {
+                Ok(()) => Some(PAUSED),
+                Err(_) => {
+                    let _ = self.multiplexer.deregister(source.fd);
+                    None
+                }
+            };
         }
         // After the calls, which may unwind.
         source.pause = Pause::New;

@@ -6,6 +6,7 @@ use iomux_backend::{Error, Interest, Key, Mode, Reactor, Readiness, Timeout};
 use libc::{EBADF, EEXIST, EFAULT, EINVAL, EMFILE, ENOENT, ENOMEM, ENOSPC, EPERM};
 use std::io::{PipeReader, PipeWriter};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
 type Pipes = Reactor<PipeReader, u8>;
 
@@ -141,6 +142,49 @@ fn change_after_rejection_is_submitted() {
     reactor.resume(key).unwrap();
     assert_eq!(failing(MODIFY, EBADF, || reactor.wait(Timeout::Infinite)), Ok(1 + 1));
     assert_eq!(events(&mut reactor).last(), Some(&(key, Readiness::INVALID)));
+}
+
+#[test]
+fn second_pause_keeps_the_rejected_one() {
+    let Some(_alone) = in_turn() else { return };
+    for is_taken in [false, true] {
+        let (mut reactor, key, _writer) = with_one(Mode::Level);
+        reactor.pause(key).unwrap();
+        // The level-triggered registration remains, so there is an event as well.
+        assert_eq!(failing(MODIFY, EBADF, || reactor.wait(Timeout::Infinite)), Ok(1 + 1));
+        reactor.pause(key).unwrap();
+        if is_taken {
+            assert_eq!(events(&mut reactor).last(), Some(&(key, Readiness::INVALID)));
+        } else {
+            assert_eq!(found(&mut reactor), [], "it was submitted again");
+        }
+    }
+}
+
+#[test]
+fn failed_modify_keeps_an_earlier_rejection() {
+    let Some(_alone) = in_turn() else { return };
+    let (mut reactor, key, _writer) = with_one(Mode::Level);
+    reactor.modify(key, Interest::empty(), Mode::Level).unwrap();
+    assert_eq!(failing(MODIFY, EBADF, || reactor.wait(Timeout::Infinite)), Ok(1 + 1));
+    let unnamed = Interest::from_bits_retain(libc::POLLHUP);
+    assert!(reactor.modify(key, Interest::PRIORITY, Mode::Exclusive).is_err());
+    assert!(reactor.modify(key, unnamed, Mode::Level).is_err());
+    assert_eq!(events(&mut reactor).last(), Some(&(key, Readiness::INVALID)));
+}
+
+#[test]
+fn pause_after_a_failed_requeue_spares_the_same_fd() {
+    let Some(_alone) = in_turn() else { return };
+    let mut reactor = Reactor::new().unwrap();
+    let (reader, _writer) = full_pipe();
+    let reader = Arc::new(reader);
+    let first = reactor.insert(Arc::clone(&reader), 1, Interest::READABLE, Mode::Exclusive).unwrap();
+    assert!(failing(ADD, ENOMEM, || reactor.requeue(first)).is_err());
+    let second = reactor.insert(reader, 2, Interest::READABLE, Mode::Level).unwrap();
+    reactor.pause(first).unwrap();
+    assert_eq!(reactor.wait(Timeout::Nowait), Ok(1));
+    assert_eq!(reactor.next_ready().map(|ready| ready.key()), Some(second));
 }
 
 #[test]

@@ -284,8 +284,12 @@ fn unwinding_multiplexer_leaks_no_fd() {
             assert!(panics(|| reactor.remove(key)));
         });
         assert!(reactor.contains(key), "{name}: it was not handed out");
-        assert_eq!(reactor.wait(Timeout::Nowait), Ok(1), "{name}: the other, whose key was lost");
-        assert_eq!(reactor.next_ready().and_then(|ready| reactor.remove(ready.key())).unwrap().1, 1);
+        reactor.wait(Timeout::Nowait).unwrap();
+        // It was deregistered before the call unwound, so a change that is deferred is rejected.
+        let ready = std::iter::from_fn(|| reactor.next_ready()).filter(|one| !one.readiness().is_invalid());
+        let ready: Vec<_> = ready.map(|ready| ready.key()).collect();
+        assert_eq!(ready.len(), 1, "{name}: the other, whose key was lost");
+        assert_eq!(reactor.remove(ready[0]).unwrap().1, 1);
         assert!(reactor.remove(key).is_some());
         let again = insert(&mut reactor, full_pipe().0, 2);
         assert_eq!(reactor.wait(LONG), Ok(1), "{name}");

@@ -9,6 +9,7 @@ use iomux_backend::{
 use std::cell::Cell;
 use std::io::PipeReader;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 const NOTHING: Interest = Interest::empty();
@@ -21,6 +22,8 @@ struct Counted<M> {
     modified: Rc<Cell<usize>>,
     waits: Rc<Cell<usize>>,
     lacks: Capabilities,
+    /// Whether the next register panics when it is done, or the next deregister before it begins.
+    panics: Rc<Cell<bool>>,
 }
 
 impl<M: Multiplexer<'static>> Multiplexer<'static> for Counted<M> {
@@ -39,7 +42,9 @@ impl<M: Multiplexer<'static>> Multiplexer<'static> for Counted<M> {
         interest: Interest,
         mode: Mode,
     ) -> Result<(), Error> {
-        self.multiplexer.register(fd, token, interest, mode)
+        let result = self.multiplexer.register(fd, token, interest, mode);
+        assert!(!self.panics.take(), "on purpose");
+        result
     }
 
     fn modify(
@@ -54,6 +59,7 @@ impl<M: Multiplexer<'static>> Multiplexer<'static> for Counted<M> {
     }
 
     fn deregister(&mut self, fd: BorrowedFd<'_>) -> Result<(), Error> {
+        assert!(!self.panics.take(), "on purpose");
         self.multiplexer.deregister(fd)
     }
 
@@ -82,7 +88,13 @@ fn counted<M: TrustedMultiplexer<'static>>(
     lacks: Capabilities,
 ) -> (Pipes<M>, impl Fn() -> usize) {
     let modified = Rc::new(Cell::new(0));
-    let multiplexer = Counted { multiplexer, modified: Rc::clone(&modified), waits: Rc::default(), lacks };
+    let multiplexer = Counted {
+        multiplexer,
+        modified: Rc::clone(&modified),
+        waits: Rc::default(),
+        lacks,
+        panics: Rc::default(),
+    };
     (Reactor::with(multiplexer, 8), move || modified.take())
 }
 
@@ -327,7 +339,7 @@ fn foreign_token_of_the_handles_makes_no_busy_loop() {
     let mut multiplexer = Poll::new();
     multiplexer.register(pipe.as_fd(), Token(0), READABLE, Mode::Level).unwrap();
     let (modified, waits, lacks) = (Rc::default(), Rc::new(Cell::new(0)), Capabilities::empty());
-    let counted = Counted { multiplexer, modified, waits: Rc::clone(&waits), lacks };
+    let counted = Counted { multiplexer, modified, waits: Rc::clone(&waits), lacks, panics: Rc::default() };
     let mut reactor: Pipes<Poll<'static>> = Reactor::with(counted, 8);
     let handle = reactor.handle().unwrap();
     (0..1000).for_each(|_| handle.submit(|_| {}).unwrap());
@@ -335,4 +347,41 @@ fn foreign_token_of_the_handles_makes_no_busy_loop() {
         reactor.wait(LONG).unwrap();
         assert!(waits.take() <= most);
     }
+}
+
+/// A reactor over epoll, and the switch that lets its multiplexer panic.
+fn panicking() -> (Pipes, Rc<Cell<bool>>) {
+    let panics = Rc::new(Cell::new(false));
+    let counted = Counted {
+        multiplexer: Epoll::new().unwrap(),
+        modified: Rc::default(),
+        waits: Rc::default(),
+        lacks: Capabilities::empty(),
+        panics: Rc::clone(&panics),
+    };
+    (Reactor::with(counted, 8), panics)
+}
+
+#[test]
+fn source_with_a_new_pause_is_heard_after_a_panic_in_remove() {
+    let (mut reactor, panics) = panicking();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let key = reactor.insert(reader, (), READABLE, Mode::Level).unwrap();
+    reactor.pause(key).unwrap();
+    panics.set(true);
+    assert!(catch_unwind(AssertUnwindSafe(|| reactor.remove(key))).is_err());
+    drop(writer);
+    assert_eq!(found(&mut reactor), [(key, Readiness::empty())], "a hangup");
+    assert!(reactor.remove(key).is_some());
+}
+
+#[test]
+fn exclusive_source_is_heard_after_a_panic_in_resume() {
+    let (mut reactor, panics) = panicking();
+    let key = insert(&mut reactor, Mode::Exclusive);
+    reactor.pause(key).unwrap();
+    panics.set(true);
+    assert!(catch_unwind(AssertUnwindSafe(|| reactor.resume(key))).is_err());
+    assert_eq!(found(&mut reactor), [(key, Readiness::READABLE)]);
+    assert!(reactor.remove(key).is_some());
 }
