@@ -75,7 +75,10 @@ impl Picture {
         let points = || curves.iter().flat_map(|(_, points)| points);
         let (left, right) = extent(points().map(|(size, _)| *size));
         let (low, high) = extent(points().flat_map(|(_, ratio)| [ratio.low, ratio.high, 1.0]));
-        let margin = (high - low) * 0.1;
+        let (span, margin) = (high - low, (high - low) * 0.1);
+        // The legend stands above the curves.
+        let top = high + margin + span * 0.075 * curves.len() as f64;
+        let digits = if span < 0.1 { 3 } else { 2 };
         let root = SVGBackend::new(path, SIZE).into_drawing_area();
         root.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(&root)
@@ -84,7 +87,7 @@ impl Picture {
             .margin_right(30)
             .x_label_area_size(48)
             .y_label_area_size(70)
-            .build_cartesian_2d((left / 1.2..right * 1.2).log_scale(), low - margin..high + margin)?;
+            .build_cartesian_2d((left / 1.2..right * 1.2).log_scale(), low - margin..top)?;
         chart
             .configure_mesh()
             .max_light_lines(0)
@@ -92,7 +95,7 @@ impl Picture {
             .x_desc(self.size)
             .y_desc("time / bare libc, with median deviation")
             .x_label_formatter(&short)
-            .y_label_formatter(&|value| format!("{value:.2}"))
+            .y_label_formatter(&|value| format!("{value:.digits$}"))
             .label_style(("sans-serif", 14))
             .axis_desc_style(("sans-serif", 15))
             .draw()?;

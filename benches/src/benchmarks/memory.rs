@@ -2,7 +2,8 @@
 
 use crate::fds;
 use crate::peers::{Ask, Benchmark, EVENTS, Mechanism, Peer, competitors};
-use crate::runner::{Case, Runner, Sample};
+use crate::runner::{Case, Competitor, Runner, Sample};
+use iomux_backend::{Interest, Mode, Reactor};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -28,13 +29,17 @@ pub(crate) fn run(runner: &mut Runner, options: &Options) -> io::Result<()> {
         [(Mechanism::Epoll, "raw epoll", "epoll"), (Mechanism::Poll, "raw poll", "poll")]
     {
         let bytes = Bytes { fds: &fds, mechanism };
+        let mut competitors = competitors(&bytes);
+        if mechanism == Mechanism::Epoll {
+            competitors.push(Competitor::new("iomux Reactor, no state", || bytes.of_reactor()));
+        }
         runner.run(Case {
             benchmark: "memory",
             name: format!("{count} fds over {over}"),
             at: None,
             measures: &[("", "bytes per registered fd")],
             baseline,
-            competitors: competitors(&bytes),
+            competitors,
         })?;
     }
     drop(fds);
@@ -82,6 +87,23 @@ impl<'fd> Benchmark<'fd> for Bytes<'fd> {
         // A wait submits deferred changes, whose memory counts too.
         peer.wait(Some(Duration::ZERO), |_| panic!("{}: nothing is ready", P::NAME))?;
         Ok(vec![held as f64 / self.fds.len() as f64])
+    }
+}
+
+impl Bytes<'_> {
+    /// Counts without the number per source that the benchmarks keep as its state.
+    fn of_reactor(&self) -> io::Result<Sample> {
+        let mut reactor = Reactor::new()?;
+        let mut insert = || {
+            for fd in self.fds {
+                reactor.insert(fd.as_fd(), (), Interest::READABLE, Mode::Level)?;
+            }
+            io::Result::Ok(())
+        };
+        let mut answer = Ok(());
+        let used = allocation_counter::measure(|| answer = insert());
+        answer?;
+        Ok(vec![used.bytes_current as f64 / self.fds.len() as f64])
     }
 }
 
