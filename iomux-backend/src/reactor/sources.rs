@@ -405,7 +405,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
     #[inline]
     pub(super) fn modify(&mut self, key: Key, interest: Interest, mode: Mode) -> Result<(), Error> {
         let is_deferrable = self.defers && mode == Mode::Level && Interest::all().contains(interest);
-        if is_deferrable && self.has_rejected() {
+        if self.has_rejected() && is_deferrable {
             self.drop_rejected(key);
         }
         let source = self.slab.get_mut(key).and_then(Entry::source_mut).ok_or(Error::NoSuchKey)?;
