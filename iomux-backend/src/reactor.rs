@@ -698,7 +698,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
 
     /// Runs the tasks that were [submitted](Handle::submit) so far, and returns `true` if there were any. It does not wait.
     ///
-    /// Tasks that are submitted during this call run in the next call, or in the next wait.
+    /// Tasks that are submitted during this call run in the next call, or in the next wait. Inside a task, it runs none, and
+    /// returns `false`.
     pub fn run_submitted(&mut self) -> bool {
         let Some(mut turn) = self.inbox.turn() else { return false };
         // One by one: the others stay queued if one panics, and a task may replace the reactor itself.
@@ -787,7 +788,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
             // skips it, but the wait has to end, or it would be repeated in a busy loop.
             return Outcome::Ready(if count + expired > wakes { count + expired - wakes } else { count });
         }
-        // In a small buffer the wake may have displaced a source. The next call of the multiplexer reports that first.
+        // In a small buffer the wake may have displaced a source. The next call of the multiplexer reports that first, unless
+        // a task waits.
         self.run_submitted();
         // A task may have waited.
         self.forget_events();

@@ -65,8 +65,8 @@ struct Queue<S, T, M> {
     tasks: VecDeque<Task<S, T, M>>,
     /// Whether a task is running. A wait inside it runs no tasks.
     is_running: bool,
-    /// How many events of the waker may still come. Wakes are coalesced, so there are at most two: one that was under way
-    /// when the task was submitted, and the task's own.
+    /// How many events of the waker may still come. Wakes are coalesced and made under the lock, so there are at most two: one
+    /// that was under way when the task was submitted, and the task's own.
     reports: u8,
 }
 
@@ -99,7 +99,8 @@ impl<S, T, M> Handle<S, T, M> {
     /// task wakes a waker of the reactor.
     ///
     /// A task that panics unwinds out of the wait, and the next wait runs the remaining tasks. A wait inside a task runs no
-    /// tasks. Dropping the reactor drops the tasks that have not run.
+    /// tasks, and may take the turn of a source that does not fit into the buffer of events: the outer wait can then return 0
+    /// when its timeout expires, and the next wait reports the source. Dropping the reactor drops the tasks that have not run.
     ///
     /// Only memory limits the queue, so `submit` does not slow down a thread that submits faster than the reactor runs tasks.
     /// The call takes a lock and allocates. In a signal handler, use a [`Waker`] instead.
@@ -196,11 +197,12 @@ impl<S, T, M> Handle<S, T, M> {
                 queue.tasks.push_back(Box::new(wrap(task)));
                 self.0.has_tasks.store(true, Ordering::Relaxed);
                 queue.reports = MOST_REPORTS;
+                // Under the lock: the wakes of other threads would come on top of the most reports.
+                self.0.waker.wake();
+                Ok(())
             }
-            None => return Err(SubmitError { task, is_out_of_memory: false }),
+            None => Err(SubmitError { task, is_out_of_memory: false }),
         }
-        self.0.waker.wake();
-        Ok(())
     }
 }
 

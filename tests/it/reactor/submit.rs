@@ -51,6 +51,24 @@ fn submission_does_not_shorten_a_wait() {
 }
 
 #[test]
+fn flood_of_tasks_does_not_end_a_wait() {
+    const TASKS: usize = 100_000;
+    let mut reactor = Reactor::<PipeReader>::new().unwrap();
+    let (key, waker) = reactor.waker().unwrap();
+    let handle = reactor.handle().unwrap();
+    let flood = || (0..TASKS).for_each(|_| handle.submit(|_| {}).unwrap());
+    std::thread::scope(|scope| {
+        let floods = [scope.spawn(flood), scope.spawn(flood)];
+        scope.spawn(move || {
+            floods.into_iter().for_each(|flood| flood.join().unwrap());
+            waker.wake();
+        });
+        assert_eq!(reactor.wait(Timeout::Infinite), Ok(1));
+        assert_eq!(ready_keys(&mut reactor), [key]);
+    });
+}
+
+#[test]
 fn one_wait_runs_the_tasks_of_all_handles() {
     let mut reactor = Reactor::<PipeReader>::new().unwrap();
     let handles = [reactor.handle().unwrap(), reactor.handle().unwrap()];
