@@ -517,13 +517,25 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
             if source.submit(&mut self.multiplexer, token) {
                 source.deferred = None;
                 self.deferred.pop();
-                continue;
+            } else {
+                self.keep_rejected();
             }
-            source.set_deferred(self.rejected);
-            self.move_deferred(self.rejected, self.deferred.len() - 1);
-            self.deferred[self.rejected] = place;
-            self.rejected += 1;
         }
+    }
+
+    /// Moves the last of the list, whose change was rejected, to the other rejected ones.
+    #[cold]
+    #[inline(never)]
+    fn keep_rejected(&mut self) {
+        let last = self.deferred.len() - 1;
+        self.deferred.swap(self.rejected, last);
+        for index in [self.rejected, last] {
+            let place = self.deferred[index] as usize;
+            if let Some(source) = self.slab.at_mut(place).and_then(Entry::source_mut) {
+                source.set_deferred(index);
+            }
+        }
+        self.rejected += 1;
     }
 
     /// Submits the deferred changes, and defers no more. Another multiplexer that waits for this one would not see a deferred

@@ -7,8 +7,8 @@ use iomux_backend::{
     Timeout, Token, TrustedMultiplexer, Waker,
 };
 use std::cell::Cell;
-use std::io::PipeReader;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{PipeReader, PipeWriter};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -22,8 +22,10 @@ struct Counted<M> {
     modified: Rc<Cell<usize>>,
     waits: Rc<Cell<usize>>,
     lacks: Capabilities,
-    /// Whether the next register panics when it is done, or the next deregister before it begins.
+    /// Whether the next register panics when it is done, or the next modify or deregister before it begins.
     panics: Rc<Cell<bool>>,
+    /// The fd whose modifies are rejected.
+    rejects: Rc<Cell<Option<RawFd>>>,
 }
 
 impl<M: Multiplexer<'static>> Multiplexer<'static> for Counted<M> {
@@ -55,6 +57,10 @@ impl<M: Multiplexer<'static>> Multiplexer<'static> for Counted<M> {
         mode: Mode,
     ) -> Result<(), Error> {
         self.modified.set(self.modified.get() + 1);
+        if self.rejects.get() == Some(fd.as_raw_fd()) {
+            return Err(Error::OutOfMemory);
+        }
+        assert!(!self.panics.take(), "on purpose");
         self.multiplexer.modify(fd, token, interest, mode)
     }
 
@@ -94,6 +100,7 @@ fn counted<M: TrustedMultiplexer<'static>>(
         waits: Rc::default(),
         lacks,
         panics: Rc::default(),
+        rejects: Rc::default(),
     };
     (Reactor::with(multiplexer, 8), move || modified.take())
 }
@@ -339,7 +346,14 @@ fn foreign_token_of_the_handles_makes_no_busy_loop() {
     let mut multiplexer = Poll::new();
     multiplexer.register(pipe.as_fd(), Token(0), READABLE, Mode::Level).unwrap();
     let (modified, waits, lacks) = (Rc::default(), Rc::new(Cell::new(0)), Capabilities::empty());
-    let counted = Counted { multiplexer, modified, waits: Rc::clone(&waits), lacks, panics: Rc::default() };
+    let counted = Counted {
+        multiplexer,
+        modified,
+        waits: Rc::clone(&waits),
+        lacks,
+        panics: Rc::default(),
+        rejects: Rc::default(),
+    };
     let mut reactor: Pipes<Poll<'static>> = Reactor::with(counted, 8);
     let handle = reactor.handle().unwrap();
     (0..1000).for_each(|_| handle.submit(|_| {}).unwrap());
@@ -349,22 +363,66 @@ fn foreign_token_of_the_handles_makes_no_busy_loop() {
     }
 }
 
-/// A reactor over epoll, and the switch that lets its multiplexer panic.
-fn panicking() -> (Pipes, Rc<Cell<bool>>) {
-    let panics = Rc::new(Cell::new(false));
+/// The switches of a reactor's multiplexer.
+#[derive(Default)]
+struct Switches {
+    modified: Rc<Cell<usize>>,
+    panics: Rc<Cell<bool>>,
+    rejects: Rc<Cell<Option<RawFd>>>,
+}
+
+/// A reactor over epoll that panics or rejects on demand.
+fn with_switches() -> (Pipes, Switches) {
+    let switches = Switches::default();
     let counted = Counted {
         multiplexer: Epoll::new().unwrap(),
-        modified: Rc::default(),
+        modified: Rc::clone(&switches.modified),
         waits: Rc::default(),
         lacks: Capabilities::empty(),
-        panics: Rc::clone(&panics),
+        panics: Rc::clone(&switches.panics),
+        rejects: Rc::clone(&switches.rejects),
     };
-    (Reactor::with(counted, 8), panics)
+    (Reactor::with(counted, 8), switches)
+}
+
+/// Inserts five sources that are never ready, and changes each. Returns their keys, and their writers.
+fn five_changed(reactor: &mut Pipes) -> (Vec<Key>, Vec<PipeWriter>) {
+    let (readers, writers): (Vec<_>, Vec<_>) = (0..5).map(|_| std::io::pipe().unwrap()).unzip();
+    let mut insert = |reader| reactor.insert(reader, (), READABLE, Mode::Level).unwrap();
+    let keys: Vec<_> = readers.into_iter().map(&mut insert).collect();
+    keys.iter().for_each(|key| reactor.modify(*key, NOTHING, Mode::Level).unwrap());
+    (keys, writers)
+}
+
+#[test]
+fn one_rejection_among_several_changes_is_reported() {
+    for rejected in 0..5 {
+        let (mut reactor, Switches { modified, rejects, .. }) = with_switches();
+        let (keys, _writers) = five_changed(&mut reactor);
+        rejects.set(reactor.source(keys[rejected]).map(|source| source.as_raw_fd()));
+        assert_eq!(found(&mut reactor), [(keys[rejected], Readiness::INVALID)]);
+        assert_eq!(modified.take(), 5);
+        assert_eq!((found(&mut reactor), modified.take()), (vec![], 0));
+    }
+}
+
+#[test]
+fn removal_after_a_rejection_and_a_panic_loses_no_change() {
+    let (mut reactor, Switches { modified, panics, rejects }) = with_switches();
+    let (keys, _writers) = five_changed(&mut reactor);
+    // The last change is submitted first.
+    rejects.set(reactor.source(keys[4]).map(|source| source.as_raw_fd()));
+    panics.set(true);
+    assert!(catch_unwind(AssertUnwindSafe(|| reactor.wait(Timeout::Nowait))).is_err());
+    rejects.set(None);
+    assert_eq!(modified.take(), 2);
+    keys[..2].iter().for_each(|key| assert!(reactor.remove(*key).is_some()));
+    assert_eq!((found(&mut reactor), modified.take()), (vec![], 3), "those of the other three");
 }
 
 #[test]
 fn source_with_a_new_pause_is_heard_after_a_panic_in_remove() {
-    let (mut reactor, panics) = panicking();
+    let (mut reactor, Switches { panics, .. }) = with_switches();
     let (reader, writer) = std::io::pipe().unwrap();
     let key = reactor.insert(reader, (), READABLE, Mode::Level).unwrap();
     reactor.pause(key).unwrap();
@@ -377,7 +435,7 @@ fn source_with_a_new_pause_is_heard_after_a_panic_in_remove() {
 
 #[test]
 fn exclusive_source_is_heard_after_a_panic_in_resume() {
-    let (mut reactor, panics) = panicking();
+    let (mut reactor, Switches { panics, .. }) = with_switches();
     let key = insert(&mut reactor, Mode::Exclusive);
     reactor.pause(key).unwrap();
     panics.set(true);
