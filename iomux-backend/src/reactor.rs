@@ -834,7 +834,10 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> WaitCall for ReactorCall<'_, S,
             return Ok(reactor.after(count, expired));
         }
         let next = reactor.deadlines.next();
-        let cut = next.filter(|next| chunk.duration().is_none_or(|chunk| *next - now <= chunk));
+        let is_first = |next: &Instant| {
+            chunk.duration().is_none_or(|chunk| next.saturating_duration_since(now) <= chunk)
+        };
+        let cut = next.filter(is_first);
         let is_cut = cut.is_some();
         let timeout = cut.map_or_else(|| chunk.duration().into(), Timeout::Until);
         let count = reactor.wait_step(timeout, self.mask)?;

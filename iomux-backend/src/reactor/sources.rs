@@ -5,7 +5,7 @@
 //! - A source is in the slab before it is registered, and leaves it after it was deregistered.
 //! - Meanwhile it is only lent as `&S`. A type that lends its fd from `&self` can't close it through `&self`. Replacing
 //!   the source needs `&mut`, which only the `unsafe` [`get_mut`](Sources::get_mut) returns.
-//! - `as_fd` is called once, and the number is stored: a second call could return another one.
+//! - `as_fd` is called once, and the fd is stored: a second call could return another one.
 //! - The multiplexer gives up an fd when it is deregistered, as [`TrustedMultiplexer`] promises, and is dropped before the
 //!   sources. It is not lent either: `&Epoll` could register, deregister and wait.
 
@@ -56,7 +56,7 @@ pub(super) struct Source<S, T> {
     /// The interest and mode while the source is not paused.
     wanted: (Interest, Mode),
     pause: Pause,
-    /// The registration that the multiplexer has. `None` if the source is paused and had to be deregistered for that.
+    /// The registration that the multiplexer has. `None` if a pause had to deregister the source, or a requeue has failed.
     registered: Option<(Interest, Mode)>,
     /// Its index in `Sources::deferred`, plus 1.
     deferred: Option<NonZeroU32>,
