@@ -25,9 +25,22 @@ pub(crate) fn is_emulated() -> bool {
     std::env::var_os("IOMUX_EMULATED").is_some()
 }
 
+/// Whether the tests run on another processor than the one that they were built on: what needs the
+/// host's compiler, cargo or tools is then skipped.
+pub(crate) fn is_foreign() -> bool {
+    std::env::var_os("IOMUX_FOREIGN").is_some()
+}
+
 /// Whether a sanitizer watches, which takes memory and makes system calls of its own.
 pub(crate) fn is_sanitized() -> bool {
     std::env::var_os("IOMUX_SANITIZED").is_some()
+}
+
+/// The system call in which a thread sleeps, by its folder in Linux's /proc; `None` while it runs or is in no call, and without such a
+/// folder.
+pub(crate) fn sleeps_in(thread: &Path) -> Option<libc::c_long> {
+    let call = std::fs::read_to_string(thread.join("syscall")).ok()?;
+    call.split_whitespace().next()?.parse().ok().filter(|number| *number >= 0)
 }
 
 /// A pipe with a byte in it.

@@ -1,23 +1,15 @@
 //! A server with fewer fds than clients serves its clients, rests, and accepts the others later.
 
 use crate::process::Process;
-use crate::server::{Server, expect, reset};
+use crate::server::{Server, comes_back, reset};
 use crate::{Random, alone, amount, can_watch_servers, report, whole_backends};
 use nix::sys::signal::Signal;
-use std::io::Write;
-use std::net::TcpStream;
 use std::time::Duration;
 
 /// The server's open-files limit.
 const FDS: usize = 64;
 /// Enough clients that many wait, but no more than the listener's queue holds.
 const CLIENTS: usize = FDS + 60;
-
-#[track_caller]
-fn comes_back(mut client: &TcpStream, bytes: &[u8]) {
-    client.write_all(bytes).unwrap();
-    expect(client, bytes);
-}
 
 /// Checks that a server at its limit is idle. It checks for fds ten times per second. A busy loop on the waiting
 /// clients would use all of the CPU.

@@ -1,6 +1,6 @@
 //! Registrations come and go in every way, in this process. No memory is held afterwards.
 
-use crate::server::DEADLINE;
+use crate::program::DEADLINE;
 use crate::{Random, alone, amount, report};
 use allocation_counter::measure;
 use iomux::Slots;

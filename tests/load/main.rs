@@ -12,6 +12,9 @@ mod descriptors;
 mod example;
 mod in_process;
 mod process;
+#[path = "../programs/program.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+mod program;
 #[path = "../programs/server.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod server;

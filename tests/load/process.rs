@@ -1,6 +1,6 @@
 //! The state of a running program, from Linux's /proc.
 
-use crate::server::DEADLINE;
+use crate::program::DEADLINE;
 use std::fs;
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! Threads share an epoll: while one waits, others register, modify, deregister and wake. Nothing is lost.
 
-use crate::server::DEADLINE;
+use crate::program::DEADLINE;
 use crate::support::is_emulated;
 use crate::{Random, alone, amount, report};
 use iomux_backend::{Epoll, Events, Interest, Mode, Multiplexer, Timeout, Token, Waker};

@@ -2,7 +2,7 @@
 
 mod ways;
 
-use crate::server::DEADLINE;
+use crate::program::DEADLINE;
 use crate::support::{Thread, is_emulated, skip};
 use crate::{Random, alone, amount, report};
 use iomux::{SigSet, Signal, Timeout};

@@ -1,6 +1,6 @@
 //! 64 threads on one waker: no wake is lost, and none is seen twice.
 
-use crate::server::DEADLINE;
+use crate::program::DEADLINE;
 use crate::support::is_emulated;
 use crate::{alone, amount, report};
 use iomux_backend::{

@@ -1,7 +1,6 @@
 //! The constants and structs of iomux-sys, against the headers that this machine's C compiler reads.
 
-use crate::is_foreign;
-use crate::support::skip;
+use crate::support::{is_foreign, skip};
 use iomux_sys::{Constant, HEADERS, Header, Struct};
 use std::fmt::Write as _;
 use std::io::ErrorKind;

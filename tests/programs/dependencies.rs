@@ -1,7 +1,6 @@
 //! What a user of each library takes in with it: these packages, under these licences, and no others.
 
-use crate::is_foreign;
-use crate::support::{root, skip};
+use crate::support::{is_foreign, root, skip};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;

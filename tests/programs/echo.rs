@@ -1,103 +1,20 @@
 //! The echo server and its client as processes: no byte is lost, no fd leaks, and no client affects another.
 
 use crate::example;
-use crate::process::{ends_on_a_stopped_terminal, with_one_port_for_clients};
-use crate::server::{AT_ONCE, MORE_THAN_FITS, write_until_blocked};
+use crate::program::{DEADLINE, Lines, Program, ends_on_a_stopped_terminal, with_one_port_for_clients};
+use crate::server::{AT_ONCE, MORE_THAN_FITS, Server, comes_back, echo, reset, write_until_blocked};
 use crate::support::{is_emulated, is_sanitized, skip};
 use iomux_backend::ALL_NAMES as NAMES;
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Only what is broken takes that long.
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// A running server.
-struct Server {
-    child: Child,
-    output: BufReader<ChildStdout>,
-    address: SocketAddr,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        Self::started_by(Command::new(example("echo_server")).args(arguments))
-    }
-
-    #[track_caller]
-    fn started_by(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on ").expect("its first line");
-        let address = address.parse().unwrap();
-        Self { child, output, address }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let client = TcpStream::connect(self.address).unwrap();
-        client.set_read_timeout(Some(DEADLINE)).unwrap();
-        client.set_write_timeout(Some(DEADLINE)).unwrap();
-        client
-    }
-
-    #[track_caller]
-    fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).unwrap();
-    }
-
-    /// Stops it, and waits until it has stopped.
-    #[track_caller]
-    fn stop(&self) {
-        self.signal(Signal::SIGSTOP);
-        let stopped = WaitStatus::Stopped(self.pid(), Signal::SIGSTOP);
-        assert_eq!(waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)), Ok(stopped));
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_raw(i32::try_from(self.child.id()).unwrap())
-    }
-
-    /// The number of its fds; `None` where that can't be seen.
-    fn fds(&self) -> Option<usize> {
-        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok().map(Iterator::count)
-    }
-
-    /// Ends it by a signal; what it says at last.
-    #[track_caller]
-    fn end_by(mut self, signal: Signal) -> String {
-        self.signal(signal);
-        let mut last = String::new();
-        self.output.read_to_string(&mut last).unwrap();
-        assert!(self.child.wait().unwrap().success(), "{last}");
-        last
-    }
-}
-
 #[track_caller]
-fn comes_back(client: &TcpStream, bytes: &[u8]) {
-    assert_eq!(echo(client, bytes).unwrap(), bytes);
-}
-
-/// What comes back, as many bytes as are sent.
-fn echo(mut client: &TcpStream, bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut back = vec![0; bytes.len()];
-    client.write_all(bytes)?;
-    client.read_exact(&mut back)?;
-    Ok(back)
+fn start(arguments: &[&str]) -> Server {
+    Server::start("echo_server", arguments)
 }
 
 /// Waits until the server has as many fds again as before: it learns of a closed connection a little later.
@@ -123,7 +40,7 @@ fn load(server: &Server, connections: &str, messages: &str) {
 #[test]
 fn two_thousand_connections_lose_no_byte() {
     for &backend in NAMES {
-        let server = Server::start(&["--backend", backend]);
+        let server = start(&["--backend", backend]);
         let before = server.fds();
         let connections = if backend.contains("-without-") { AT_ONCE / 10 } else { AT_ONCE }.to_string();
         load(&server, &connections, "10");
@@ -138,27 +55,24 @@ fn two_thousand_connections_lose_no_byte() {
 
 #[test]
 fn held_connections_stay_open_until_stdin_ends() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let before = server.fds();
-    let mut load = Command::new(example("load"))
-        .args([&server.address.to_string(), "--connections", "50", "--messages", "2", "--hold"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(load.stdout.take().unwrap()).lines();
-    assert_eq!(said.next().unwrap().unwrap(), "50 connections are open, and have had everything back");
+    let mut command = Command::new(example("load"));
+    command.args([&server.address.to_string(), "--connections", "50", "--messages", "2", "--hold"]);
+    let mut load = Program::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
+    let said = Lines::of(load.child().stdout.take().unwrap());
+    assert_eq!(said.next(), "50 connections are open, and have had everything back");
     assert_eq!(server.fds(), before.map(|before| before + 50));
-    drop(load.stdin.take());
-    assert!(said.next().unwrap().unwrap().ends_with(", all as sent"));
-    assert!(load.wait().unwrap().success());
+    drop(load.child().stdin.take());
+    assert!(said.next().ends_with(", all as sent"));
+    assert_eq!(load.end(), 0);
 }
 
 #[test]
 fn sigint_and_sigterm_end_every_backend() {
     for &backend in NAMES {
         for signal in [Signal::SIGINT, Signal::SIGTERM] {
-            let server = Server::start(&["--backend", backend]);
+            let server = start(&["--backend", backend]);
             let client = server.connect();
             comes_back(&client, b"hello");
             client.shutdown(Shutdown::Write).unwrap();
@@ -170,7 +84,7 @@ fn sigint_and_sigterm_end_every_backend() {
 
 #[test]
 fn lingering_client_delays_the_exit_briefly() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let client = server.connect();
     comes_back(&client, b"hello");
     assert_eq!(server.end_by(Signal::SIGTERM), "served 1 connections, 5 bytes\n");
@@ -179,7 +93,7 @@ fn lingering_client_delays_the_exit_briefly() {
 
 #[test]
 fn signal_ends_a_busy_server() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let client = server.connect();
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -192,7 +106,7 @@ fn signal_ends_a_busy_server() {
 
 #[test]
 fn pending_bytes_are_sent_before_the_exit() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let (mut slow, mut others) = (server.connect(), 0);
     write_until_blocked(&slow, MORE_THAN_FITS, || {
         comes_back(&server.connect(), b"served");
@@ -210,7 +124,7 @@ fn pending_bytes_are_sent_before_the_exit() {
 
 #[test]
 fn client_that_does_not_read_in_time_is_reset() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let mut slow = server.connect();
     write_until_blocked(&slow, MORE_THAN_FITS, || comes_back(&server.connect(), b"served"));
     // So that nothing of it is unread when the server closes, which would be a reset as well.
@@ -222,7 +136,7 @@ fn client_that_does_not_read_in_time_is_reset() {
 
 #[test]
 fn bytes_before_end_of_file_come_back() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let client = server.connect();
     let sent: Vec<u8> = (0..1_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
     std::thread::scope(|scope| {
@@ -238,32 +152,16 @@ fn bytes_before_end_of_file_come_back() {
 
 #[test]
 fn client_that_does_not_read_blocks_only_itself() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let slow = server.connect();
-    slow.set_nonblocking(true).unwrap();
-    let begin = Instant::now();
-    let mut blocked = 0;
-    while blocked < 20 {
-        assert!(begin.elapsed() < DEADLINE, "the server takes whatever it is sent");
-        match (&slow).write(&[1; 65536]) {
-            Ok(count) => {
-                assert_ne!(count, 0);
-                blocked = 0;
-            }
-            Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                blocked += 1;
-                comes_back(&server.connect(), b"and others are served");
-            }
-        }
-    }
+    write_until_blocked(&slow, MORE_THAN_FITS, || comes_back(&server.connect(), b"and others are served"));
     drop(slow);
     comes_back(&server.connect(), b"still");
 }
 
 #[test]
 fn only_idle_clients_are_closed() {
-    let server = Server::start(&["--idle", "1"]);
+    let server = start(&["--idle", "1"]);
     let (idle, busy) = (server.connect(), server.connect());
     idle.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     let begin = Instant::now();
@@ -354,7 +252,7 @@ fn with_each_backend(test: impl Fn(Server, Duration) + Sync) {
         for backend in iomux_backend::NAMES {
             let run = || {
                 let arguments = ["--backend", backend, "--idle", &idle.to_string()];
-                test(Server::start(&arguments), Duration::from_secs(idle));
+                test(start(&arguments), Duration::from_secs(idle));
             };
             if cfg!(target_os = "linux") {
                 scope.spawn(run);
@@ -367,23 +265,19 @@ fn with_each_backend(test: impl Fn(Server, Duration) + Sync) {
 
 #[test]
 fn reset_affects_no_other_client() {
-    let server = Server::start(&[]);
+    let server = start(&[]);
     let other = server.connect();
     for _ in 0..20 {
         let client = server.connect();
         (&client).write_all(b"and away").unwrap();
-        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
-        nix::sys::socket::setsockopt(&client, nix::sys::socket::sockopt::Linger, &linger).unwrap();
-        drop(client);
+        reset(client);
         comes_back(&other, b"unmoved");
     }
 }
 
 #[test]
 fn out_of_fds_clients_wait_and_are_served() {
-    let program = example("echo_server");
-    let script = format!("ulimit -n 24; exec '{}'", program.display());
-    let server = Server::started_by(Command::new("sh").args(["-c", &script]));
+    let server = Server::with_few_fds("echo_server", 24, &[]);
     let mut clients: Vec<TcpStream> = (0..40).map(|_| server.connect()).collect();
     comes_back(&clients[0], b"the first");
     // Those that wait in the queue are served once others have gone.

@@ -1,10 +1,10 @@
 //! `examples/executor` as a process: tasks, sockets and timers, and a wake from another thread.
 
 use crate::example;
-use crate::process::{DEADLINE, Outcome, Program, explains_itself, falls_asleep, is_asleep, outcome};
-use crate::server::{expect, send_urgent};
+use crate::program::{DEADLINE, Lines, Outcome, Program, explains_itself, outcome};
+use crate::server::{MORE_THAN_FITS, comes_back, expect, patient, send_urgent, write_until_blocked};
 use crate::support::skip;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::process::{ChildStdin, Command, Stdio};
 use std::thread;
@@ -36,22 +36,18 @@ impl Server {
     fn started_by(command: &mut Command) -> Self {
         let mut program = Program::start(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
         let stdin = program.child().stdin.take().unwrap();
-        let mut line = String::new();
-        BufReader::new(program.child().stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on ").expect("its first line").parse().unwrap();
+        let first = Lines::of(program.child().stdout.take().unwrap()).next();
+        let address = first.strip_prefix("listening on ").expect(&first).parse().expect(&first);
         Self { program, stdin, address }
     }
 
     fn connect(&self) -> TcpStream {
-        let client = TcpStream::connect(self.address).unwrap();
-        client.set_read_timeout(Some(DEADLINE)).unwrap();
-        client.set_write_timeout(Some(DEADLINE)).unwrap();
-        client
+        patient(TcpStream::connect(self.address).unwrap())
     }
 
     #[track_caller]
     fn falls_asleep(&self, when: &str) {
-        falls_asleep(self.program.id(), when);
+        self.program.falls_asleep(when);
     }
 
     /// Ends it by what only another of its threads sees.
@@ -60,14 +56,6 @@ impl Server {
         drop(self.stdin);
         assert_eq!(self.program.end(), 0);
     }
-}
-
-#[track_caller]
-fn comes_back(mut client: &TcpStream, bytes: &[u8]) {
-    client.write_all(bytes).unwrap();
-    let mut back = vec![0; bytes.len()];
-    client.read_exact(&mut back).unwrap();
-    assert_eq!(back, bytes);
 }
 
 /// That it has run `clients` with `messages` each, and said so.
@@ -155,23 +143,7 @@ fn busy_client_starves_no_other() {
 fn client_that_does_not_read_blocks_only_itself() {
     let server = Server::start();
     let slow = server.connect();
-    slow.set_nonblocking(true).unwrap();
-    let begin = Instant::now();
-    let mut blocked = 0;
-    while blocked < 20 {
-        assert!(begin.elapsed() < DEADLINE, "the server takes whatever it is sent");
-        match (&slow).write(&[1; 65536]) {
-            Ok(count) => {
-                assert_ne!(count, 0);
-                blocked = 0;
-            }
-            Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                blocked += 1;
-                comes_back(&server.connect(), b"and others are served");
-            }
-        }
-    }
+    write_until_blocked(&slow, MORE_THAN_FITS, || comes_back(&server.connect(), b"and others are served"));
     server.falls_asleep("when a client does not read");
     drop(slow); // which resets the connection, with a task waiting to write
     comes_back(&server.connect(), b"still");
@@ -193,7 +165,7 @@ fn out_of_fds_clients_wait_and_are_served() {
     while in_a_row < 20 {
         assert!(begin.elapsed() < DEADLINE, "it spins when it is out of fds");
         iomux::wait(&mut [], Duration::from_millis(1)).unwrap();
-        in_a_row = if is_asleep(server.program.id()) { in_a_row + 1 } else { 0 };
+        in_a_row = if server.program.is_asleep() { in_a_row + 1 } else { 0 };
     }
     // Those that wait in the queue are served once others have gone.
     drop(clients.drain(..30));

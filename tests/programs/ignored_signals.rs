@@ -1,14 +1,14 @@
 //! Signals that the user had ignored, as nohup(1) and a shell's `x &` do: no example that handles them undoes that.
 
 use crate::example;
-use crate::process::Program;
+use crate::program::{Lines, Program};
 use crate::server::{Server, expect, patient};
 use crate::support::skip;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo};
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -36,9 +36,8 @@ fn send(pid: u32) {
 }
 
 #[track_caller]
-fn says(output: &mut impl BufRead, expected: &str) {
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
+fn says(output: &Lines, expected: &str) {
+    let line = output.next();
     assert!(line.contains(expected), "{expected}: {line}");
 }
 
@@ -66,9 +65,9 @@ fn servers_ignore_them() {
     expect(&patient(target.accept().unwrap().0), b"proxy");
 
     let chat = server("chat", &[]);
-    let mut first = BufReader::new(chat.connect());
+    let first = Lines::of(chat.connect());
     let second = chat.connect();
-    says(&mut first, &format!("* {} has come", second.local_addr().unwrap()));
+    says(&first, &format!("* {} has come", second.local_addr().unwrap()));
 }
 
 #[test]
@@ -78,14 +77,14 @@ fn watch_ignores_them() {
     mkfifo(&path, Mode::S_IRWXU).unwrap();
     let mut command = ignoring("watch", &[path.to_str().unwrap()]);
     let mut program = Program::start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
-    let mut lines = BufReader::new(program.child().stdout.take().unwrap());
-    says(&mut lines, "  0 bytes");
+    let lines = Lines::of(program.child().stdout.take().unwrap());
+    says(&lines, "  0 bytes");
     send(program.id());
     let mut writer = OpenOptions::new().read(true).write(true).open(&path).unwrap();
     writer.write_all(b"hello").unwrap();
-    says(&mut lines, "  5 bytes");
+    says(&lines, "  5 bytes");
     drop(writer);
-    says(&mut lines, "ended");
+    says(&lines, "ended");
     assert_eq!(program.end(), 0);
 }
 
@@ -100,8 +99,8 @@ fn supervise_and_its_commands_ignore_them() {
     let command = format!("one=echo ready; read line < {}; exit 7", path.display());
     let mut command = ignoring("supervise", &[&command]);
     let mut program = Program::start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
-    let mut lines = BufReader::new(program.child().stdout.take().unwrap());
-    says(&mut lines, "one| ready");
+    let lines = Lines::of(program.child().stdout.take().unwrap());
+    says(&lines, "one| ready");
     send(program.id());
     let mut writer = OpenOptions::new().read(true).write(true).open(&path).unwrap();
     writer.write_all(b"\n").unwrap();

@@ -1,13 +1,13 @@
 //! What an example inherits and did not ask for: blocked signals, and a stdin that another program has made non-blocking.
 
 use crate::example;
-use crate::process::{DEADLINE, Program, falls_asleep};
+use crate::program::{DEADLINE, Lines, Program};
 use crate::server::Server;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter};
+use std::io::{self, PipeReader, PipeWriter};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -36,7 +36,8 @@ fn blocked_signals_of_the_parent_still_end_it() {
     mkfifo(&path, Mode::S_IRWXU).unwrap();
     let mut command = with_blocked_signals("watch");
     let mut watch = Program::start(command.arg(path).stdin(Stdio::null()).stdout(Stdio::piped()));
-    BufReader::new(watch.child().stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+    let lines = Lines::of(watch.child().stdout.take().unwrap());
+    lines.next();
     watch.signal(Signal::SIGTERM);
     assert_eq!(watch.end(), 0);
 
@@ -59,19 +60,18 @@ fn end_of_a_non_blocking_stdin_is_awaited() {
     let mut command = Command::new(example("executor"));
     command.args(["--serve", "127.0.0.1:0"]).stdin(stdin).stdout(Stdio::piped());
     let mut executor = Program::start(&mut command);
-    let mut line = String::new();
-    BufReader::new(executor.child().stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("listening on ").expect(&line);
-    falls_asleep(executor.id(), "when it waits for stdin");
+    let first = Lines::of(executor.child().stdout.take().unwrap()).next();
+    let address = first.strip_prefix("listening on ").expect(&first);
+    executor.falls_asleep("when it waits for stdin");
     TcpStream::connect(address).unwrap().set_read_timeout(Some(DEADLINE)).unwrap();
 
     let (stdin, held) = non_blocking_pipe();
     let mut command = Command::new(example("load"));
     command.args([address, "--connections", "2", "--messages", "2", "--hold"]);
     let mut load = Program::start(command.stdin(stdin).stdout(Stdio::piped()));
-    let mut said = BufReader::new(load.child().stdout.take().unwrap()).lines();
-    assert_eq!(said.next().unwrap().unwrap(), "2 connections are open, and have had everything back");
-    falls_asleep(load.id(), "when it waits for stdin");
+    let said = Lines::of(load.child().stdout.take().unwrap());
+    assert_eq!(said.next(), "2 connections are open, and have had everything back");
+    load.falls_asleep("when it waits for stdin");
     drop(held);
     assert_eq!(load.end(), 0);
     drop(input);

@@ -1,17 +1,14 @@
 //! Waits that are interrupted by what is no handler of the program: a stop (SIGSTOP, SIGCONT), the C library's signals.
 
-use crate::is_foreign;
-use crate::process::{DEADLINE, Program, falls_asleep};
-use crate::support::skip;
+use crate::program::{DEADLINE, Lines, Program};
+use crate::support::{is_foreign, skip, sleeps_in};
 use iomux::{SigSet, Slots, Timeout};
 use iomux_backend::{Epoll, Events, Multiplexer, Poll};
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 use std::fmt::Debug;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,33 +48,19 @@ fn the_process(name: &str) {
     writeln!(stdout, "{} {result}", begin.elapsed().as_nanos()).unwrap();
 }
 
-/// A process that waits, and what it writes.
-struct Waiter(Program, BufReader<ChildStdout>);
+/// A process that waits, what it writes, and since when it is stopped.
+struct Waiter(Program, Lines, Instant);
 
 impl Waiter {
-    fn start(test: &str, wait: &str) -> Self {
+    fn stopped(test: &str, wait: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", test, "--test-threads=1", "--nocapture"]);
         let mut program = Program::start(command.env(CHILD, wait).stdout(Stdio::piped()));
-        let stdout = BufReader::new(program.child().stdout.take().unwrap());
-        let mut waiter = Self(program, stdout);
-        while waiter.line() != "waits" {}
-        falls_asleep(waiter.0.id(), wait);
-        waiter
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        assert!(self.1.read_line(&mut line).unwrap() > 0, "it has ended");
-        line.trim_end().to_owned()
-    }
-
-    /// Stops it, and waits until it has stopped.
-    fn stop(&self) {
-        self.0.signal(Signal::SIGSTOP);
-        let pid = Pid::from_raw(self.0.id().try_into().unwrap());
-        let stopped = WaitStatus::Stopped(pid, Signal::SIGSTOP);
-        assert_eq!(waitpid(pid, Some(WaitPidFlag::WUNTRACED)), Ok(stopped));
+        let lines = Lines::of(program.child().stdout.take().unwrap());
+        while lines.next() != "waits" {}
+        program.falls_asleep(wait);
+        program.stop();
+        Self(program, lines, Instant::now())
     }
 }
 
@@ -90,16 +73,14 @@ fn stopped_process_ends_its_waits_in_time() {
     if is_foreign() || cfg!(not(any(target_arch = "x86_64", target_arch = "x86"))) {
         return skip("waits of a stopped process", "poll(3) may be the system call ppoll on this processor");
     }
-    let mut waiters = WAITS.map(|(wait, _)| (wait, Waiter::start(NAME, wait)));
-    waiters.iter().for_each(|(_, waiter)| waiter.stop());
-    let begin = Instant::now();
+    let waiters = WAITS.map(|(wait, _)| (wait, Waiter::stopped(NAME, wait)));
     iomux::wait(&mut [], TIME).unwrap();
-    let stop = begin.elapsed();
-    waiters.iter().for_each(|(_, waiter)| waiter.0.signal(Signal::SIGCONT));
-    for (wait, waiter) in &mut waiters {
-        let line = waiter.line();
+    for (wait, Waiter(program, lines, since)) in waiters {
+        let stop = since.elapsed();
+        program.signal(Signal::SIGCONT);
+        let line = lines.next();
         let (took, result) = line.split_once(' ').unwrap();
-        if *wait == "Epoll::wait_masked" {
+        if wait == "Epoll::wait_masked" {
             assert_eq!(result, "Err(Interrupted)");
             continue;
         }
@@ -130,9 +111,8 @@ fn full_mask_lets_glibc_signals_through() {
         says.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
         iomux::ppoll(&mut [], DEADLINE, Some(&SigSet::full()))
     });
-    let call = Path::new("/proc").join(number.recv().unwrap()).join("syscall");
-    let name = format!("{} 0x", libc::SYS_ppoll);
-    while !std::fs::read_to_string(&call).unwrap().starts_with(&name) {
+    let number = Path::new("/proc").join(number.recv().unwrap());
+    while sleeps_in(&number) != Some(libc::SYS_ppoll) {
         assert!(!waiter.is_finished(), "it waits");
         thread::yield_now();
     }

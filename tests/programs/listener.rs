@@ -1,20 +1,18 @@
 //! The server of the README: it echoes, closes idle clients, and ends on SIGTERM.
 
 use crate::example;
+use crate::program::{DEADLINE, Program};
+use crate::server::patient;
 use crate::support::skip;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How long anything may take before it counts as lost.
-const LONG: Duration = Duration::from_secs(60);
-
-fn start() -> (Child, SocketAddr) {
+fn start() -> (Program, SocketAddr) {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let server = Command::new(example("listener")).arg(address.to_string()).spawn().unwrap();
+    let server = Program::start(Command::new(example("listener")).arg(address.to_string()));
     (server, address)
 }
 
@@ -22,11 +20,8 @@ fn connect(address: SocketAddr) -> TcpStream {
     let begin = Instant::now();
     loop {
         match TcpStream::connect(address) {
-            Ok(client) => {
-                client.set_read_timeout(Some(LONG)).unwrap();
-                return client;
-            }
-            Err(error) => assert!(begin.elapsed() < LONG, "{error}"),
+            Ok(client) => return patient(client),
+            Err(error) => assert!(begin.elapsed() < DEADLINE, "{error}"),
         }
         std::thread::yield_now();
     }
@@ -50,8 +45,6 @@ fn listener_echoes_times_out_and_terminates() {
     });
     if let Err(error) = result {
         assert!(begin.elapsed() >= Duration::from_secs(4), "{error}");
-        server.kill().unwrap();
-        server.wait().unwrap();
         return skip("the listener", "the machine is slower than its idle limit");
     }
     assert_eq!(idle.read_to_end(&mut Vec::new()).unwrap(), 0, "it was closed");
@@ -63,7 +56,7 @@ fn listener_echoes_times_out_and_terminates() {
     let mut busy = connect(address);
     busy.write_all(b"!").unwrap();
     busy.read_exact(&mut [0]).unwrap();
-    kill(Pid::from_raw(server.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
-    assert!(server.wait().unwrap().success());
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.end(), 0);
     assert_eq!(busy.read_to_end(&mut Vec::new()).unwrap(), 0);
 }

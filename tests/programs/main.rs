@@ -17,7 +17,7 @@ mod interrupted;
 mod listener;
 mod nc;
 mod no_compile;
-mod process;
+mod program;
 mod proxy;
 mod public_api;
 mod readme;
@@ -33,9 +33,3 @@ mod urgent;
 mod watch;
 
 pub(crate) use example::example;
-
-/// Whether the tests run on another processor than the one that they were built on: what needs the
-/// host's compiler, cargo or tools is then skipped.
-pub(crate) fn is_foreign() -> bool {
-    std::env::var_os("IOMUX_FOREIGN").is_some()
-}

@@ -23,7 +23,7 @@ struct Verdict {
 
 #[test]
 fn programs_compile_or_fail_as_declared() {
-    if crate::is_foreign() {
+    if support::is_foreign() {
         support::skip("no_compile", "cargo does not run on the processor that is tested");
         return;
     }

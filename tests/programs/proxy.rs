@@ -1,8 +1,8 @@
 //! The proxy as a process between a client and a target, both played by the test.
 
-use crate::process::{ends_on_a_stopped_terminal, pipe_without_room, with_one_port_for_clients};
+use crate::program::{DEADLINE, ends_on_a_stopped_terminal, pipe_without_room, with_one_port_for_clients};
 use crate::server::{
-    DEADLINE, MORE_THAN_FITS, Server, answer, expect, expect_end, noise, patient, reset, write_until_blocked,
+    MORE_THAN_FITS, Server, answer, expect, expect_end, noise, patient, reset, write_until_blocked,
 };
 use crate::support::{is_emulated, skip};
 use iomux::{Interest, PollFd};

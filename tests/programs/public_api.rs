@@ -2,8 +2,7 @@
 //!
 //! `IOMUX_BLESS=1 cargo test --test programs public_api` writes the files again.
 
-use crate::is_foreign;
-use crate::support::{root, skip};
+use crate::support::{is_foreign, root, skip};
 use std::fmt::Write;
 use std::process::Command;
 

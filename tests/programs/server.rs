@@ -1,23 +1,14 @@
 //! An example that listens, as a process of its own, and what its tests do at the other end of a connection.
 
 use crate::example;
-use crate::support::skip;
-use nix::sys::signal::{Signal, kill};
+use crate::program::{DEADLINE, Lines, Program};
+use nix::sys::signal::Signal;
 use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
-use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// Only what is broken takes that long.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+use std::process::{Command, Stdio};
 
 /// More than the sockets and the program between a sender and a reader can hold, by far.
 pub(crate) const MORE_THAN_FITS: usize = 256 << 20;
@@ -26,19 +17,13 @@ pub(crate) const MORE_THAN_FITS: usize = 256 << 20;
 /// resets what comes beyond that (`syncache_socket` in netinet/tcp_syncache.c).
 pub(crate) const AT_ONCE: u64 = if cfg!(target_os = "linux") { 2000 } else { 100 };
 
-/// A running server. Its threads end with its output.
+/// A running server.
 pub(crate) struct Server {
-    child: Child,
+    program: Program,
     pub(crate) address: SocketAddr,
-    stdout: Receiver<String>,
-    stderr: Receiver<String>,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    stdout: Lines,
+    /// Where the test has it go elsewhere, nothing is heard of it here.
+    stderr: Option<Lines>,
 }
 
 impl Server {
@@ -57,15 +42,12 @@ impl Server {
 
     #[track_caller]
     pub(crate) fn started_by(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts");
-        let stdout = lines_of(child.stdout.take().expect("it is piped"));
-        // Where the test has it go elsewhere, nothing is heard of it here.
-        let stderr = child.stderr.take().map_or_else(|| channel().1, lines_of);
-        let mut server = Self { child, address: ([0; 4], 0).into(), stdout, stderr };
-        let first = server.stdout.recv_timeout(DEADLINE).expect("it says where it listens");
-        let address = first.strip_prefix("listening on ").expect(&first);
-        server.address = address.parse().expect(&first);
-        server
+        let mut program = Program::start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
+        let stdout = Lines::of(program.child().stdout.take().expect("it is piped"));
+        let stderr = program.child().stderr.take().map(Lines::of);
+        let first = stdout.next();
+        let address = first.strip_prefix("listening on ").expect(&first).parse().expect(&first);
+        Self { program, address, stdout, stderr }
     }
 
     #[track_caller]
@@ -74,73 +56,43 @@ impl Server {
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.program.id()
+    }
+
+    /// The number of its fds; `None` where that can't be seen.
+    pub(crate) fn fds(&self) -> Option<usize> {
+        fs::read_dir(format!("/proc/{}/fd", self.id())).ok().map(Iterator::count)
     }
 
     #[track_caller]
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).unwrap();
+        self.program.signal(signal);
     }
 
-    /// Stops it, and waits until it has stopped.
     #[track_caller]
     pub(crate) fn stop(&self) {
-        self.signal(Signal::SIGSTOP);
-        let stopped = WaitStatus::Stopped(self.pid(), Signal::SIGSTOP);
-        assert_eq!(waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)), Ok(stopped));
+        self.program.stop();
     }
 
-    fn pid(&self) -> Pid {
-        Pid::from_raw(i32::try_from(self.id()).unwrap())
+    #[track_caller]
+    pub(crate) fn falls_asleep(&self, when: &str) {
+        self.program.falls_asleep(when);
     }
 
     /// The next line that it says on stderr.
     #[track_caller]
     pub(crate) fn complains(&self) -> String {
-        self.stderr.recv_timeout(DEADLINE).expect("a line on stderr")
-    }
-
-    /// Waits until the system says that each of its threads sleeps in a system call, which one that spins never does:
-    /// a wait that finds something immediately does not sleep. Where there is no Linux's /proc there is nothing to see.
-    #[track_caller]
-    pub(crate) fn falls_asleep(&self, when: &str) {
-        if !Path::new("/proc/self/syscall").exists() {
-            return skip("whether a program spins", "no /proc/PID/syscall");
-        }
-        let begin = Instant::now();
-        let runs = |thread: fs::DirEntry| {
-            // Without an answer it has ended meanwhile.
-            fs::read_to_string(thread.path().join("syscall")).is_ok_and(|call| call == "running\n")
-        };
-        let task = format!("/proc/{}/task", self.child.id());
-        while fs::read_dir(&task).unwrap().any(|thread| thread.is_ok_and(runs)) {
-            assert!(begin.elapsed() < DEADLINE, "it spins {when}");
-            thread::yield_now();
-        }
+        self.stderr.as_ref().expect("it is piped").next()
     }
 
     /// Ends it by a signal; what it has said on stdout since its first line.
     #[track_caller]
     pub(crate) fn end_by(mut self, signal: Signal) -> String {
         self.signal(signal);
-        let deadline = Instant::now() + DEADLINE;
-        let mut said = String::new();
-        while let Ok(line) = self.stdout.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            said += &line;
-            said += "\n";
-        }
-        assert!(Instant::now() < deadline, "{signal} does not end it; it said: {said}");
-        let status: ExitStatus = self.child.wait().unwrap();
-        assert_eq!(status.code(), Some(0), "{said}");
+        let said = self.stdout.rest();
+        assert_eq!(self.program.end(), 0, "{said}");
         said
     }
-}
-
-fn lines_of(source: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    let lines = BufReader::new(source).lines();
-    thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-    receiver
 }
 
 /// A connection on which nothing is waited for without end.
@@ -155,6 +107,19 @@ pub(crate) fn expect(mut source: &TcpStream, bytes: &[u8]) {
     let mut got = vec![0; bytes.len()];
     source.read_exact(&mut got).unwrap();
     assert!(got == bytes, "{} bytes came, and are not what was sent", got.len());
+}
+
+/// Sends bytes to a server that echoes them, and reads as many.
+pub(crate) fn echo(mut client: &TcpStream, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut back = vec![0; bytes.len()];
+    client.write_all(bytes)?;
+    client.read_exact(&mut back)?;
+    Ok(back)
+}
+
+#[track_caller]
+pub(crate) fn comes_back(client: &TcpStream, bytes: &[u8]) {
+    assert_eq!(echo(client, bytes).unwrap(), bytes);
 }
 
 #[track_caller]

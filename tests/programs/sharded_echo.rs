@@ -1,15 +1,16 @@
 //! The echo server on several threads as a process: every connection is served, and counted once.
 
 use crate::example;
-use crate::process::ends_on_a_stopped_terminal;
+use crate::program::ends_on_a_stopped_terminal;
 use crate::server::{
-    AT_ONCE, MORE_THAN_FITS, Server, answer, expect, expect_end, noise, reset, write_until_blocked,
+    AT_ONCE, MORE_THAN_FITS, Server, answer, comes_back, expect, expect_end, noise, reset,
+    write_until_blocked,
 };
 use crate::support::skip;
 use iomux_backend::{Capabilities, Multiplexer, native};
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::process::Command;
 
 /// Each way of dealing out the connections, with several threads and with one.
@@ -21,12 +22,6 @@ const WAYS: [&[&str]; 6] = [
     &["--threads", "1", "--shared"],
     &["--threads", "1", "--hand-over"],
 ];
-
-#[track_caller]
-fn comes_back(mut client: &TcpStream, bytes: &[u8]) {
-    client.write_all(bytes).unwrap();
-    expect(client, bytes);
-}
 
 /// The numbers of connections and bytes at the end of a line.
 #[track_caller]

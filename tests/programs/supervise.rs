@@ -1,7 +1,7 @@
 //! `examples/supervise.rs` as a process: whole lines, every exit reported, no signal lost, and an end in any case.
 
 use crate::example;
-use crate::process::{DEADLINE, Outcome, Program, Task, explains_itself, falls_asleep, outcome, read_to_end};
+use crate::program::{DEADLINE, Lines, Outcome, Program, explains_itself, outcome, read_to_end};
 use crate::support::skip;
 use crate::terminal::Terminal;
 use iomux::{Interest, PollFd};
@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::io::{self, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -35,28 +35,17 @@ fn supervise(commands: &[&str]) -> Outcome {
 
 /// One that runs, with stdout and stderr in one pipe.
 #[track_caller]
-fn started(commands: &[&str]) -> (Program, BufReader<PipeReader>) {
+fn started(commands: &[&str]) -> (Program, Lines) {
     let (reader, writer) = io::pipe().unwrap();
     let mut command = Command::new(example("supervise"));
     command.args(commands).stdin(Stdio::null());
     command.stdout(writer.try_clone().unwrap()).stderr(writer);
-    (Program::start(&mut command), BufReader::new(reader))
+    (Program::start(&mut command), Lines::of(reader))
 }
 
 #[track_caller]
-fn says(output: &mut BufReader<PipeReader>, expected: &str) {
-    assert_eq!(next_line(output), format!("{expected}\n"));
-}
-
-#[track_caller]
-fn next_line(output: &mut BufReader<PipeReader>) -> String {
-    if output.buffer().is_empty() {
-        let mut fds = [PollFd::new(output.get_ref().as_fd(), Interest::READABLE).unwrap()];
-        assert_eq!(iomux::wait(&mut fds, DEADLINE), Ok(1), "it says no more");
-    }
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
-    line
+fn says(output: &Lines, expected: &str) {
+    assert_eq!(output.next(), expected);
 }
 
 /// Waits until the system says that a process is stopped, where there is Linux's /proc.
@@ -107,7 +96,7 @@ fn concurrent_lines_are_not_mixed() {
         )
     };
     let (mut program, output) = started(&[&command("a", ""), &command("b", "1>&2")]);
-    let said = String::from_utf8(read_to_end(output).result("its output ends")).unwrap();
+    let said = output.rest();
     assert_eq!(program.end(), 0);
     for (name, mark) in [("a", '|'), ("b", '!')] {
         let prefix = format!("{name}{mark} ");
@@ -164,17 +153,17 @@ fn signals_reach_process_groups() {
     let file = ready_file();
     let tree = format!("tree=exec 2> /dev/null; tail -f {}; echo unreachable", file.path().display());
     let kind = format!("kind=trap 'echo bye; exit 5' TERM; {LIVE_ON} & echo ready; wait");
-    let (mut program, mut output) = started(&[&tree]);
-    says(&mut output, "tree| ready");
+    let (mut program, output) = started(&[&tree]);
+    says(&output, "tree| ready");
     program.signal(Signal::SIGTERM);
-    says(&mut output, "tree: killed by SIGTERM");
+    says(&output, "tree: killed by SIGTERM");
     assert_eq!(program.end(), 143);
 
-    let (mut program, mut output) = started(&[&kind]);
-    says(&mut output, "kind| ready");
+    let (mut program, output) = started(&[&kind]);
+    says(&output, "kind| ready");
     program.signal(Signal::SIGTERM);
-    says(&mut output, "kind| bye");
-    says(&mut output, "kind: exited with 5");
+    says(&output, "kind| bye");
+    says(&output, "kind: exited with 5");
     assert_eq!(program.end(), 5);
 }
 
@@ -187,10 +176,10 @@ fn terminal_keys_signal_a_command() {
     let file = ready_file();
     let command = format!("one=ulimit -c 0; exec tail -f {}", file.path().display());
     for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
-        let (mut program, mut output) = started(&[&command]);
-        says(&mut output, "one| ready");
+        let (mut program, output) = started(&[&command]);
+        says(&output, "one| ready");
         program.signal(signal);
-        says(&mut output, &format!("one: killed by {signal}"));
+        says(&output, &format!("one: killed by {signal}"));
         assert_eq!(program.end(), 128 + signal as i32);
     }
 }
@@ -201,11 +190,11 @@ fn stopped_command_is_reported_and_ends_by_signal() {
         return;
     }
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let (mut program, mut output) = started(&["one=echo ready; kill -STOP $$; echo unreachable"]);
-        says(&mut output, "one| ready");
-        says(&mut output, "one: stopped by SIGSTOP");
+        let (mut program, output) = started(&["one=echo ready; kill -STOP $$; echo unreachable"]);
+        says(&output, "one| ready");
+        says(&output, "one: stopped by SIGSTOP");
         program.signal(signal);
-        says(&mut output, &format!("one: killed by {signal}"));
+        says(&output, &format!("one: killed by {signal}"));
         assert_eq!(program.end(), 128 + signal as i32);
     }
 }
@@ -221,11 +210,11 @@ fn terminal_reader_is_reported_and_ends_by_key() {
     terminal
         .control(command.arg("one=printf prompt; read line < /dev/tty").stdout(writer.try_clone().unwrap()));
     let mut program = Program::start(command.stderr(writer));
-    let mut output = BufReader::new(reader);
-    says(&mut output, "one| prompt");
-    says(&mut output, "one: stopped by SIGTTIN");
+    let output = Lines::of(reader);
+    says(&output, "one| prompt");
+    says(&output, "one: stopped by SIGTTIN");
     terminal.types(b"\x03"); // Ctrl-C
-    says(&mut output, "one: killed by SIGINT");
+    says(&output, "one: killed by SIGINT");
     terminal.drain(); // where the end of a session waits for the echo of Ctrl-C to be read
     assert_eq!(program.end(), 130);
 }
@@ -246,14 +235,14 @@ fn commands_stop_and_continue_with_supervise() {
     let mut program = Program::start(&mut shell);
     drop(shell);
     terminal.drain();
-    let mut output = BufReader::new(reader);
-    let said = next_line(&mut output);
+    let output = Lines::of(reader);
+    let said = output.next();
     let pid = said.trim().strip_prefix("one| ").expect(&said);
     terminal.types(b"\x1a"); // Ctrl-Z
-    says(&mut output, "stopped");
+    says(&output, "stopped");
     is_stopped(pid);
     terminal.types(b"\n");
-    says(&mut output, "one| continued");
+    says(&output, "one| continued");
     assert_eq!(program.end(), 5);
 }
 
@@ -269,13 +258,11 @@ fn signal_is_forwarded_while_busy() {
         .args(["exec yes", "exec yes", "echo ready >&2; exec yes"])
         .stdout(File::create("/dev/null").unwrap());
     let mut program = Program::start(command.stdin(Stdio::null()).stderr(Stdio::piped()));
-    let mut stderr = BufReader::new(program.child().stderr.take().unwrap());
-    let mut line = String::new();
-    stderr.read_line(&mut line).unwrap();
-    assert_eq!(line, "3! ready\n");
+    let stderr = Lines::of(program.child().stderr.take().unwrap());
+    says(&stderr, "3! ready");
     program.signal(Signal::SIGTERM);
     assert_eq!(program.end(), 143);
-    let said = String::from_utf8(read_to_end(stderr).result("it has ended")).unwrap();
+    let said = stderr.rest();
     let mut lines: Vec<_> = said.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines, ["1: killed by SIGTERM", "2: killed by SIGTERM", "3: killed by SIGTERM"]);
@@ -297,9 +284,10 @@ fn signal_is_forwarded_with_unread_output() {
             .stderr(Stdio::null()),
     );
     is_filled(&writer);
+    let trap = Lines::of(file);
+    says(&trap, "");
     program.signal(Signal::SIGTERM);
-    let caught = Task::start(|| BufReader::new(file).lines().take(2).map(Result::unwrap).collect::<Vec<_>>());
-    assert_eq!(caught.result("the signal is forwarded"), ["", "caught"]);
+    says(&trap, "caught");
     drop(writer);
     read_to_end(reader).result("it ends");
     assert_eq!(program.end(), 6);
@@ -320,9 +308,10 @@ fn signal_is_forwarded_with_a_stuck_terminal() {
     let mut program = Program::start(&mut supervise);
     drop(supervise);
     terminal.is_filled_by(&program);
+    let trap = Lines::of(file);
+    says(&trap, "");
     program.signal(Signal::SIGTERM);
-    let caught = Task::start(|| BufReader::new(file).lines().take(2).map(Result::unwrap).collect::<Vec<_>>());
-    assert_eq!(caught.result("the signal is forwarded"), ["", "caught"]);
+    says(&trap, "caught");
     assert!(!terminal.is_non_blocking(), "the terminal is others', too");
     terminal.drain();
     assert_eq!(program.end(), 6);
@@ -338,13 +327,13 @@ fn command_may_close_its_output() {
     let command = format!("quiet=echo last; exec >&- 2>&-; echo > {path}; read line < {path}.2; exit 7");
     mkfifo(Path::new(&format!("{path}.2")), Mode::S_IRWXU).unwrap();
     let mut release = OpenOptions::new().read(true).write(true).open(format!("{path}.2")).unwrap();
-    let (mut program, mut output) = started(&[&command]);
-    says(&mut output, "quiet| last");
+    let (mut program, output) = started(&[&command]);
+    says(&output, "quiet| last");
     file.read_exact(&mut [0]).unwrap();
-    falls_asleep(program.id(), "when a command has closed its output");
+    program.falls_asleep("when a command has closed its output");
     assert!(program.child().try_wait().unwrap().is_none(), "it waits for the command itself");
     release.write_all(b"\n").unwrap();
-    says(&mut output, "quiet: exited with 7");
+    says(&output, "quiet: exited with 7");
     assert_eq!(program.end(), 7);
 }
 
@@ -368,9 +357,9 @@ fn last_line_needs_no_newline() {
     if !can_run() {
         return;
     }
-    let (mut program, mut output) = started(&["printf 'first\\nlast words'; exit 1"]);
+    let (mut program, output) = started(&["printf 'first\\nlast words'; exit 1"]);
     for line in ["1| first", "1| last words", "1: exited with 1"] {
-        says(&mut output, line);
+        says(&output, line);
     }
     assert_eq!(program.end(), 1);
 }
@@ -412,10 +401,11 @@ fn second_signal_ends_it_with_unread_output() {
     command_line.args([&command, "yes"]).stdout(writer.try_clone().unwrap()).stderr(Stdio::null());
     let mut program = Program::start(&mut command_line);
     is_filled(&writer);
+    let trap = Lines::of(file);
+    says(&trap, "");
     program.signal(Signal::SIGTERM);
     // So the first signal was forwarded, and is not taken together with the second.
-    let caught = Task::start(|| BufReader::new(file).lines().take(2).map(Result::unwrap).collect::<Vec<_>>());
-    assert_eq!(caught.result("the signal is forwarded"), ["", "caught"]);
+    says(&trap, "caught");
     program.signal(Signal::SIGTERM);
     assert_eq!(program.end(), 1);
 }
@@ -464,9 +454,7 @@ fn closed_stdout_ends_it_and_its_commands() {
     drop(reader);
     let stderr = read_to_end(program.child().stderr.take().unwrap());
     assert_eq!(program.end(), 1);
-    let mut line = String::new();
-    BufReader::new(file).read_line(&mut line).unwrap();
-    assert_eq!(line, "bye\n");
+    says(&Lines::of(file), "bye");
     let stderr = String::from_utf8(stderr.result("it has ended")).unwrap();
     assert!(stderr.contains("supervise: stdout: Broken pipe"), "{stderr}");
 }

@@ -1,6 +1,6 @@
 //! A terminal of the test's own: a pty, whose master it reads and types into.
 
-use crate::process::{DEADLINE, Program, is_asleep};
+use crate::program::{DEADLINE, Program};
 use iomux::{Interest, PollFd};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::pty::{OpenptyResult, openpty};
@@ -61,12 +61,12 @@ impl Terminal {
     #[track_caller]
     pub(crate) fn is_filled_by(&self, program: &Program) {
         let begin = Instant::now();
-        while !is_asleep(program.id()) || Self::has(&self.slave, Interest::WRITABLE) {
+        while !program.is_asleep() || Self::has(&self.slave, Interest::WRITABLE) {
             assert!(begin.elapsed() < DEADLINE, "the terminal is never full");
             // Linux makes room in the background without a word to a writer that sleeps; a read wakes it. On other systems
             // the reads would keep it from being full.
             let is_linux = cfg!(target_os = "linux");
-            if is_linux && is_asleep(program.id()) && Self::has(&self.master, Interest::READABLE) {
+            if is_linux && program.is_asleep() && Self::has(&self.master, Interest::READABLE) {
                 let _count = (&self.master).read(&mut [0; 4096]).unwrap();
             }
         }

@@ -6,8 +6,7 @@ mod epoll;
 mod reactor;
 mod slots;
 
-use crate::is_foreign;
-use crate::support::{is_sanitized, skip};
+use crate::support::{is_foreign, is_sanitized, skip};
 use std::process::Command;
 
 /// Whether this is the process that [`traced`] has started.

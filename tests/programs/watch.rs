@@ -1,7 +1,7 @@
 //! `examples/watch.rs` as a process, on pipes and on a terminal of its own.
 
 use crate::example;
-use crate::process::{DEADLINE, Outcome, Program, explains_itself, falls_asleep, outcome};
+use crate::program::{Lines, Outcome, Program, explains_itself, outcome};
 use crate::terminal::Terminal;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
@@ -10,43 +10,10 @@ use nix::sys::termios::{LocalFlags, SpecialCharacterIndices, Termios, tcgetattr}
 use nix::unistd::mkfifo;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use tempfile::TempDir;
-
-/// What it prints, line by line.
-struct Lines(Receiver<String>);
-
-impl Lines {
-    fn of(output: impl Read + Send + 'static) -> Self {
-        let (sender, receiver) = channel();
-        // A terminal that no process has open any more is an error, not an end.
-        let lines = BufReader::new(output).lines().map_while(Result::ok);
-        thread::spawn(move || lines.into_iter().try_for_each(|line| sender.send(line)));
-        Self(receiver)
-    }
-
-    #[track_caller]
-    fn next(&self) -> String {
-        self.0.recv_timeout(DEADLINE).expect("another line")
-    }
-
-    /// The next line that has all of these words.
-    #[track_caller]
-    fn find(&self, words: &[&str]) -> String {
-        let mut seen = Vec::new();
-        loop {
-            match self.0.recv_timeout(DEADLINE) {
-                Ok(line) if words.iter().all(|word| line.contains(word)) => return line,
-                Ok(line) => seen.push(line),
-                Err(error) => panic!("{error}: {words:?} not in {seen:?}"),
-            }
-        }
-    }
-}
 
 /// FIFOs in a folder of their own.
 struct Fifos {
@@ -172,16 +139,16 @@ fn hangup_of_an_input_is_shown_once() {
     let (writer, mut other) = (fifos.writer("gone"), fifos.writer("here"));
     drop(writer);
     lines.find(&[&gone, "HANGUP", "ended"]);
-    falls_asleep(program.id(), "when an input has hung up");
+    program.falls_asleep("when an input has hung up");
     for count in 1..=3 {
         other.write_all(b"!").unwrap();
         let next = lines.next();
         assert!(next.starts_with(&here) && next.ends_with(&format!("{count} bytes")), "{next}");
-        falls_asleep(program.id(), "when an input has hung up");
+        program.falls_asleep("when an input has hung up");
     }
     program.signal(Signal::SIGTERM);
     assert_eq!(program.end(), 0);
-    assert!(lines.0.recv().is_err(), "and nothing more was shown");
+    assert_eq!(lines.rest(), "", "and nothing more was shown");
 }
 
 #[test]
@@ -262,7 +229,7 @@ fn terminal_lines_are_overwritten() {
     watch.lines.find(&[&two, "  3 bytes"]);
     drop(first_writer);
     watch.lines.find(&[&one, "HANGUP", "ended"]);
-    falls_asleep(watch.program.id(), "when an input has hung up");
+    watch.program.falls_asleep("when an input has hung up");
     watch.terminal.types(b"q");
     watch.has_left();
 }
@@ -357,7 +324,7 @@ fn signal_ends_it_with_unread_output() {
     let mut input = fifos.writer("one");
     // More than a FIFO holds, so it reads, whatever becomes of what it shows.
     input.write_all(&[0; 300_000]).unwrap();
-    falls_asleep(program.id(), "when no process reads its stdout");
+    program.falls_asleep("when no process reads its stdout");
     program.signal(Signal::SIGTERM);
     assert_eq!(program.end(), 0);
 }

@@ -1,10 +1,11 @@
 //! An epoll that threads share: `&Epoll` is a multiplexer.
 
 use super::{READABLE, WRITABLE};
-use crate::support::{empty_pipe, full_pipe, is_emulated};
+use crate::support::{empty_pipe, full_pipe, is_emulated, sleeps_in};
 use iomux_backend::{Epoll, EpollFlags, Error, Events, Mode, Multiplexer, Timeout, Token, Waker};
 use std::io::Write;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
@@ -12,18 +13,6 @@ use std::time::Duration;
 
 /// By when what must happen has happened.
 const LONG: Timeout = Timeout::After(Duration::from_secs(60));
-
-/// The number of the calling thread in /proc.
-fn own_number() -> String {
-    let link = std::fs::read_link("/proc/thread-self").unwrap();
-    link.file_name().unwrap().to_str().unwrap().to_owned()
-}
-
-/// Whether a thread of this process sleeps.
-fn sleeps(number: &str) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/self/task/{number}/stat"));
-    status.is_ok_and(|text| text.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')))
-}
 
 #[test]
 fn only_owned_epoll_reports_nothing_to_wait_for() {
@@ -53,12 +42,12 @@ fn empty_shared_epoll_sleeps_until_a_register() {
     let (says, number) = mpsc::channel();
     thread::scope(|scope| {
         let waiter = scope.spawn(|| {
-            says.send(own_number()).unwrap();
+            says.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
             let mut events = Events::with_capacity(1);
             ((&epoll).wait(&mut events, Timeout::Infinite), events.get(0).map(|event| event.token()))
         });
-        let number = number.recv().unwrap();
-        while !sleeps(&number) {
+        let thread = Path::new("/proc").join(number.recv().unwrap());
+        while sleeps_in(&thread).is_none_or(|call| call == libc::SYS_futex) {
             assert!(!waiter.is_finished(), "it sleeps");
             thread::yield_now();
         }

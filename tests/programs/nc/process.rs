@@ -1,14 +1,13 @@
 //! A running nc, and what its tests do at the other ends of its pipes and its connection.
 
 use crate::example;
-use crate::process::{self, DEADLINE, Task};
+use crate::program::{DEADLINE, Lines, Program, Task};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{setsockopt, sockopt};
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Seek, Write};
+use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Seek, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
@@ -20,33 +19,24 @@ const PIPE_SIZE: usize = 64 << 10;
 
 /// A running nc.
 pub(super) struct Nc {
-    child: Child,
-    stderr: Receiver<String>,
-}
-
-impl Drop for Nc {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    program: Program,
+    stderr: Lines,
 }
 
 impl Nc {
     pub(super) fn start(arguments: &[&str], stdin: impl Into<Stdio>, stdout: impl Into<Stdio>) -> Self {
         let mut command = Command::new(example("nc"));
         command.args(arguments).stdin(stdin).stdout(stdout).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (sender, stderr) = channel();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, stderr }
+        let mut program = Program::start(&mut command);
+        let stderr = Lines::of(program.child().stderr.take().unwrap());
+        Self { program, stderr }
     }
 
     /// An nc that listens, and where.
     #[track_caller]
     pub(super) fn listening(stdin: impl Into<Stdio>, stdout: impl Into<Stdio>) -> (Self, SocketAddr) {
         let nc = Self::start(&["-l", "0"], stdin, stdout);
-        let line = nc.stderr.recv_timeout(DEADLINE).expect("nc -l says where it listens");
+        let line = nc.stderr.next();
         let address = line.strip_prefix("listening on ").expect(&line).parse().expect(&line);
         (nc, address)
     }
@@ -69,30 +59,23 @@ impl Nc {
 
     /// Waits until it has ended: its exit code, and what it has said on stderr since.
     #[track_caller]
-    pub(super) fn end(mut self) -> (Option<i32>, String) {
-        let deadline = Instant::now() + DEADLINE;
-        let mut said = String::new();
-        while let Ok(line) = self.stderr.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            said += &line;
-            said += "\n";
-        }
-        // Its stderr has ended, or the time is up.
-        assert!(Instant::now() < deadline, "nc does not end; it said: {said}");
-        (self.child.wait().unwrap().code(), said)
+    pub(super) fn end(mut self) -> (i32, String) {
+        let said = self.stderr.rest();
+        (self.program.end(), said)
     }
 
     #[track_caller]
     pub(super) fn ends_well(self) {
-        assert_eq!(self.end(), (Some(0), String::new()));
+        assert_eq!(self.end(), (0, String::new()));
     }
 
     pub(super) fn is_asleep(&self) -> bool {
-        process::is_asleep(self.child.id())
+        self.program.is_asleep()
     }
 
     #[track_caller]
     pub(super) fn falls_asleep(&self, when: &str) {
-        process::falls_asleep(self.child.id(), when);
+        self.program.falls_asleep(when);
     }
 }
 

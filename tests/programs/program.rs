@@ -1,11 +1,12 @@
 //! A running example, and how to wait for what it does no longer than the deadline.
 
 use crate::example;
-use crate::support::skip;
+use crate::support::{is_foreign, skip, sleeps_in};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{FlowArg, tcflow};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
@@ -47,26 +48,65 @@ pub(crate) fn read_to_end(mut source: impl Read + Send + 'static) -> Task<Vec<u8
     })
 }
 
-/// Whether the kernel shows that the process sleeps in a system call. A poll that finds something immediately
-/// never sleeps, so a program that spins never does. The state in `stat` would not do: it is "sleeping" a
-/// moment before a poll looks for the last time. Where there is no Linux's /proc: true.
-pub(crate) fn is_asleep(pid: u32) -> bool {
-    let Ok(call) = fs::read_to_string(format!("/proc/{pid}/syscall")) else {
-        return !Path::new("/proc/self/syscall").exists();
-    };
-    call != "running\n"
-}
+/// What a program prints, line by line. Its thread ends with the output.
+pub(crate) struct Lines(Receiver<String>);
 
-#[track_caller]
-pub(crate) fn falls_asleep(pid: u32, when: &str) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_asleep(pid) {
-        assert!(Instant::now() < deadline, "it spins {when}");
-        thread::yield_now();
+impl Lines {
+    pub(crate) fn of(output: impl Read + Send + 'static) -> Self {
+        let (sender, receiver) = channel();
+        // A terminal that no process has open any more is an error, not an end.
+        let lines = BufReader::new(output).lines().map_while(Result::ok);
+        thread::spawn(move || lines.into_iter().try_for_each(|line| sender.send(line)));
+        Self(receiver)
+    }
+
+    #[track_caller]
+    pub(crate) fn next(&self) -> String {
+        self.0.recv_timeout(DEADLINE).expect("another line")
+    }
+
+    /// The next line that has all of these words.
+    #[track_caller]
+    pub(crate) fn find(&self, words: &[&str]) -> String {
+        let mut seen = Vec::new();
+        loop {
+            match self.0.recv_timeout(DEADLINE) {
+                Ok(line) if words.iter().all(|word| line.contains(word)) => return line,
+                Ok(line) => seen.push(line),
+                Err(error) => panic!("{error}: {words:?} not in {seen:?}"),
+            }
+        }
+    }
+
+    /// The lines that are left, once the output has ended.
+    #[track_caller]
+    pub(crate) fn rest(self) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        let mut said = String::new();
+        while let Ok(line) = self.0.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            said += &line;
+            said += "\n";
+        }
+        assert!(Instant::now() < deadline, "it does not end; it said: {said}");
+        said
     }
 }
 
-/// An example that runs; it is killed when its test is over.
+/// The system calls that wait for an event. A sleep in another one, in a page fault or for a lock of the kernel is short.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+const WAITS: &[libc::c_long] = &[
+    libc::SYS_poll,
+    libc::SYS_ppoll,
+    libc::SYS_epoll_wait,
+    libc::SYS_epoll_pwait,
+    libc::SYS_epoll_pwait2,
+    libc::SYS_futex,
+    libc::SYS_recvfrom,
+];
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+const WAITS: &[libc::c_long] = &[];
+
+/// A program that runs; it is killed when its test is over.
 pub(crate) struct Program(Child);
 
 impl Drop for Program {
@@ -92,7 +132,44 @@ impl Program {
 
     #[track_caller]
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(i32::try_from(self.id()).unwrap()), signal).unwrap();
+        kill(self.pid(), signal).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.id()).unwrap())
+    }
+
+    /// Stops it, and waits until it has stopped.
+    #[track_caller]
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+        let stopped = WaitStatus::Stopped(self.pid(), Signal::SIGSTOP);
+        assert_eq!(waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)), Ok(stopped));
+    }
+
+    /// Whether the kernel shows that each of its threads sleeps in a call that waits. A wait that finds something immediately
+    /// never sleeps, so a program that spins never does. The state in `stat` would not do: it is "sleeping" a
+    /// moment before a poll looks for the last time. Where there is no Linux's /proc: true.
+    pub(crate) fn is_asleep(&self) -> bool {
+        let sleeps = |thread: fs::DirEntry| match sleeps_in(&thread.path()) {
+            Some(call) => is_foreign() || WAITS.is_empty() || WAITS.contains(&call),
+            None => !thread.path().exists(),
+        };
+        let Ok(mut threads) = fs::read_dir(format!("/proc/{}/task", self.id())) else { return true };
+        !Path::new("/proc/self/syscall").exists() || threads.all(|thread| thread.is_ok_and(sleeps))
+    }
+
+    /// Waits until it is asleep.
+    #[track_caller]
+    pub(crate) fn falls_asleep(&self, when: &str) {
+        if !Path::new("/proc/self/syscall").exists() {
+            return skip("whether a program spins", "no /proc/PID/syscall");
+        }
+        let begin = Instant::now();
+        while !self.is_asleep() {
+            assert!(begin.elapsed() < DEADLINE, "it spins {when}");
+            thread::yield_now();
+        }
     }
 
     /// Waits until it has ended; its exit code, 128 + N if signal N has killed it, as a shell has it.
@@ -153,14 +230,8 @@ pub(crate) fn ends_on_a_stopped_terminal(name: &str, arguments: &[&str]) {
     command.args(arguments).stdin(Stdio::null());
     command.stdout(terminal.slave.try_clone().unwrap()).stderr(terminal.slave.try_clone().unwrap());
     let mut program = Program::start(&mut command);
-    let mut first = String::new();
-    while !first.contains("listening on ") {
-        first.clear();
-        // The status of a program may come first.
-        BufReader::with_capacity(1, File::from(terminal.master.try_clone().unwrap()))
-            .read_line(&mut first)
-            .unwrap();
-    }
+    // The status of a program may come first.
+    Lines::of(File::from(terminal.master.try_clone().unwrap())).find(&["listening on "]);
     tcflow(&terminal.slave, FlowArg::TCOOFF).unwrap();
     program.signal(Signal::SIGTERM);
     assert_eq!(program.end(), 0);
