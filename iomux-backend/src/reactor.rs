@@ -180,6 +180,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// assert!(reactor.remove(key).is_none());
     /// # std::io::Result::Ok(())
     /// ```
+    #[inline]
     pub fn remove(&mut self, key: Key) -> Option<(S, T)> {
         let removed = self.sources.remove(key)?;
         self.deadlines.remove(key.place);
