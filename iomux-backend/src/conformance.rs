@@ -110,12 +110,17 @@ macro_rules! suite {
         ///
         /// ```
         /// use iomux_backend::conformance::{Backend, PROPERTIES, run};
-        /// # use iomux_backend::{Error, Poll};
-        /// # struct OverPoll;
-        /// # impl Backend for OverPoll {
-        /// #     type Mux<'fd> = Poll<'fd>;
-        /// #     fn create<'fd>() -> Result<Poll<'fd>, Error> { Ok(Poll::new()) }
-        /// # }
+        /// use iomux_backend::{Error, Poll};
+        ///
+        /// struct OverPoll;
+        ///
+        /// impl Backend for OverPoll {
+        ///     type Mux<'fd> = Poll<'fd>;
+        ///
+        ///     fn create<'fd>() -> Result<Poll<'fd>, Error> {
+        ///         Ok(Poll::new())
+        ///     }
+        /// }
         ///
         /// for property in PROPERTIES.iter().filter(|property| property.starts_with("wake_")) {
         ///     run::<OverPoll>(property);

@@ -31,16 +31,19 @@ const EVENTS: usize = 1024;
 
 /// A multiplexer that owns its sources, each with a state, for sources that come and go, such as connections.
 ///
-/// A source is any type that is [`AsFd`]. Its state is a value of the program. A [`Key`] identifies both, and is never
+/// A source is any type that is [`AsFd`], and all sources of a reactor have the same type. To mix types, convert them to one,
+/// such as `OwnedFd` or `socket2::Socket`, or wrap them in an enum that is `AsFd`. The reactor does not make sources
+/// non-blocking. The state is a value of the program. A [`Key`] identifies both, and is never
 /// reused. The program can't close a registered source, because the reactor owns it. The reactor deregisters a source
 /// before it returns or drops the source. Dropping the reactor closes all its sources.
 ///
 /// [`next`](Self::next) lends the ready sources one by one. Between two calls, the program may insert, modify and remove
-/// sources. The reactor skips the events of removed sources, and never returns them under the key of another source. The
+/// sources. Each of these calls ends the loan. After it, [`get`](Self::get) lends the source and state again.
+/// The reactor skips the events of removed sources, and never returns them under the key of another source. The
 /// only exception is a program that replaces the file of a registered source, as dup2(2) over stdin does.
 ///
 /// # Examples
-/// An echo server with idle timeouts, which exits on SIGTERM (`examples/listener.rs`):
+/// An echo server with idle timeouts, which exits on SIGTERM (`iomux-backend/examples/listener.rs`):
 ///
 /// ```no_run
 #[doc = include_str!("../examples/listener.rs")]
@@ -450,7 +453,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// again. In the other modes they are lost, so take all events before the next wait.
     ///
     /// # Errors
-    /// Returns the errors of [`Multiplexer::wait`](crate::Multiplexer::wait).
+    /// Returns the errors of [`Multiplexer::wait`](crate::Multiplexer::wait). One is [`Error::NothingToWaitFor`], if the timeout
+    /// is infinite and there are no sources, wakers or deadlines.
     ///
     /// # Examples
     /// ```

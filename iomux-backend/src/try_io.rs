@@ -29,8 +29,9 @@ pub fn try_io<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<Option<T>> 
     }
 }
 
-/// Non-blocking reads from a shared source, for every type `S` where `&S` implements [`Read`].
+/// Reads from a shared non-blocking source, for every type `S` where `&S` implements [`Read`].
 ///
+/// The trait does not make the source non-blocking. On a blocking source, [`try_read`](Self::try_read) blocks.
 /// [`Reactor::next`](crate::Reactor::next) lends a `&S`. To read through it, `Read` requires a `&mut &S`, but this trait
 /// requires only the `&S`.
 ///
@@ -70,8 +71,9 @@ where
     }
 }
 
-/// Non-blocking writes to a shared source, for every type `S` where `&S` implements [`Write`].
+/// Writes to a shared non-blocking source, for every type `S` where `&S` implements [`Write`].
 ///
+/// The trait does not make the source non-blocking. On a blocking source, [`try_write`](Self::try_write) blocks.
 /// See [`TryRead`] for the reason and an example.
 pub trait TryWrite {
     /// Writes a prefix of `bytes`, and returns its length, or `None` if there is no room: write(2).

@@ -221,7 +221,8 @@ where
 
     /// Sets slot `index` to poll `fd` for `interest`, replacing the previous entry and its readiness.
     ///
-    /// No system call is made. Every poll reports errors and hangups while they last, whatever the interest.
+    /// Pass `source.as_fd()`, with the trait [`AsFd`](std::os::fd::AsFd) in scope. No system call is made.
+    /// Every poll reports errors and hangups while they last, whatever the interest.
     /// [`pause`](Self::pause) a slot to ignore them.
     ///
     /// # Errors
@@ -392,8 +393,8 @@ where
     /// Waits until an fd is ready, poll(2), and returns the number of ready slots.
     ///
     /// It returns 0 if the timeout expired. The kernel polls the slots up to the highest one in use.
-    /// [`ready`](Self::ready) and [`next_ready`](Self::next_ready) return the ready ones. No slot is ready after an
-    /// error.
+    /// [`ready`](Self::ready) and [`next_ready`](Self::next_ready) return the ready ones. If the loop changes slots, use
+    /// `next_ready`. No slot is ready after an error.
     ///
     /// Each call makes the cheapest system call that can express the timeout, as [`iomux::poll`](crate::poll()) does.
     /// Timeouts are rounded up, never down.

@@ -6,6 +6,7 @@
 mod arguments;
 mod c_headers;
 mod chat;
+mod compiler;
 mod dependencies;
 mod echo;
 mod example;
@@ -23,6 +24,7 @@ mod public_api;
 mod readme;
 mod server;
 mod sharded_echo;
+mod shown_examples;
 mod supervise;
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]

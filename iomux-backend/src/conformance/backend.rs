@@ -44,8 +44,12 @@ pub trait Backend {
     /// struct OverPoll;
     ///
     /// impl Backend for OverPoll {
-    ///     # type Mux<'fd> = Poll<'fd>;
-    ///     # fn create<'fd>() -> Result<Poll<'fd>, Error> { Ok(Poll::new()) }
+    ///     type Mux<'fd> = Poll<'fd>;
+    ///
+    ///     fn create<'fd>() -> Result<Poll<'fd>, Error> {
+    ///         Ok(Poll::new())
+    ///     }
+    ///
     ///     fn excuse(property: &str) -> Option<&'static str> {
     ///         (property == "reset_is_reported").then_some("this emulator loses it")
     ///     }

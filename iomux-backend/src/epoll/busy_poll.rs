@@ -20,9 +20,9 @@ use std::time::Duration;
 /// match epoll.set_busy_poll(BusyPoll { time, budget: 8, is_preferred: false }) {
 ///     Ok(()) => assert_eq!(epoll.busy_poll()?.time, time),
 ///     Err(error @ Error::Unsupported { .. }) => println!("waiting for interrupts: {error}"),
-///     Err(error) => return Err(error),
+///     Err(error) => return Err(error.into()),
 /// }
-/// # Ok::<(), Error>(())
+/// # std::io::Result::Ok(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct BusyPoll {
