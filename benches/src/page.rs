@@ -43,6 +43,7 @@ const SECTIONS: [(&str, &[Column]); 5] = [
     (
         "Multiplexers",
         &[
+            column("chain", "100 pairs", "", "chain, 100 pairs, ns per byte"),
             column("chain", "1000 pairs", "", "chain, 1,000 pairs, ns per byte"),
             column("chain", "9968 pairs", "", "chain, 9,968 pairs, ns per byte"),
             column("addrm", "register", "", "register and deregister, ns"),
