@@ -36,11 +36,11 @@ pub(crate) fn is_sanitized() -> bool {
     std::env::var_os("IOMUX_SANITIZED").is_some()
 }
 
-/// The system call in which a thread sleeps, by its folder in Linux's /proc; `None` while it runs or is in no call, and without such a
-/// folder.
-pub(crate) fn sleeps_in(thread: &Path) -> Option<libc::c_long> {
-    let call = std::fs::read_to_string(thread.join("syscall")).ok()?;
-    call.split_whitespace().next()?.parse().ok().filter(|number| *number >= 0)
+/// The system call in which a thread sleeps, by its folder in Linux's /proc; `None` while it runs or is in no call.
+pub(crate) fn sleeps_in(thread: &Path) -> io::Result<Option<libc::c_long>> {
+    let call = std::fs::read_to_string(thread.join("syscall"))?;
+    let number = call.split_whitespace().next().and_then(|number| number.parse().ok());
+    Ok(number.filter(|number| *number >= 0))
 }
 
 /// A pipe with a byte in it.

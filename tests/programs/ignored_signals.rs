@@ -98,7 +98,8 @@ fn supervise_and_its_commands_ignore_them() {
     mkfifo(&path, Mode::S_IRWXU).unwrap();
     let command = format!("one=echo ready; read line < {}; exit 7", path.display());
     let mut command = ignoring("supervise", &[&command]);
-    let mut program = Program::start(command.stdin(Stdio::null()).stdout(Stdio::piped()));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut program = Program::start(&mut command);
     let lines = Lines::of(program.child().stdout.take().unwrap());
     says(&lines, "one| ready");
     send(program.id());

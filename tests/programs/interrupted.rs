@@ -112,7 +112,7 @@ fn full_mask_lets_glibc_signals_through() {
         iomux::ppoll(&mut [], DEADLINE, Some(&SigSet::full()))
     });
     let number = Path::new("/proc").join(number.recv().unwrap());
-    while sleeps_in(&number) != Some(libc::SYS_ppoll) {
+    while sleeps_in(&number).unwrap() != Some(libc::SYS_ppoll) {
         assert!(!waiter.is_finished(), "it waits");
         thread::yield_now();
     }

@@ -11,9 +11,9 @@ use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -49,46 +49,74 @@ pub(crate) fn read_to_end(mut source: impl Read + Send + 'static) -> Task<Vec<u8
 }
 
 /// What a program prints, line by line. Its thread ends with the output.
-pub(crate) struct Lines(Receiver<String>);
+pub(crate) struct Lines(Receiver<Vec<u8>>);
 
 impl Lines {
     pub(crate) fn of(output: impl Read + Send + 'static) -> Self {
         let (sender, receiver) = channel();
-        // A terminal that no process has open any more is an error, not an end.
-        let lines = BufReader::new(output).lines().map_while(Result::ok);
-        thread::spawn(move || lines.into_iter().try_for_each(|line| sender.send(line)));
+        let mut output = BufReader::new(output);
+        thread::spawn(move || {
+            loop {
+                let mut line = Vec::new();
+                // A terminal that no process has open any more is an error, not an end.
+                let is_broken = output.read_until(b'\n', &mut line).is_err();
+                if line.is_empty() || sender.send(line).is_err() || is_broken {
+                    return;
+                }
+            }
+        });
         Self(receiver)
     }
 
+    /// The next line, with its end, or `None` after the last one.
+    #[track_caller]
+    fn by(&self, deadline: Instant) -> Option<String> {
+        let time = deadline.saturating_duration_since(Instant::now());
+        match self.0.recv_timeout(time) {
+            Ok(line) if !time.is_zero() => Some(String::from_utf8(line).expect("text")),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Ok(_) | Err(RecvTimeoutError::Timeout) => panic!("it does not end"),
+        }
+    }
+
+    /// The next line, without its end.
     #[track_caller]
     pub(crate) fn next(&self) -> String {
-        self.0.recv_timeout(DEADLINE).expect("another line")
+        let line = self.by(Instant::now() + DEADLINE).expect("another line");
+        line.strip_suffix('\n').expect("a whole line").to_owned()
     }
 
     /// The next line that has all of these words.
     #[track_caller]
     pub(crate) fn find(&self, words: &[&str]) -> String {
+        let deadline = Instant::now() + DEADLINE;
         let mut seen = Vec::new();
-        loop {
-            match self.0.recv_timeout(DEADLINE) {
-                Ok(line) if words.iter().all(|word| line.contains(word)) => return line,
-                Ok(line) => seen.push(line),
-                Err(error) => panic!("{error}: {words:?} not in {seen:?}"),
+        while let Some(line) = self.by(deadline) {
+            if words.iter().all(|word| line.contains(word)) {
+                return line.trim_end().to_owned();
             }
+            seen.push(line);
         }
+        panic!("{words:?} not in {seen:?}");
     }
 
-    /// The lines that are left, once the output has ended.
+    /// What is left, once the output has ended.
     #[track_caller]
     pub(crate) fn rest(self) -> String {
         let deadline = Instant::now() + DEADLINE;
-        let mut said = String::new();
-        while let Ok(line) = self.0.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            said += &line;
-            said += "\n";
+        std::iter::from_fn(|| self.by(deadline)).collect()
+    }
+}
+
+/// A test that fails shows what it did not read.
+impl Drop for Lines {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0
+                .try_iter()
+                .take(100)
+                .for_each(|line| eprint!("unread: {}", String::from_utf8_lossy(&line)));
         }
-        assert!(Instant::now() < deadline, "it does not end; it said: {said}");
-        said
     }
 }
 
@@ -102,6 +130,7 @@ const WAITS: &[libc::c_long] = &[
     libc::SYS_epoll_pwait2,
     libc::SYS_futex,
     libc::SYS_recvfrom,
+    libc::SYS_restart_syscall, // one of them that was stopped
 ];
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 const WAITS: &[libc::c_long] = &[];
@@ -152,21 +181,26 @@ impl Program {
     /// moment before a poll looks for the last time. Where there is no Linux's /proc: true.
     pub(crate) fn is_asleep(&self) -> bool {
         let sleeps = |thread: fs::DirEntry| match sleeps_in(&thread.path()) {
-            Some(call) => is_foreign() || WAITS.is_empty() || WAITS.contains(&call),
-            None => !thread.path().exists(),
+            Ok(Some(call)) => is_foreign() || WAITS.is_empty() || WAITS.contains(&call),
+            Ok(None) => false,
+            // It has ended meanwhile, or may not be read.
+            Err(_) => true,
         };
         let Ok(mut threads) = fs::read_dir(format!("/proc/{}/task", self.id())) else { return true };
-        !Path::new("/proc/self/syscall").exists() || threads.all(|thread| thread.is_ok_and(sleeps))
+        threads.all(|thread| thread.is_ok_and(sleeps))
     }
 
     /// Waits until it is asleep.
     #[track_caller]
     pub(crate) fn falls_asleep(&self, when: &str) {
-        if !Path::new("/proc/self/syscall").exists() {
-            return skip("whether a program spins", "no /proc/PID/syscall");
+        let process = PathBuf::from(format!("/proc/{}", self.id()));
+        if sleeps_in(&process).is_err() {
+            return skip("whether a program spins", "no /proc/PID/syscall that may be read");
         }
         let begin = Instant::now();
         while !self.is_asleep() {
+            let has_ended = fs::read_to_string(process.join("stat")).is_ok_and(|stat| stat.contains(") Z "));
+            assert!(!has_ended, "it has ended {when}");
             assert!(begin.elapsed() < DEADLINE, "it spins {when}");
             thread::yield_now();
         }

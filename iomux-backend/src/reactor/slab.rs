@@ -152,7 +152,7 @@ impl<V> Slab<V> {
     pub(super) fn occupied(&mut self, key: Key) -> Option<Occupied<'_, V>> {
         let place = self.places.get_mut(key.place)?;
         place.value_of(key)?;
-        let in_chunk = self.occupied.get_mut(key.place / CHUNK)?;
+        let in_chunk = &mut self.occupied[key.place / CHUNK];
         Some(Occupied { number: key.place, place, empty: &mut self.empty, in_chunk, len: &mut self.len })
     }
 
