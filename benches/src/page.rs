@@ -183,7 +183,9 @@ pub(crate) fn write(reports: &[Report], folder: &Path) -> Result<Vec<String>, Bo
     for Report { machine, date, command, runs, notes, .. } in reports {
         let machine = machine.to_string();
         if machine != last_machine {
-            writeln!(page, "{machine}:\n")?;
+            // A blank line, so that it is no part of the list before it.
+            let end_of_list = if last_machine.is_empty() { "" } else { "\n" };
+            writeln!(page, "{end_of_list}{machine}:\n")?;
         }
         last_machine = machine;
         let facts = [format!("{runs} turns"), date.clone()];

@@ -345,7 +345,7 @@ fn rejected(fd: RawFd, operation: c_int, bits: u32, code: c_int) -> Error {
         ELOOP => Error::NestedTooDeep { fd },
         EBADF if fd < 0 => Error::NegativeFd { fd },
         EINVAL if operation == EPOLL_CTL_MOD => unsupported(
-            "a modify from or to Mode::Exclusive: deregister the fd or remove the source, and add it again",
+            "a modify from or to Mode::Exclusive: deregister, then register (Reactor: remove, then insert)",
         ),
         EINVAL if bits & EPOLLEXCLUSIVE != 0 => {
             unsupported("Mode::Exclusive for the fd of an epoll: use Mode::Level")

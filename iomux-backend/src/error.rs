@@ -12,7 +12,7 @@ use std::os::fd::RawFd;
 /// After an error no registration is changed or lost, except that a failed `deregister` may remove it.
 ///
 /// `From<Error>` for [`io::Error`] lets `?` work in a function that returns [`io::Result`]. The message stays the same,
-/// with the system call and the advice. A `main` that returns an error prints its `Debug` form instead, without the
+/// with the system call and the advice. If `main` returns the error, Rust prints its `Debug` form, without the
 /// advice. [`raw_os_error`](Self::raw_os_error) returns the error number.
 ///
 /// # Examples
@@ -188,6 +188,7 @@ fn advice(call: &str, code: i32) -> &'static str {
 }
 
 /// Converts an error, and keeps its message.
+///
 /// The [kind](io::Error::kind) follows from the error number. [`get_ref`](io::Error::get_ref) returns the original.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {

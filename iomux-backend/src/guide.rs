@@ -1,9 +1,9 @@
 //! How to write a correct event loop, one page per subject.
 //!
 //! The documentation of an item says what the item does. These pages say when to use it, and what breaks otherwise.
-//! The tests run every example, with lines that are hidden here. Put an example into a `main` that returns
-//! `std::io::Result<()>`. Some need the crates iomux, libc, socket2 (feature `all`) or signal-hook.
-//! The guide is part of the documentation only.
+//! The tests run every example, with lines that are hidden here. To run one, put it into
+//! `fn main() -> std::io::Result<()>`, before `Ok(())`. Some examples need the crates iomux, libc, socket2
+//! (feature `all`) or signal-hook. These modules exist only in the documentation.
 //!
 //! - [`readiness`]: what each readiness flag means, and how to respond to it.
 //! - [`errors`]: errors and hangups of sources that are not streams.

@@ -79,8 +79,8 @@ pub trait Multiplexer<'fd> {
 
     /// Registers `fd` for `interest`. Its events carry `token`.
     ///
-    /// Pass `source.as_fd()`, with the trait [`AsFd`](std::os::fd::AsFd) in scope. Several fds may have the same token. An fd with an empty interest is still reported if it has a hangup or an
-    /// error.
+    /// Pass `source.as_fd()`, with the trait [`AsFd`](std::os::fd::AsFd) in scope. Several fds may have the same
+    /// token. An fd with an empty interest is still reported if it has a hangup or an error.
     ///
     /// # Errors
     /// - Returns [`Error::AlreadyRegistered`] if `fd` is registered; change it with [`modify`](Self::modify).

@@ -31,16 +31,17 @@ const EVENTS: usize = 1024;
 
 /// A multiplexer that owns its sources, each with a state, for sources that come and go, such as connections.
 ///
-/// A source is any type that is [`AsFd`], and all sources of a reactor have the same type. To mix types, convert them to one,
-/// such as `OwnedFd` or `socket2::Socket`, or wrap them in an enum that is `AsFd`. The reactor does not make sources
-/// non-blocking. The state is a value of the program. A [`Key`] identifies both, and is never
-/// reused. The program can't close a registered source, because the reactor owns it. The reactor deregisters a source
+/// All sources of a reactor have one type, which implements [`AsFd`]. To mix types, convert them to one, such as `OwnedFd`
+/// or `socket2::Socket`, or wrap them in an enum that implements `AsFd`. The reactor does not make sources non-blocking.
+/// A state is any value. A [`Key`] identifies a source and its state, and is never reused.
+///
+/// The program can't close a registered source, because the reactor owns it. The reactor deregisters a source
 /// before it returns or drops the source. Dropping the reactor closes all its sources.
 ///
 /// [`next`](Self::next) lends the ready sources one by one. Between two calls, the program may insert, modify and remove
-/// sources. Each of these calls ends the loan. After it, [`get`](Self::get) lends the source and state again.
+/// sources. Each change ends the borrow. After it, [`get`](Self::get) lends the source and its state again.
 /// The reactor skips the events of removed sources, and never returns them under the key of another source. The
-/// only exception is a program that replaces the file of a registered source, as dup2(2) over stdin does.
+/// only exception is a source whose open file description the program replaces, as with dup2(2).
 ///
 /// # Examples
 /// An echo server with idle timeouts, which exits on SIGTERM (`iomux-backend/examples/listener.rs`):
@@ -453,8 +454,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     /// again. In the other modes they are lost, so take all events before the next wait.
     ///
     /// # Errors
-    /// Returns the errors of [`Multiplexer::wait`](crate::Multiplexer::wait). One is [`Error::NothingToWaitFor`], if the timeout
-    /// is infinite and there are no sources, wakers or deadlines.
+    /// - Returns [`Error::NothingToWaitFor`] if the timeout is infinite and there is no armed source, waker or deadline.
+    /// - Returns the other errors of [`Multiplexer::wait`](crate::Multiplexer::wait).
     ///
     /// # Examples
     /// ```
@@ -504,8 +505,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Reactor<S, T, M> {
     ///
     /// Ready sources come first, then those whose deferred [change](Self::modify) was rejected, and then those whose
     /// [deadline](Self::set_deadline) has expired. Between two calls, the program may insert, modify and remove sources. `next`
-    /// skips removed sources and [wakers](Self::waker). If the program has a waker, check the shared state of the waker after the
-    /// sources.
+    /// skips removed sources and [wakers](Self::waker). After the sources, check the data that the waking threads
+    /// share with the program.
     ///
     /// # Examples
     /// ```

@@ -31,7 +31,7 @@ pub fn try_io<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<Option<T>> 
 
 /// Reads from a shared non-blocking source, for every type `S` where `&S` implements [`Read`].
 ///
-/// The trait does not make the source non-blocking. On a blocking source, [`try_read`](Self::try_read) blocks.
+/// The trait does not make the source non-blocking. On a blocking source, [`try_read`](Self::try_read) may block.
 /// [`Reactor::next`](crate::Reactor::next) lends a `&S`. To read through it, `Read` requires a `&mut &S`, but this trait
 /// requires only the `&S`.
 ///
@@ -73,8 +73,8 @@ where
 
 /// Writes to a shared non-blocking source, for every type `S` where `&S` implements [`Write`].
 ///
-/// The trait does not make the source non-blocking. On a blocking source, [`try_write`](Self::try_write) blocks.
-/// See [`TryRead`] for the reason and an example.
+/// The trait does not make the source non-blocking. On a blocking source, [`try_write`](Self::try_write) may block.
+/// [`TryRead`] says why this trait exists, with an example.
 pub trait TryWrite {
     /// Writes a prefix of `bytes`, and returns its length, or `None` if there is no room: write(2).
     ///

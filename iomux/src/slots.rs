@@ -393,8 +393,8 @@ where
     /// Waits until an fd is ready, poll(2), and returns the number of ready slots.
     ///
     /// It returns 0 if the timeout expired. The kernel polls the slots up to the highest one in use.
-    /// [`ready`](Self::ready) and [`next_ready`](Self::next_ready) return the ready ones. If the loop changes slots, use
-    /// `next_ready`. No slot is ready after an error.
+    /// [`ready`](Self::ready) and [`next_ready`](Self::next_ready) return the ready ones. To change slots
+    /// meanwhile, use `next_ready`. No slot is ready after an error.
     ///
     /// Each call makes the cheapest system call that can express the timeout, as [`iomux::poll`](crate::poll()) does.
     /// Timeouts are rounded up, never down.

@@ -25,8 +25,8 @@ pub(crate) fn is_emulated() -> bool {
     std::env::var_os("IOMUX_EMULATED").is_some()
 }
 
-/// Whether the tests run on another processor than the one that they were built on: what needs the
-/// host's compiler, cargo or tools is then skipped.
+/// Returns `true` if the tests run on another architecture than the one that built them. Tests that need the
+/// host's compiler, cargo or tools are then skipped.
 pub(crate) fn is_foreign() -> bool {
     std::env::var_os("IOMUX_FOREIGN").is_some()
 }
@@ -36,7 +36,7 @@ pub(crate) fn is_sanitized() -> bool {
     std::env::var_os("IOMUX_SANITIZED").is_some()
 }
 
-/// The system call in which a thread sleeps, by its folder in Linux's /proc; `None` while it runs or is in no call.
+/// Returns the system call that a thread sleeps in, or `None`. `thread` is its folder in Linux's /proc.
 pub(crate) fn sleeps_in(thread: &Path) -> io::Result<Option<libc::c_long>> {
     let call = std::fs::read_to_string(thread.join("syscall"))?;
     let number = call.split_whitespace().next().and_then(|number| number.parse().ok());

@@ -1,4 +1,4 @@
-//! The compiler's results for programs over the libraries.
+//! The compiler's results for programs that use the libraries.
 
 use crate::support;
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub(crate) struct Verdict {
     pub(crate) rendered: String,
 }
 
-/// Compiles all programs in one run of cargo, without a network, with the workspace's own versions.
+/// Compiles all programs in one run of cargo, offline, with the versions in Cargo.lock.
 pub(crate) fn compile(package: &str, programs: &BTreeMap<String, PathBuf>) -> BTreeMap<String, Verdict> {
     let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let (target, package) = (temporary.parent().expect("target/tmp"), temporary.join(package));
@@ -26,9 +26,9 @@ pub(crate) fn compile(package: &str, programs: &BTreeMap<String, PathBuf>) -> BT
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
         .args(["check", "--offline", "--keep-going", "--message-format=json"])
         .current_dir(&package)
-        // The one that the tests are built in: the compiler's plugins are there already.
+        // The tests' own, which has compiled the procedural macros already.
         .env("CARGO_TARGET_DIR", target)
-        // A user's flags that deny warnings would make errors of them here.
+        // A user's flags may turn warnings into errors.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .output()
@@ -40,7 +40,7 @@ pub(crate) fn compile(package: &str, programs: &BTreeMap<String, PathBuf>) -> BT
         note(&serde_json::from_slice(line).expect("cargo speaks JSON"), &mut verdicts);
     }
     let judged = verdicts.values().all(|verdict| verdict.compiled || !verdict.codes.is_empty());
-    assert!(judged, "cargo did not come to all of the programs:\n{stderr}");
+    assert!(judged, "cargo returned no result for some programs:\n{stderr}");
     verdicts
 }
 
@@ -62,7 +62,7 @@ fn manifest(programs: &BTreeMap<String, PathBuf>) -> String {
     text
 }
 
-/// Takes down what one message of cargo says of a program; an error anywhere else ends the test.
+/// Records what a cargo message reports of a program. An error in another crate fails the test.
 fn note(message: &Value, verdicts: &mut BTreeMap<String, Verdict>) {
     let target = &message["target"];
     let program = target["name"].as_str().filter(|_| target["kind"][0] == "bin");

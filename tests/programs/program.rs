@@ -1,4 +1,4 @@
-//! A running example, and how to wait for what it does no longer than the deadline.
+//! A running example, and waits for it that end by the deadline.
 
 use crate::example;
 use crate::support::{is_foreign, skip, sleeps_in};
@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Only what is broken takes that long.
+/// No working program takes this long.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Work in a thread of its own, so that it can be waited for no longer than the deadline.
@@ -48,7 +48,7 @@ pub(crate) fn read_to_end(mut source: impl Read + Send + 'static) -> Task<Vec<u8
     })
 }
 
-/// What a program prints, line by line. Its thread ends with the output.
+/// The output of a program, line by line, as a thread reads it.
 pub(crate) struct Lines(Receiver<Vec<u8>>);
 
 impl Lines {
@@ -58,7 +58,7 @@ impl Lines {
         thread::spawn(move || {
             loop {
                 let mut line = Vec::new();
-                // A terminal that no process has open any more is an error, not an end.
+                // Once no process has the terminal open, a read fails instead of returning 0.
                 let is_broken = output.read_until(b'\n', &mut line).is_err();
                 if line.is_empty() || sender.send(line).is_err() || is_broken {
                     return;
@@ -68,25 +68,27 @@ impl Lines {
         Self(receiver)
     }
 
-    /// The next line, with its end, or `None` after the last one.
+    /// Returns the next line with its newline, or `None` at end of file.
     #[track_caller]
     fn by(&self, deadline: Instant) -> Option<String> {
         let time = deadline.saturating_duration_since(Instant::now());
         match self.0.recv_timeout(time) {
             Ok(line) if !time.is_zero() => Some(String::from_utf8(line).expect("text")),
             Err(RecvTimeoutError::Disconnected) => None,
-            Ok(_) | Err(RecvTimeoutError::Timeout) => panic!("it does not end"),
+            Ok(_) | Err(RecvTimeoutError::Timeout) => {
+                panic!("neither a line nor end of file by the deadline")
+            }
         }
     }
 
-    /// The next line, without its end.
+    /// Returns the next line without its newline.
     #[track_caller]
     pub(crate) fn next(&self) -> String {
         let line = self.by(Instant::now() + DEADLINE).expect("another line");
         line.strip_suffix('\n').expect("a whole line").to_owned()
     }
 
-    /// The next line that has all of these words.
+    /// Returns the next line that has all of these words.
     #[track_caller]
     pub(crate) fn find(&self, words: &[&str]) -> String {
         let deadline = Instant::now() + DEADLINE;
@@ -100,7 +102,7 @@ impl Lines {
         panic!("{words:?} not in {seen:?}");
     }
 
-    /// What is left, once the output has ended.
+    /// Returns the remaining lines at end of file.
     #[track_caller]
     pub(crate) fn rest(self) -> String {
         let deadline = Instant::now() + DEADLINE;
@@ -120,7 +122,7 @@ impl Drop for Lines {
     }
 }
 
-/// The system calls that wait for an event. A sleep in another one, in a page fault or for a lock of the kernel is short.
+/// The system calls that wait for an event. A sleep in another call, a page fault or a kernel lock is short.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 const WAITS: &[libc::c_long] = &[
     libc::SYS_poll,
@@ -130,12 +132,12 @@ const WAITS: &[libc::c_long] = &[
     libc::SYS_epoll_pwait2,
     libc::SYS_futex,
     libc::SYS_recvfrom,
-    libc::SYS_restart_syscall, // one of them that was stopped
+    libc::SYS_restart_syscall, // one of them, resumed after a stop
 ];
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 const WAITS: &[libc::c_long] = &[];
 
-/// A program that runs; it is killed when its test is over.
+/// A running program, which is killed when it is dropped.
 pub(crate) struct Program(Child);
 
 impl Drop for Program {
@@ -176,14 +178,14 @@ impl Program {
         assert_eq!(waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)), Ok(stopped));
     }
 
-    /// Whether the kernel shows that each of its threads sleeps in a call that waits. A wait that finds something immediately
-    /// never sleeps, so a program that spins never does. The state in `stat` would not do: it is "sleeping" a
-    /// moment before a poll looks for the last time. Where there is no Linux's /proc: true.
+    /// Returns `true` if each thread sleeps in a call that waits, or if there is no Linux's /proc. A busy loop never
+    /// sleeps, because its waits return immediately. The state in `stat` does not suffice: a poll is "sleeping" there
+    /// before its last check.
     pub(crate) fn is_asleep(&self) -> bool {
         let sleeps = |thread: fs::DirEntry| match sleeps_in(&thread.path()) {
             Ok(Some(call)) => is_foreign() || WAITS.is_empty() || WAITS.contains(&call),
             Ok(None) => false,
-            // It has ended meanwhile, or may not be read.
+            // The thread has ended, or its call is not readable.
             Err(_) => true,
         };
         let Ok(mut threads) = fs::read_dir(format!("/proc/{}/task", self.id())) else { return true };
@@ -206,7 +208,7 @@ impl Program {
         }
     }
 
-    /// Waits until it has ended; its exit code, 128 + N if signal N has killed it, as a shell has it.
+    /// Waits until it has ended, and returns its exit code, or 128 + N if signal N killed it.
     #[track_caller]
     pub(crate) fn end(&mut self) -> i32 {
         let deadline = Instant::now() + DEADLINE;
@@ -220,7 +222,7 @@ impl Program {
     }
 }
 
-/// What a program that has ended has left.
+/// The exit code and output of a program.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: i32,
@@ -271,8 +273,8 @@ pub(crate) fn ends_on_a_stopped_terminal(name: &str, arguments: &[&str]) {
     assert_eq!(program.end(), 0);
 }
 
-/// What starts a program where `port` of 127.0.0.1 is the only one that a client is given, so that one that connects to it is
-/// connected to itself; `None` where the system has no such namespaces.
+/// Returns a command for example `name` in a network namespace whose only ephemeral port is `port`.
+/// A client that connects to it connects to itself. Returns `None` if there are no namespaces.
 pub(crate) fn with_one_port_for_clients(port: u16, name: &str) -> Option<Command> {
     let script = format!(
         "ip link set lo up && echo {port} {port} > /proc/sys/net/ipv4/ip_local_port_range && exec \"$@\""

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 #[test]
 fn examples_compile_without_their_hidden_lines() {
     if support::is_foreign() || cfg!(not(target_os = "linux")) {
-        return support::skip("examples as shown", "they are those of Linux, and need cargo");
+        return support::skip("examples as shown", "the test needs Linux and cargo");
     }
-    support::skip("examples of Kqueue as shown", "it is not compiled here");
+    support::skip("examples of Kqueue as shown", "Linux does not compile it");
     let folder = tempfile::tempdir().unwrap();
     let (mut programs, mut examples) = (BTreeMap::new(), 0);
     for source in sources() {
@@ -48,7 +48,7 @@ fn sources() -> Vec<PathBuf> {
     sources
 }
 
-/// A program with a function for each example of a source, and their number.
+/// Returns a program with a function per example of a source, and the number of examples.
 fn program(source: &Path) -> (String, usize) {
     let (mut program, mut count, mut is_example, mut is_other) = (String::new(), 0, false, false);
     let is_page = source.extension().is_some_and(|extension| extension == "md");
@@ -73,7 +73,7 @@ fn program(source: &Path) -> (String, usize) {
     (format!("#![allow(warnings)]\n{program}fn main() {{}}\n"), count)
 }
 
-/// Whether rustdoc hides a line of an example.
+/// Returns `true` if rustdoc hides a line of an example.
 fn is_hidden(line: &str) -> bool {
     line == "#" || line.starts_with("# ")
 }

@@ -147,7 +147,7 @@ impl<V> Slab<V> {
         self.generations.start - 1
     }
 
-    /// Returns the place of a value, which is looked up once to be changed and removed.
+    /// Returns the place under `key`, so that the caller looks it up only once.
     #[inline]
     pub(super) fn occupied(&mut self, key: Key) -> Option<Occupied<'_, V>> {
         let place = self.places.get_mut(key.place)?;

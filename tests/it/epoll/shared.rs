@@ -47,7 +47,7 @@ fn empty_shared_epoll_sleeps_until_a_register() {
             ((&epoll).wait(&mut events, Timeout::Infinite), events.get(0).map(|event| event.token()))
         });
         let thread = Path::new("/proc").join(number.recv().unwrap());
-        // Where this can't be seen, it may not wait yet.
+        // If the call is not readable, it may not wait yet.
         while sleeps_in(&thread).is_ok_and(|call| call.is_none_or(|call| call == libc::SYS_futex)) {
             assert!(!waiter.is_finished(), "it sleeps");
             thread::yield_now();
