@@ -68,17 +68,13 @@ impl Lines {
         Self(receiver)
     }
 
-    /// Returns the next line with its newline, or `None` at end of file.
-    #[track_caller]
-    fn by(&self, deadline: Instant) -> Option<String> {
+    /// Returns the next line with its newline.
+    fn by(&self, deadline: Instant) -> Result<String, RecvTimeoutError> {
         let time = deadline.saturating_duration_since(Instant::now());
-        match self.0.recv_timeout(time) {
-            Ok(line) if !time.is_zero() => Some(String::from_utf8(line).expect("text")),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Ok(_) | Err(RecvTimeoutError::Timeout) => {
-                panic!("neither a line nor end of file by the deadline")
-            }
+        if time.is_zero() {
+            return Err(RecvTimeoutError::Timeout); // also for a program that never stops
         }
+        self.0.recv_timeout(time).map(|line| String::from_utf8(line).expect("text"))
     }
 
     /// Returns the next line without its newline.
@@ -93,20 +89,29 @@ impl Lines {
     pub(crate) fn find(&self, words: &[&str]) -> String {
         let deadline = Instant::now() + DEADLINE;
         let mut seen = Vec::new();
-        while let Some(line) = self.by(deadline) {
-            if words.iter().all(|word| line.contains(word)) {
-                return line.trim_end().to_owned();
+        loop {
+            match self.by(deadline) {
+                Ok(line) if words.iter().all(|word| line.contains(word)) => {
+                    return line.trim_end().to_owned();
+                }
+                Ok(line) => seen.push(line),
+                Err(error) => panic!("{error}: {words:?} not in {:?}", &seen[..seen.len().min(100)]),
             }
-            seen.push(line);
         }
-        panic!("{words:?} not in {seen:?}");
     }
 
     /// Returns the remaining lines at end of file.
     #[track_caller]
     pub(crate) fn rest(self) -> String {
         let deadline = Instant::now() + DEADLINE;
-        std::iter::from_fn(|| self.by(deadline)).collect()
+        let mut lines = Vec::new();
+        loop {
+            match self.by(deadline) {
+                Ok(line) => lines.push(line),
+                Err(RecvTimeoutError::Disconnected) => return lines.concat(),
+                Err(error) => panic!("{error}: it does not end: {:?}", &lines[..lines.len().min(100)]),
+            }
+        }
     }
 }
 
@@ -114,10 +119,8 @@ impl Lines {
 impl Drop for Lines {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0
-                .try_iter()
-                .take(100)
-                .for_each(|line| eprint!("unread: {}", String::from_utf8_lossy(&line)));
+            let unread = self.0.try_iter().take(100);
+            unread.for_each(|line| eprint!("unread: {}", String::from_utf8_lossy(&line)));
         }
     }
 }
