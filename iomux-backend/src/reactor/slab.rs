@@ -43,38 +43,6 @@ impl<V> Place<V> {
     }
 }
 
-/// A place with a value, and what changes when it becomes empty.
-pub(super) struct Occupied<'a, V> {
-    number: usize,
-    place: &'a mut Place<V>,
-    empty: &'a mut Option<usize>,
-    in_chunk: &'a mut u8,
-    len: &'a mut usize,
-}
-
-impl<V> Occupied<'_, V> {
-    #[inline]
-    pub(super) fn value(&mut self) -> &mut V {
-        match self.place {
-            Place::Occupied { value, .. } => value,
-            Place::Empty { .. } => unreachable!("it has a value"),
-        }
-    }
-
-    #[inline]
-    pub(super) fn remove(self) -> V {
-        match mem::replace(self.place, Place::Empty { next: *self.empty }) {
-            Place::Occupied { value, .. } => {
-                *self.empty = Some(self.number);
-                *self.in_chunk -= 1;
-                *self.len -= 1;
-                value
-            }
-            Place::Empty { .. } => unreachable!("it has a value"),
-        }
-    }
-}
-
 impl<V> Slab<V> {
     pub(super) fn new() -> Self {
         Self { places: Vec::new(), occupied: Vec::new(), empty: None, len: 0, generations: 0..0 }
@@ -147,17 +115,17 @@ impl<V> Slab<V> {
         self.generations.start - 1
     }
 
-    /// Returns the place under `key`, so that the caller looks it up only once.
     #[inline]
-    pub(super) fn occupied(&mut self, key: Key) -> Option<Occupied<'_, V>> {
+    pub(super) fn remove(&mut self, key: Key) -> Option<V> {
         let place = self.places.get_mut(key.place)?;
         place.value_of(key)?;
-        let in_chunk = &mut self.occupied[key.place / CHUNK];
-        Some(Occupied { number: key.place, place, empty: &mut self.empty, in_chunk, len: &mut self.len })
-    }
-
-    pub(super) fn remove(&mut self, key: Key) -> Option<V> {
-        self.occupied(key).map(Occupied::remove)
+        let Place::Occupied { value, .. } = mem::replace(place, Place::Empty { next: self.empty }) else {
+            return None;
+        };
+        self.empty = Some(key.place);
+        self.occupied[key.place / CHUNK] -= 1;
+        self.len -= 1;
+        Some(value)
     }
 
     #[inline]

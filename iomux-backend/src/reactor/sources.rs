@@ -387,8 +387,7 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
 
     #[inline]
     pub(super) fn remove(&mut self, key: Key) -> Option<(S, T)> {
-        let mut place = self.slab.occupied(key)?;
-        let source = place.value().source_mut()?;
+        let source = self.slab.get_mut(key)?.source_mut()?;
         // Before the call, which may unwind: the source then stays, and the next change is submitted whatever it is.
         if source.registered.replace(UNKNOWN).is_some() {
             // The source leaves the slab whatever this returns.
@@ -396,9 +395,8 @@ impl<S: AsFd, T, M: TrustedMultiplexer<'static>> Sources<S, T, M> {
         }
         if source.deferred.is_some() {
             self.drop_deferred(key);
-            place = self.slab.occupied(key)?;
         }
-        match place.remove() {
+        match self.slab.remove(key)? {
             Entry::Source(Source { source, state, .. }) => Some((source, state)),
             Entry::Waker | Entry::Inbox => None,
         }
