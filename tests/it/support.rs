@@ -2,7 +2,7 @@
 
 use iomux::Signal;
 use std::io::{self, PipeReader, PipeWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The root of the repository.
 pub(crate) fn root() -> &'static Path {
@@ -34,6 +34,11 @@ pub(crate) fn is_foreign() -> bool {
 /// Whether a sanitizer watches, which takes memory and makes system calls of its own.
 pub(crate) fn is_sanitized() -> bool {
     std::env::var_os("IOMUX_SANITIZED").is_some()
+}
+
+/// Returns the folder of the calling thread in Linux's /proc.
+pub(crate) fn own_folder() -> PathBuf {
+    Path::new("/proc").join(std::fs::read_link("/proc/thread-self").expect("Linux 3.17"))
 }
 
 /// Returns the system call that a thread sleeps in, or `None`. `thread` is its folder in Linux's /proc.

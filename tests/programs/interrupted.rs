@@ -1,13 +1,12 @@
 //! Waits that are interrupted by what is no handler of the program: a stop (SIGSTOP, SIGCONT), the C library's signals.
 
 use crate::program::{DEADLINE, Lines, Program};
-use crate::support::{is_foreign, skip, sleeps_in};
+use crate::support::{is_foreign, own_folder, skip, sleeps_in};
 use iomux::{SigSet, Slots, Timeout};
 use iomux_backend::{Epoll, Events, Multiplexer, Poll};
 use nix::sys::signal::Signal;
 use std::fmt::Debug;
 use std::io::Write;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -106,13 +105,13 @@ fn full_mask_lets_glibc_signals_through() {
         let output = command.output().unwrap();
         return assert!(output.status.success(), "{output:?}");
     }
-    let (says, number) = channel();
+    let (says, folder) = channel();
     let waiter = thread::spawn(move || {
-        says.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
+        says.send(own_folder()).unwrap();
         iomux::ppoll(&mut [], DEADLINE, Some(&SigSet::full()))
     });
-    let number = Path::new("/proc").join(number.recv().unwrap());
-    while sleeps_in(&number).unwrap() != Some(libc::SYS_ppoll) {
+    let thread = folder.recv().unwrap();
+    while sleeps_in(&thread).unwrap() != Some(libc::SYS_ppoll) {
         assert!(!waiter.is_finished(), "it waits");
         thread::yield_now();
     }

@@ -38,9 +38,11 @@ fn sources() -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             let is_source = path.extension().is_some_and(|extension| extension == "rs" || extension == "md");
-            if path.is_dir() {
+            if path.ends_with("kqueue") || path.ends_with("kqueue.rs") {
+                continue;
+            } else if path.is_dir() {
                 folders.push(path);
-            } else if is_source && !path.to_str().unwrap().contains("kqueue") {
+            } else if is_source {
                 sources.push(path);
             }
         }
@@ -61,11 +63,12 @@ fn program(source: &Path) -> (String, usize) {
                 is_example = false;
                 program += "Ok(())\n}\n";
             }
-            Some("" | "no_run") => {
+            // An output, or a program that must not compile.
+            Some(info) if info.starts_with("text") || info.starts_with("compile_fail") => is_other = true,
+            Some(_) => {
                 (is_example, count) = (true, count + 1);
                 writeln!(program, "fn line_{}() -> std::io::Result<()> {{", index + 1).unwrap();
             }
-            Some(_) => is_other = true,
             None if is_example && !is_hidden(text.trim()) => writeln!(program, "{text}").unwrap(),
             None => {}
         }

@@ -1,11 +1,10 @@
 //! An epoll that threads share: `&Epoll` is a multiplexer.
 
 use super::{READABLE, WRITABLE};
-use crate::support::{empty_pipe, full_pipe, is_emulated, sleeps_in};
+use crate::support::{empty_pipe, full_pipe, is_emulated, own_folder, sleeps_in};
 use iomux_backend::{Epoll, EpollFlags, Error, Events, Mode, Multiplexer, Timeout, Token, Waker};
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
@@ -39,14 +38,14 @@ fn only_owned_epoll_reports_nothing_to_wait_for() {
 fn empty_shared_epoll_sleeps_until_a_register() {
     let (reader, _writer) = full_pipe();
     let epoll = Epoll::new().unwrap();
-    let (says, number) = mpsc::channel();
+    let (says, folder) = mpsc::channel();
     thread::scope(|scope| {
         let waiter = scope.spawn(|| {
-            says.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
+            says.send(own_folder()).unwrap();
             let mut events = Events::with_capacity(1);
             ((&epoll).wait(&mut events, Timeout::Infinite), events.get(0).map(|event| event.token()))
         });
-        let thread = Path::new("/proc").join(number.recv().unwrap());
+        let thread = folder.recv().unwrap();
         // If the call is not readable, it may not wait yet.
         while sleeps_in(&thread).is_ok_and(|call| call.is_none_or(|call| call == libc::SYS_futex)) {
             assert!(!waiter.is_finished(), "it sleeps");
